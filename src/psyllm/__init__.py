@@ -1,0 +1,1 @@
+"""Psy-LLM: a supervised mental-health question and answer platform for Chinese."""

@@ -1,0 +1,1 @@
+"""Everything kept about people: the one room that speaks SQL about them."""

@@ -1,0 +1,1 @@
+"""Records are mended or dropped with a reason: `2_cleaned`."""

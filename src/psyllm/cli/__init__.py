@@ -1,0 +1,1 @@
+"""Words typed become one call of a room's run()."""

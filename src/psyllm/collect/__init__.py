@@ -1,0 +1,1 @@
+"""Files of others become records: `1_collected`."""

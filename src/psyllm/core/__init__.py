@@ -1,0 +1,1 @@
+"""Records, settings, errors and stages: the floor that everything stands on."""

@@ -1,0 +1,198 @@
+"""The one record that travels from stage to stage, and its Parquet form.
+
+A record is a document (a text found), a question with all of its answers, or
+a dialogue. Records are immutable; cleaning makes new ones by `model_copy` and
+never changes `id`. Folders of records are Parquet files (zstd) of one schema.
+Nothing here knows where records come from or what is done with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+NORMALISER_VERSION = "fold-space-1"
+ROWS_PER_FILE = 8192
+
+Kind = Literal["document", "question", "dialogue"]
+Role = Literal["visitor", "counsellor"]
+Author = Literal["imported", "project", "counsellor", "model"]
+
+
+class Frozen(BaseModel):
+    """A value that can't be changed and refuses unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Span(Frozen):
+    """A strategy span over a text: `start` inclusive, `end` exclusive, in characters."""
+
+    start: int
+    end: int
+    type: str
+
+
+class Turn(Frozen):
+    """One person's utterance in a dialogue."""
+
+    role: Role
+    text: str
+    spans: tuple[Span, ...] = ()
+
+
+class Answer(Frozen):
+    """One answer to a question; `mean_rating` is 1 to 5 or absent."""
+
+    text: str
+    spans: tuple[Span, ...] = ()
+    author: Author = "imported"
+    written_for_this_project: bool = False
+    reviewed_by: str = ""
+    mean_rating: float | None = None
+
+
+class Record(Frozen):
+    """One document, question or dialogue with its provenance.
+
+    `title` and `text` hold a document's title and body, or a question and its
+    details; a dialogue has `turns` instead. `group` names what must never be
+    split between training and test. `id` is the source's name, a colon and the
+    source's own key (else a hash of the raw bytes).
+    """
+
+    id: str
+    kind: Kind
+    group: str
+    source: str
+    licence: str
+    title: str = ""
+    text: str = ""
+    topic: str = ""
+    keywords: tuple[str, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    may_train: bool = True
+    may_show: bool = False
+    consent_id: str = ""
+    reviewed_by: str = ""
+    parents: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+    def texts(self) -> Iterator[str]:
+        """Yield every non-empty text of the record in reading order."""
+        candidates = [self.title, self.text]
+        candidates += [turn.text for turn in self.turns]
+        candidates += [answer.text for answer in self.answers]
+        return (text for text in candidates if text)
+
+    def opening(self) -> str:
+        """Return what the visitor wrote first, or a document's title and text."""
+        for turn in self.turns:
+            if turn.role == "visitor":
+                return turn.text
+        return "\n".join(part for part in (self.title, self.text) if part)
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of all text with white space folded; equal for equal words."""
+        folded = "\x1e".join(" ".join(text.split()) for text in self.texts())
+        digest = hashlib.sha256(f"{NORMALISER_VERSION}\x1f{self.kind}\x1f{folded}".encode())
+        return digest.hexdigest()
+
+
+_SPANS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("type", pa.string())]))
+_TURN = pa.struct([("role", pa.string()), ("text", pa.string()), ("spans", _SPANS)])
+_ANSWER = pa.struct(
+    [
+        ("text", pa.string()),
+        ("spans", _SPANS),
+        ("author", pa.string()),
+        ("written_for_this_project", pa.bool_()),
+        ("reviewed_by", pa.string()),
+        ("mean_rating", pa.float64()),
+    ]
+)
+RECORD_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("kind", pa.string()),
+        ("group", pa.string()),
+        ("source", pa.string()),
+        ("licence", pa.string()),
+        ("title", pa.string()),
+        ("text", pa.string()),
+        ("topic", pa.string()),
+        ("keywords", pa.list_(pa.string())),
+        ("turns", pa.list_(_TURN)),
+        ("answers", pa.list_(_ANSWER)),
+        ("may_train", pa.bool_()),
+        ("may_show", pa.bool_()),
+        ("consent_id", pa.string()),
+        ("reviewed_by", pa.string()),
+        ("parents", pa.list_(pa.string())),
+        ("flags", pa.list_(pa.string())),
+        ("content_hash", pa.string()),
+    ],
+    metadata={"psyllm.schema": str(SCHEMA_VERSION), "psyllm.normaliser": NORMALISER_VERSION},
+)
+
+
+def to_row(record: Record) -> dict[str, Any]:
+    """Return the record as one row of `RECORD_SCHEMA`."""
+    row = record.model_dump(mode="python")
+    row["content_hash"] = record.content_hash
+    return row
+
+
+def from_row(row: dict[str, Any]) -> Record:
+    """Return the record of one row; the stored content hash is not needed."""
+    return Record.model_validate({key: value for key, value in row.items() if key != "content_hash"})
+
+
+def write_records(
+    records: Iterable[Record], folder: Path, *, prefix: str = "part", rows_per_file: int = ROWS_PER_FILE
+) -> int:
+    """Write records to `folder/<prefix>-00000.parquet` and on; return how many.
+
+    At most `rows_per_file` records are held in memory. No records, no file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    written = 0
+    files = 0
+    for record in records:
+        rows.append(to_row(record))
+        if len(rows) == rows_per_file:
+            write_rows(rows, RECORD_SCHEMA, folder / f"{prefix}-{files:05d}.parquet")
+            written, files, rows = written + len(rows), files + 1, []
+    if rows:
+        write_rows(rows, RECORD_SCHEMA, folder / f"{prefix}-{files:05d}.parquet")
+    return written + len(rows)
+
+
+def write_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema, path: Path) -> None:
+    """Write rows of any schema as one zstd Parquet file."""
+    table = pa.Table.from_pylist(list(rows), schema=schema)
+    pq.write_table(table, path, compression="zstd", compression_level=3)
+
+
+def read_records(folder: Path, *, prefix: str = "part") -> Iterator[Record]:
+    """Yield the records of `folder/<prefix>-*.parquet` in file and row order."""
+    for path in sorted(folder.glob(f"{prefix}-*.parquet")):
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=1024):
+            for row in batch.to_pylist():
+                yield from_row(row)
+
+
+def count_records(folder: Path, *, prefix: str = "part") -> int:
+    """Return the number of records without reading them."""
+    paths = sorted(folder.glob(f"{prefix}-*.parquet"))
+    return sum(pq.ParquetFile(path).metadata.num_rows for path in paths)

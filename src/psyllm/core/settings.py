@@ -1,0 +1,313 @@
+"""The one frozen tree of settings: a section for each room.
+
+Values come from the defaults here, then `--preset`, then one TOML file
+(`--config`), then `--set a.b=c`; unknown keys are refused with the nearest
+known name. The environment is read for secrets only, and not here. Nothing is
+read when this module is imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from psyllm.core.errors import BadSetting, MissingFile
+from psyllm.core.records import Frozen
+
+CONF = Path(__file__).parent.parent / "conf"
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class CollectSettings(Frozen):
+    """What to import and under which name and licence."""
+
+    path: Path | None = Field(None, description="file or folder to import; none imports the starter corpus")
+    name: str = Field(
+        "starter",
+        description="name of the source: lower-case letters, digits, - and _",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+    )
+    licence: str = Field(
+        "CC-BY-4.0", description="licence of the source, as an SPDX name or free text", min_length=1
+    )
+    may_train: bool = Field(True, description="whether the licence allows training")
+    may_show: bool = Field(False, description="whether the texts may be shown to visitors")
+    limit: Positive | None = Field(None, description="import only the first so many records")
+    replace: bool = Field(False, description="replace a source of the same name that holds something else")
+
+
+class CleanSettings(Frozen):
+    """Floors and thresholds of the cleaning steps."""
+
+    shortest_document_chars: NotNegative = Field(50, description="shorter documents are dropped")
+    shortest_question_chars: NotNegative = Field(
+        10, description="shorter questions (title and details) are dropped"
+    )
+    shortest_answer_chars: NotNegative = Field(
+        50, description="shorter answers are dropped from their question"
+    )
+    fewest_turns: Positive = Field(2, description="dialogues with fewer turns are dropped")
+    least_han_share: Share = Field(
+        0.5, description="texts with a smaller share of Chinese characters are dropped"
+    )
+    near_duplicate_jaccard: Share = Field(
+        0.8, description="5-gram Jaccard similarity from which two records are near duplicates"
+    )
+    mask_pii: bool = Field(
+        True, description="replace phone numbers, ID numbers, e-mail and WeChat names by marks"
+    )
+
+
+class CorpusSettings(Frozen):
+    """How records are split."""
+
+    dev_share: Share = Field(0.1, description="share of the groups used to choose checkpoints")
+    test_share: Share = Field(0.1, description="share of the groups kept for measuring")
+    opening_chars: Positive = Field(
+        14, description="records whose openings share so many Chinese characters are one group"
+    )
+    near_duplicate_jaccard: Share = Field(
+        0.8, description="5-gram Jaccard similarity of openings from which records are one group"
+    )
+    seed: int = Field(20261123, description="seed of the split")
+
+
+class ModelShape(Frozen):
+    """Shape of a model trained from nothing."""
+
+    layers: Positive = Field(4, description="decoder blocks")
+    width: Positive = Field(192, description="size of the hidden state")
+    heads: Positive = Field(6, description="attention heads")
+    vocabulary: Positive = Field(4096, description="most pieces of the tokenizer")
+    context_tokens: Positive = Field(384, description="longest row")
+
+
+class TrainingStage(Frozen):
+    """One stage of training."""
+
+    steps: NotNegative = Field(100, description="most optimiser steps; 0 leaves the stage out")
+    batch_rows: Positive = Field(8, description="rows of `context_tokens` in a step")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="peak learning rate (AdamW)")
+    warmup_steps: NotNegative = Field(10, description="steps of linear warm-up")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.1, description="AdamW weight decay")
+    evaluate_every_steps: Positive = Field(25, description="steps between dev losses and checkpoints")
+    patience: Positive = Field(3, description="evaluations without a better dev loss before stopping early")
+
+
+class TrainSettings(Frozen):
+    """The two stages, the model and the seed."""
+
+    base: Path | None = Field(
+        None, description="local checkpoint folder to start from; none trains a small model from nothing"
+    )
+    model: ModelShape = Field(default_factory=ModelShape)
+    adapt: TrainingStage = Field(default_factory=lambda: TrainingStage(steps=80))
+    answer: TrainingStage = Field(default_factory=lambda: TrainingStage(steps=160, learning_rate=1.5e-3))
+    general_share: Share = Field(
+        0.0, description="share of general text in the adapt stage; needs a source named `general`"
+    )
+    keep_checkpoints: Positive = Field(2, description="checkpoints kept besides the best")
+    threads: NotNegative = Field(0, description="CPU threads; 0 takes all cores")
+    precision: Literal["fp32", "bf16"] = Field(
+        "bf16", description="arithmetic of the forward pass (weights stay fp32)"
+    )
+    seed: int = Field(20261123, description="seed of weights, order and dropout")
+
+
+class Decoding(Frozen):
+    """How words are drawn from a model."""
+
+    max_new_tokens: Positive = Field(220, description="longest answer")
+    temperature: Annotated[float, Field(ge=0)] = Field(0.7, description="0 takes the likeliest token")
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.9, description="nucleus sampling")
+    repetition_penalty: Annotated[float, Field(gt=0)] = Field(1.15, description="1 is off")
+
+
+class EvaluateSettings(Frozen):
+    """What is measured on how much."""
+
+    split: Literal["test", "dev"] = Field("test", description="which split is measured")
+    most_scored: Positive = Field(500, description="most records scored for perplexity")
+    most_generated: Positive = Field(40, description="most records answered by the model")
+    shown: Positive = Field(20, description="unselected answers shown in the report")
+    bootstrap_samples: Positive = Field(1000, description="resamples of the intervals")
+    decoding: Decoding = Field(default_factory=Decoding)
+    threads: NotNegative = Field(0, description="CPU threads; 0 takes all cores")
+    seed: int = Field(20261123, description="seed of drawing and resampling")
+
+
+class ServeSettings(Frozen):
+    """The service: where it listens and what it may do."""
+
+    host: str = Field("127.0.0.1", description="address; anything but loopback needs a signed release")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="TCP port; 0 takes a free one")
+    database: str = Field(
+        "", description="SQLAlchemy URL of the casebook; empty is SQLite at DATA/casebook/casebook.sqlite3"
+    )
+    model: bool = Field(True, description="whether the generated second view is offered")
+    decoding: Decoding = Field(default_factory=Decoding)
+    nearest_floor: Annotated[float, Field(ge=0)] = Field(
+        0.12, description="share of the question's words an answer must match to be shown"
+    )
+    presence_s: Positive = Field(
+        120, description="a counsellor counts as present so long after the last request"
+    )
+    staff_session_s: Positive = Field(43200, description="life of a staff session")
+    region: Literal["CN", "HK", "TW", "US"] = Field("CN", description="region of the help lines shown first")
+    most_message_chars: Positive = Field(4000, description="longest message taken")
+    generation_timeout_s: Positive = Field(
+        45, description="a run that takes longer ends with a bundled answer or the help notice"
+    )
+    engine_threads: NotNegative = Field(
+        1, description="CPU threads of the model's process; 0 takes all cores"
+    )
+    secure_cookies: bool = Field(False, description="mark cookies Secure; set it behind HTTPS")
+
+
+class FeedbackSettings(Frozen):
+    """What comes back from the service as records."""
+
+    least_mean_rating: Annotated[float, Field(ge=1, le=5)] = Field(
+        4.0, description="a rated answer needs this mean of its four axes"
+    )
+    licence: str = Field("consented-feedback", description="licence written on the records")
+
+
+class Settings(Frozen):
+    """The whole tree."""
+
+    collect: CollectSettings = Field(default_factory=CollectSettings)
+    clean: CleanSettings = Field(default_factory=CleanSettings)
+    corpus: CorpusSettings = Field(default_factory=CorpusSettings)
+    train: TrainSettings = Field(default_factory=TrainSettings)
+    evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings)
+    serve: ServeSettings = Field(default_factory=ServeSettings)
+    feedback: FeedbackSettings = Field(default_factory=FeedbackSettings)
+
+
+def load_settings(
+    preset: str | None = None, config: Path | None = None, overrides: Sequence[str] = ()
+) -> Settings:
+    """Return the settings after preset, file and overrides, in that order.
+
+    Raises:
+        BadSetting: an unknown key, a value of the wrong kind, a broken file.
+        MissingFile: `config` does not exist.
+    """
+    tree: dict[str, Any] = {}
+    if preset is not None:
+        _merge(tree, _read_preset(preset))
+    if config is not None:
+        _merge(tree, _read_toml(config))
+    for override in overrides:
+        _merge(tree, _parse_override(override))
+    _refuse_unknown(Settings, tree, "")
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        message = f"setting {name}: {first['msg'].lower()}"
+        raise BadSetting(message, "see `psyllm settings` or docs/settings.md") from error
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that ship with the package."""
+    return sorted(path.stem for path in CONF.glob("*.toml"))
+
+
+def setting_rows(model: type[BaseModel] = Settings, prefix: str = "") -> list[tuple[str, str, str]]:
+    """Return (dotted name, default, sentence) of every setting."""
+    rows: list[tuple[str, str, str]] = []
+    defaults = model()
+    for name, field in model.model_fields.items():
+        value = getattr(defaults, name)
+        if isinstance(value, BaseModel):
+            inner = setting_rows(type(value), f"{prefix}{name}.")
+            shown = value.model_dump()
+            rows += [
+                (row, _shown(_lookup(shown, row.removeprefix(f"{prefix}{name}."))), text)
+                for row, _, text in inner
+            ]
+        else:
+            rows.append((f"{prefix}{name}", _shown(value), field.description or ""))
+    return rows
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _lookup(tree: Mapping[str, Any], dotted: str) -> object:
+    value: Any = tree
+    for part in dotted.split("."):
+        value = value[part]
+    return value
+
+
+def _read_preset(name: str) -> dict[str, Any]:
+    path = CONF / f"{name}.toml"
+    if name not in preset_names():
+        message = f"there is no preset {name!r}; there are: {', '.join(preset_names())}"
+        raise BadSetting(message, "choose one of these with --preset NAME")
+    return _read_toml(path)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        message = f"settings file {path} does not exist"
+        raise MissingFile(message, "check the path after --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"settings file {path} is not valid TOML: {error}"
+        raise BadSetting(message, "mend the file; docs/settings.md shows the form") from error
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    name, sign, value = text.partition("=")
+    if not sign or not name.strip():
+        message = f"--set {text!r} is not of the form section.name=value"
+        raise BadSetting(message, "write for example --set train.answer.steps=50")
+    try:
+        parsed: Any = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    tree: dict[str, Any] = {}
+    level = tree
+    *parents, last = name.strip().split(".")
+    for parent in parents:
+        level = level.setdefault(parent, {})
+    level[last] = parsed
+    return tree
+
+
+def _merge(tree: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(tree.get(key), dict):
+            _merge(tree[key], value)
+        else:
+            tree[key] = value
+
+
+def _refuse_unknown(model: type[BaseModel], tree: Mapping[str, Any], prefix: str) -> None:
+    for key, value in tree.items():
+        field = model.model_fields.get(key)
+        if field is None:
+            near = difflib.get_close_matches(key, model.model_fields, n=1)
+            guess = f"did you mean {prefix}{near[0]}?" if near else f"known: {', '.join(model.model_fields)}"
+            message = f"there is no setting {prefix}{key}; {guess}"
+            raise BadSetting(message, "run: psyllm settings (lists every setting)")
+        if (
+            isinstance(value, dict)
+            and isinstance(field.annotation, type)
+            and issubclass(field.annotation, BaseModel)
+        ):
+            _refuse_unknown(field.annotation, value, f"{prefix}{key}.")

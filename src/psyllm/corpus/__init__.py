@@ -1,0 +1,1 @@
+"""Records are split without leaks and described: `3_corpus`."""

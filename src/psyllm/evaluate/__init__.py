@@ -1,0 +1,1 @@
+"""A model is measured: `5_reports`."""

@@ -1,0 +1,1 @@
+"""Consented ratings and corrections become records: `6_feedback`."""

@@ -1,0 +1,1 @@
+"""What is dangerous and what to do: levels, lexicon, guard, help lines."""

@@ -1,0 +1,1 @@
+"""A person's words in, an answer or a counsellor out."""

@@ -1,0 +1,1 @@
+"""Pure functions on Chinese text; no input or output."""

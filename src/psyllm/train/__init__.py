@@ -1,0 +1,1 @@
+"""Two stages of training: `4_models`."""
