@@ -1,0 +1,18 @@
+"""Fixtures that every room's tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+IN_CI = bool(os.environ.get("CI"))
+
+
+@pytest.fixture(scope="session")
+def outside_data() -> Path:
+    """The folder of real test data, or a skip with the reason."""
+    folder = Path(os.environ.get("PSYLLM_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no outside test data at {folder}; set PSYLLM_TEST_DATA")
+    return folder
