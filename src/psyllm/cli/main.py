@@ -1,5 +1,78 @@
-"""The command line `psyllm`: being built."""
+"""The command line `psyllm`: words typed become one call of a room's `run()`.
+
+Commands stand in the order of the flow. Rooms are imported inside the commands,
+so that `--help` answers at once. An error ends with two lines (what is wrong,
+what to type next) and exit status 2; a stop by Ctrl-C with status 130. Nothing
+here works on records itself.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from psyllm.cli import collecting, looking, making, serving
+
+WRONG_INPUT = 2
+STOPPED = 130
+
+app = typer.Typer(
+    name="psyllm",
+    help="Psy-LLM: from raw Chinese text to a counsellor's desk. Not a doctor, not an emergency service.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+app.add_typer(collecting.app, name="collect")
+app.command("clean")(making.clean)
+app.command("corpus")(making.corpus)
+app.command("train")(making.train)
+app.command("evaluate")(making.evaluate)
+app.add_typer(serving.app, name="serve")
+app.command("feedback")(making.feedback)
+app.command("status")(looking.status)
+app.command("doctor")(looking.doctor)
+app.command("settings")(looking.settings)
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line and exit with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run one command and return the exit status."""
+    try:
+        result = app(words, standalone_mode=False, prog_name="psyllm")
+    except (typer.Abort, KeyboardInterrupt):
+        sys.stderr.write("\nstopped; what was complete is kept\nnext: run the same command to go on\n")
+        return STOPPED
+    except typer.TyperException as error:
+        return _say_usage(error)
+    except Exception as error:
+        if _said(error):
+            return WRONG_INPUT
+        raise
+    return result if isinstance(result, int) else 0
+
+
+def _say_usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "psyllm"
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(f"{message}\n")
+    else:
+        sys.stderr.write(f"error: {' '.join(message.split())}\nnext: {path} --help\n")
+    return WRONG_INPUT
+
+
+def _said(error: Exception) -> bool:
+    """Print an expected error in two lines; False for one that nobody expected."""
+    from psyllm.core.errors import PsyError
+
+    if not isinstance(error, PsyError):
+        return False
+    sys.stderr.write(f"error {error.code}: {error.message}\nnext: {error.next_step}\n")
+    return True

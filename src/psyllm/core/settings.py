@@ -223,19 +223,13 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in CONF.glob("*.toml"))
 
 
-def setting_rows(model: type[BaseModel] = Settings, prefix: str = "") -> list[tuple[str, str, str]]:
-    """Return (dotted name, default, sentence) of every setting."""
+def setting_rows(section: BaseModel, prefix: str = "") -> list[tuple[str, str, str]]:
+    """Return (dotted name, value, sentence) of every setting below `section`."""
     rows: list[tuple[str, str, str]] = []
-    defaults = model()
-    for name, field in model.model_fields.items():
-        value = getattr(defaults, name)
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
         if isinstance(value, BaseModel):
-            inner = setting_rows(type(value), f"{prefix}{name}.")
-            shown = value.model_dump()
-            rows += [
-                (row, _shown(_lookup(shown, row.removeprefix(f"{prefix}{name}."))), text)
-                for row, _, text in inner
-            ]
+            rows += setting_rows(value, f"{prefix}{name}.")
         else:
             rows.append((f"{prefix}{name}", _shown(value), field.description or ""))
     return rows
@@ -243,13 +237,6 @@ def setting_rows(model: type[BaseModel] = Settings, prefix: str = "") -> list[tu
 
 def _shown(value: object) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _lookup(tree: Mapping[str, Any], dotted: str) -> object:
-    value: Any = tree
-    for part in dotted.split("."):
-        value = value[part]
-    return value
 
 
 def _read_preset(name: str) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""`psyllm collect`: files of others, or the starter corpus, become records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
+from psyllm.cli.show import carry_out
+
+if TYPE_CHECKING:
+    from psyllm.core.settings import CollectSettings
+
+app = typer.Typer(
+    help="1 Files become records: data/1_collected.", no_args_is_help=True, rich_markup_mode=None
+)
+
+SourcePath = Annotated[Path, typer.Argument(help="File or folder; its format is found by its content.")]
+Name = Annotated[str, typer.Option("--name", help="Name of the source.")]
+Licence = Annotated[str, typer.Option("--licence", help="Licence of the source, for example CC0-1.0.")]
+Limit = Annotated[int | None, typer.Option("--limit", help="Import only the first so many records.")]
+Train = Annotated[bool, typer.Option("--train/--no-train", help="The licence allows training.")]
+Show = Annotated[bool, typer.Option("--show/--no-show", help="The texts may be shown to visitors.")]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Replace a source of this name that holds something else.")
+]
+
+
+@app.command("import")
+def import_path(
+    path: SourcePath,
+    name: Name,
+    licence: Licence,
+    data: Data = DATA,
+    limit: Limit = None,
+    train: Train = True,
+    show: Show = False,
+    replace: Replace = False,
+    preset: Preset = None,
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """Import PATH: PsyQA JSON, JSONL dialogues, a tar of dialogue texts, Markdown; .gz and .xz are read."""
+    section = settings_from(preset, config, set_).collect
+    values = {
+        "path": path,
+        "name": name,
+        "licence": licence,
+        "may_train": train,
+        "may_show": show,
+        "replace": replace or section.replace,
+        "limit": limit if limit is not None else section.limit,
+    }
+    _collect(section, values, data)
+
+
+@app.command("starter")
+def import_starter(
+    data: Data = DATA,
+    preset: Preset = None,
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """Import the starter corpus that ships with psyllm (questions, answers and articles written for it)."""
+    section = settings_from(preset, config, set_).collect
+    values = {"path": None, "name": "starter", "licence": "CC-BY-4.0", "may_show": True, "replace": True}
+    _collect(section, values, data)
+
+
+def _collect(section: CollectSettings, values: Mapping[str, object], data: Path) -> None:
+    from pydantic import ValidationError
+
+    from psyllm.collect.run import run
+    from psyllm.core.errors import BadSetting
+    from psyllm.core.settings import CollectSettings as Section
+
+    try:
+        settings = Section.model_validate({**section.model_dump(), **values})
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = f"--{first['loc'][0]}: {first['msg'].lower()}"
+        raise BadSetting(message, "run: psyllm collect import --help") from error
+    carry_out(run, settings, data)

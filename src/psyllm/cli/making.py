@@ -1,0 +1,57 @@
+"""The commands from cleaning to feedback: one room each, settings in, a manifest shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
+from psyllm.cli.show import carry_out
+
+Base = Annotated[Path | None, typer.Option("--base", help="Local checkpoint folder to start from.")]
+
+
+def clean(data: Data = DATA, preset: Preset = None, config: Config = None, set_: Set = None) -> None:
+    """2 Records are mended or dropped with a reason: data/2_cleaned."""
+    from psyllm.clean.run import run
+
+    carry_out(run, settings_from(preset, config, set_).clean, data)
+
+
+def corpus(data: Data = DATA, preset: Preset = None, config: Config = None, set_: Set = None) -> None:
+    """3 Records are split without leaks and described by a card: data/3_corpus."""
+    from psyllm.corpus.run import run
+
+    carry_out(run, settings_from(preset, config, set_).corpus, data)
+
+
+def train(
+    data: Data = DATA,
+    base: Base = None,
+    preset: Preset = None,
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """4 A model is trained in two stages, adapt and answer: data/4_models."""
+    from psyllm.train.run import run
+
+    settings = settings_from(preset, config, set_).train
+    if base is not None:
+        settings = settings.model_copy(update={"base": base})
+    carry_out(run, settings, data)
+
+
+def evaluate(data: Data = DATA, preset: Preset = None, config: Config = None, set_: Set = None) -> None:
+    """5 The model in use is measured on the test split: data/5_reports."""
+    from psyllm.evaluate.run import run
+
+    carry_out(run, settings_from(preset, config, set_).evaluate, data)
+
+
+def feedback(data: Data = DATA, preset: Preset = None, config: Config = None, set_: Set = None) -> None:
+    """6 Consented ratings and counsellors' answers become records: data/6_feedback."""
+    from psyllm.feedback.run import run
+
+    carry_out(run, settings_from(preset, config, set_).feedback, data)
