@@ -9,6 +9,7 @@ Nothing here knows what the stages do.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import hashlib
@@ -35,6 +36,8 @@ MANIFEST = "manifest.json"
 CURRENT = "current"
 PACKAGES_NAMED = ("psyllm", "pyarrow", "pydantic", "numpy", "rensa", "torch", "transformers", "tokenizers")
 STAGES_WITH_ALL_RUNS_IN_USE = frozenset({"1_collected", "6_feedback"})
+# A file may not grow (a quota, a limit of the shell) just as when the disk is full.
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Stage(StrEnum):
@@ -108,7 +111,8 @@ def complete_runs(data: Path, stage: Stage) -> list[Manifest]:
     folder = stage_folder(data, stage)
     if not folder.is_dir():
         return []
-    manifests = (read_manifest(path) for path in sorted(folder.iterdir()) if path.is_dir())
+    paths = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    manifests = (read_manifest(path) for path in paths)
     return [manifest for manifest in manifests if manifest is not None]
 
 
@@ -245,11 +249,13 @@ class StageRun:
 
 
 @contextmanager
-def writing(run: StageRun, *, keep_partial: bool = False) -> Iterator[StageRun]:
+def writing(run: StageRun, *, keep_partial: bool = False, beside: bool = False) -> Iterator[StageRun]:
     """Hold the stage's lock and a clean folder while `run` is written.
 
     An unfinished folder of the same name is emptied first, unless
-    `keep_partial` (for a stage that resumes from its own checkpoints).
+    `keep_partial` (for a stage that resumes from its own checkpoints). With
+    `beside` a complete run of the same name stays as it is until this one is
+    finished, and is then replaced in one step.
 
     Raises:
         StageBusy: another process holds the lock.
@@ -264,17 +270,41 @@ def writing(run: StageRun, *, keep_partial: bool = False) -> Iterator[StageRun]:
             except BlockingIOError:
                 message = f"another process writes to {stage}"
                 raise StageBusy(message, "wait for it to end, then run the command again") from None
-            if not keep_partial:
-                shutil.rmtree(run.folder, ignore_errors=True)
-            run.folder.mkdir(parents=True, exist_ok=True)
-            yield run
+            with _folder_beside(run) if beside else _folder(run, keep_partial=keep_partial):
+                yield run
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno not in NO_SPACE:
             raise
-        shutil.rmtree(run.folder, ignore_errors=not keep_partial)
         message = f"no space left on the disk that holds {stage}"
         next_step = "free some space or name another folder with --data, then run the command again"
         raise DiskFull(message, next_step) from error
+
+
+@contextmanager
+def _folder(run: StageRun, *, keep_partial: bool) -> Iterator[None]:
+    if not keep_partial:
+        shutil.rmtree(run.folder, ignore_errors=True)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_SPACE and not keep_partial:
+            shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _folder_beside(run: StageRun) -> Iterator[None]:
+    final = run.folder
+    run.folder = final.with_name(f".{run.name}.new")
+    shutil.rmtree(run.folder, ignore_errors=True)
+    run.folder.mkdir(parents=True)
+    try:
+        yield
+        _put_in_place(run.folder, final)
+    finally:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        run.folder = final
 
 
 def up_to_date(data: Path, stage: Stage, name: str) -> Manifest | None:
@@ -286,6 +316,27 @@ def up_to_date(data: Path, stage: Stage, name: str) -> Manifest | None:
     if stage.value not in STAGES_WITH_ALL_RUNS_IN_USE:
         set_current(data, stage, name)
     return manifest
+
+
+def _put_in_place(new: Path, final: Path) -> None:
+    """Give `new` the name `final`; what had it gets the other name, in one step where the system can."""
+    if not final.exists():
+        new.rename(final)
+        return
+    at_working_directory, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of renameat2(2)
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+        failed = renameat2(
+            at_working_directory, os.fsencode(new), at_working_directory, os.fsencode(final), exchange
+        )
+    except AttributeError:
+        failed = True
+    if failed:  # not Linux, or a file system without it: two steps
+        aside = new.with_name(f"{new.name}.old")
+        shutil.rmtree(aside, ignore_errors=True)
+        final.rename(aside)
+        new.rename(final)
+        aside.rename(new)
 
 
 def _fsync_files(folder: Path) -> None:

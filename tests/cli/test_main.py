@@ -1,0 +1,102 @@
+"""The command line: two lines and status 2 for whatever is wrong."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from psyllm.cli.main import run
+from psyllm.core.stages import Stage, StageRun, writing
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "next_step"),
+    [
+        (["trian"], "No such command", "psyllm --help"),
+        (["clean", "--sett", "a=1"], "No such option", "psyllm clean --help"),
+        (["collect", "import"], "Missing argument", "psyllm collect import --help"),
+        (["clean", "--set", "claen.mask_pii=true"], "PSY-106", "psyllm settings"),
+        (["clean", "--preset", "none"], "PSY-106", "--preset NAME"),
+        (["clean", "--config", "/nowhere.toml"], "PSY-101", "--config"),
+        (["collect", "import", "/nowhere.jsonl", "--name", "x", "--licence", "CC0-1.0"], "PSY-101", ""),
+        (
+            ["collect", "import", "/nowhere.jsonl", "--name", "BAD NAME", "--licence", "CC0-1.0"],
+            "PSY-106",
+            "--help",
+        ),
+        (["clean"], "PSY-200", "psyllm collect"),
+        (["corpus"], "PSY-200", "psyllm clean"),
+        (["train"], "PSY-200", "psyllm corpus"),
+        (["evaluate"], "PSY-200", "psyllm train"),
+        (["serve", "staff", "add", "li", "--password-file", "/nowhere"], "PSY-101", "--password-file"),
+    ],
+)
+def test_wrong_input_gives_two_lines_and_status_2(words, code, next_step, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(words) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 2, lines
+    assert lines[0].startswith("error")
+    assert code in lines[0]
+    assert lines[1].startswith("next: ")
+    assert next_step in lines[1]
+
+
+def test_help_loads_no_heavy_library():
+    program = (
+        "import sys; from psyllm.cli.main import run; run(['--help']); "
+        "print([name for name in ('torch', 'pyarrow', 'pydantic', 'numpy', 'fastapi', 'sqlalchemy') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+    assert "evaluate" in result.stdout
+
+
+def test_status_names_the_six_folders_and_what_to_type(tmp_path, capsys):
+    assert run(["status", "--data", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    for stage in Stage:
+        assert stage.value in text
+    assert "psyllm collect import" in text
+
+
+def test_status_tells_what_is_stale(tmp_path, capsys):
+    with writing(StageRun(tmp_path, Stage.COLLECTED, "web", "m", (), {})) as collected:
+        first = collected.finish(counts={"records": 3})
+    with writing(StageRun(tmp_path, Stage.CLEANED, "c-1", "m", (first.as_parent(),), {})) as cleaned:
+        second = cleaned.finish(counts={"records": 2})
+    with writing(StageRun(tmp_path, Stage.CORPUS, "s-1", "m", (second.as_parent(),), {})) as corpus:
+        corpus.finish(counts={"train": 2})
+    states = lambda: {row["stage"]: row["state"] for row in json.loads(capsys.readouterr().out)}  # noqa: E731
+    run(["status", "--json", "--data", str(tmp_path)])
+    assert states() == {
+        "1_collected": "complete",
+        "2_cleaned": "complete",
+        "3_corpus": "complete",
+        "4_models": "missing",
+        "5_reports": "missing",
+        "6_feedback": "missing",
+    }
+    with writing(StageRun(tmp_path, Stage.COLLECTED, "more", "m", (), {})) as more:
+        more.finish(counts={"records": 1})
+    run(["status", "--json", "--data", str(tmp_path)])
+    found = states()
+    assert (found["2_cleaned"], found["3_corpus"]) == ("stale", "stale")
+
+
+def test_doctor_looks_at_the_machine(tmp_path, capsys):
+    assert run(["doctor", "--data", str(tmp_path), "--json"]) == 0
+    found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert {"cores", "memory", "disk", "gpu", "casebook", "web app"} <= set(found)
+    assert all(row["good"] or row["mend"] for row in found.values())
+
+
+def test_doctor_finds_a_casebook_that_others_can_read(tmp_path, capsys):
+    path = tmp_path / "casebook" / "casebook.sqlite3"
+    path.parent.mkdir()
+    path.touch(mode=0o644)
+    run(["doctor", "--data", str(tmp_path), "--json"])
+    found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert not found["casebook"]["good"]
+    assert found["casebook"]["mend"] == f"chmod 600 {path}"
