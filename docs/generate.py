@@ -1,11 +1,13 @@
-"""Writes the pages of docs/ that are made from the code: settings, errors, commands.
+"""Writes the pages of docs/ that are made from the code, and the README's tree.
 
 `python docs/generate.py` writes them; a test compares them with the code.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from psyllm.core import errors
 from psyllm.core.settings import Settings, preset_names, setting_rows
 
 DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+README = ROOT / "README.md"
 NOTE = "<!-- Written by docs/generate.py; `make docs` writes it again. -->\n"
 
 
@@ -62,6 +66,80 @@ def commands_page() -> str:
     return "\n".join(lines)
 
 
+def readme() -> str:
+    """Return the README with its tree made again."""
+    text = README.read_text("utf-8")
+    return re.sub(
+        r"(<!-- tree -->\n).*(\n<!-- /tree -->)",
+        lambda found: found[1] + tree() + found[2],
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def tree() -> str:
+    """Return every file with what it says of itself in its first line."""
+    lines = ["```"]
+    for folder, note in _folders().items():
+        lines.append(f"{folder + '/':<34} {note}".rstrip())
+        for path in sorted((ROOT / folder).glob("*")):
+            comment = first_line(path)
+            if comment:
+                lines.append(f"  {path.name:<32} {comment}")
+    return "\n".join([*lines, "```"])
+
+
+def first_line(path: Path) -> str:
+    """Return the first sentence that a source file says of itself, empty if it is none."""
+    if path.name == "__init__.py" or not path.is_file():
+        return ""
+    text = path.read_text("utf-8", errors="replace")
+    if path.suffix == ".py":
+        return (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
+    if path.suffix in {".toml", ".sh"}:
+        comments = [line.lstrip("# ") for line in text.splitlines() if line.startswith("# ")]
+        return comments[0] if comments else ""
+    if path.suffix in {".ts", ".tsx"} and not path.name.endswith((".test.ts", ".test.tsx", ".d.ts")):
+        found = re.match(r"/\*\*?\s*\**\s*([^\n]*?)\s*(?:\*/|\n)|//\s*([^\n]*)", text)
+        return (found[1] or found[2]) if found else ""
+    return ""
+
+
+def _folders() -> dict[str, str]:
+    """Return the folders of the tree with what their package says of itself."""
+    package = ROOT / "src" / "psyllm"
+    rooms = [
+        "core",
+        "text",
+        "safety",
+        "lm",
+        "casebook",
+        "collect",
+        "clean",
+        "corpus",
+        "train",
+        "evaluate",
+        "serve",
+        "feedback",
+        "cli",
+    ]
+    found = {f"src/psyllm/{room}": first_docstring(package / room / "__init__.py") for room in rooms}
+    found["src/psyllm/conf"] = "Presets: one TOML file each, only what differs."
+    for path in sorted((ROOT / "web" / "src").rglob("*")):
+        if path.is_dir() and any(path.glob("*.ts*")):
+            found[str(path.relative_to(ROOT))] = ""
+    found |= {
+        "bench": "Benchmarks side by side; each prints a table.",
+        "runs": "Whole journeys as short scripts.",
+    }
+    return found
+
+
+def first_docstring(path: Path) -> str:
+    """Return the first line of a module's docstring."""
+    return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n")[0]
+
+
 def _commands(command: object, path: str) -> Iterator[tuple[str, str]]:
     context = command.make_context(path, [], resilient_parsing=True)  # type: ignore[attr-defined]
     # A fixed width makes the page the same on every terminal.
@@ -74,3 +152,4 @@ def _commands(command: object, path: str) -> Iterator[tuple[str, str]]:
 if __name__ == "__main__":
     for name, text in pages().items():
         (DOCS / name).write_text(text, "utf-8")
+    README.write_text(readme(), "utf-8")

@@ -117,6 +117,7 @@ def test_generated_pages_tell_the_truth():
     specification.loader.exec_module(generate)
     for name, text in generate.pages().items():
         assert (ROOT / "docs" / name).read_text() == text, f"docs/{name} is old; run: make docs"
+    assert (ROOT / "README.md").read_text() == generate.readme(), "the README's tree is old; run: make docs"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import re
 import subprocess
 import sys
 import sysconfig
-import urllib.request
 import venv
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
 
 from conftest import ROOT
@@ -68,10 +68,10 @@ def test_installed_without_node_it_serves_the_page(wheel, tmp_path):
             address = next(
                 found[0] for line in process.stdout if (found := re.search(r"http://127\.0\.0\.1:\d+", line))
             )
-            page = urllib.request.urlopen(address, timeout=20).read().decode()
+            page = httpx.get(address, timeout=20).text
             assert '<div id="root"' in page
             script = re.search(r'src="(/assets/[^"]+\.js)"', page)[1]
-            assert urllib.request.urlopen(address + script, timeout=20).status == 200
+            assert httpx.get(address + script, timeout=20).status_code == 200
         finally:
             process.terminate()
             process.wait(20)
