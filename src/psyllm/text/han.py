@@ -1,0 +1,35 @@
+"""Counting and keeping Chinese characters.
+
+Text comes in; numbers or the bare Chinese characters come out. It does not
+tell Chinese from Japanese and does not segment words.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Unified ideographs with extensions A to H, compatibility ideographs and the round zero.
+HAN_CLASS = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_HAN = re.compile(f"[{HAN_CLASS}]")
+_NOT_HAN = re.compile(f"[^{HAN_CLASS}]+")
+
+
+def han_count(text: str) -> int:
+    """Return how many Chinese characters the text holds."""
+    return len(han_only(text))
+
+
+def han_share(text: str) -> float:
+    """Return the share of Chinese characters among all that is not white space; 0.0 for no text."""
+    visible = len("".join(text.split()))
+    return han_count(text) / visible if visible else 0.0
+
+
+def han_only(text: str) -> str:
+    """Return the Chinese characters alone, in order."""
+    return _NOT_HAN.sub("", text)
+
+
+def is_han(character: str) -> bool:
+    """Return whether one character is Chinese."""
+    return _HAN.match(character) is not None
