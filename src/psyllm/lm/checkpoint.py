@@ -1,0 +1,189 @@
+"""Checkpoint folders: build a small model, load one, save one.
+
+A folder holds config.json, model.safetensors, tokenizer.json and psyllm.json
+(see `model_card`). `build` makes a Llama-shaped decoder from nothing; `load`
+takes any causal model that transformers knows, from this machine only. In:
+folders and shapes. Out: models in fp32 with their tokenizer. Nothing here
+trains or draws words.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from psyllm.core.errors import BadCheckpoint
+from psyllm.core.settings import ModelShape
+from psyllm.lm.model_card import (
+    RETRAIN,
+    ModelCard,
+    check_folder,
+    check_tokenizer,
+    read_config,
+    write_card,
+)
+from psyllm.lm.template import END, PAD
+from psyllm.lm.tokenizer import Tokenizer, read_tokenizer, tokenizer_hash
+
+WEIGHTS_FILE = "model.safetensors"
+FEED_FORWARD_RATIO = 8 / 3  # of SwiGLU, so that a block has as many weights as a plain one of 4
+FEED_FORWARD_MULTIPLE = 32
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model that can be asked: `context_tokens` is its longest row."""
+
+    model: PreTrainedModel
+    tokenizer: Tokenizer
+    card: ModelCard
+
+    @property
+    def context_tokens(self) -> int:
+        """The longest row the model was trained on."""
+        return self.card.context_tokens
+
+
+def build(shape: ModelShape, tokenizer: Tokenizer, seed: int) -> PreTrainedModel:
+    """Return an untrained Llama-shaped model; the same for the same seed.
+
+    Rotary positions, RMSNorm, SwiGLU, tied embeddings, no bias, no dropout.
+
+    Raises:
+        BadCheckpoint: the width can't be shared out among the heads.
+    """
+    if shape.width % (2 * shape.heads):
+        message = f"a width of {shape.width} can't be shared by {shape.heads} heads of an even size"
+        raise BadCheckpoint(message, "set train.model.width to a multiple of twice train.model.heads")
+    feed_forward = round(shape.width * FEED_FORWARD_RATIO / FEED_FORWARD_MULTIPLE) * FEED_FORWARD_MULTIPLE
+    config = LlamaConfig(
+        vocab_size=tokenizer.size,
+        hidden_size=shape.width,
+        intermediate_size=max(feed_forward, FEED_FORWARD_MULTIPLE),
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.heads,
+        max_position_embeddings=shape.context_tokens,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.mark(END),
+        pad_token_id=tokenizer.mark(PAD),
+        use_cache=False,
+    )
+    torch.manual_seed(seed)
+    model: PreTrainedModel = LlamaForCausalLM(config)
+    return model
+
+
+def load(folder: Path) -> Checkpoint:
+    """Return the model of a folder made by `psyllm train`, ready to answer.
+
+    Raises:
+        BadCheckpoint: something is missing, torn or of another template.
+        TokenizerMismatch: the tokenizer is another model's.
+    """
+    card = check_folder(folder)
+    return Checkpoint(load_weights(folder).train(mode=False), read_tokenizer(folder), card)
+
+
+def load_base(folder: Path) -> tuple[PreTrainedModel, Tokenizer]:
+    """Return model and tokenizer of any local checkpoint, the template's marks added to both.
+
+    Raises:
+        BadCheckpoint: something is missing or torn.
+        TokenizerMismatch: the tokenizer is another model's.
+    """
+    config = read_config(folder)
+    tokenizer = read_tokenizer(folder)
+    rows = int(config.get("vocab_size", 0))
+    check_tokenizer(folder, tokenizer.size, rows)
+    model = load_weights(folder)
+    tokenizer.add_marks()
+    if tokenizer.size > rows:
+        # the mean of the known rows is a calmer start than noise
+        model.resize_token_embeddings(tokenizer.size, mean_resizing=False)
+        _start_new_rows_at_mean(model, rows)
+    model.config.eos_token_id = tokenizer.mark(END)
+    model.config.pad_token_id = tokenizer.mark(PAD)
+    return model, tokenizer
+
+
+def load_weights(folder: Path) -> PreTrainedModel:
+    """Return the model of a folder in fp32, with every weight found.
+
+    Raises:
+        BadCheckpoint: the weights are missing, torn, incomplete or of another shape.
+    """
+    try:
+        with quiet_transformers():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
+            )
+    except Exception as error:  # the library raises OSError, ValueError, RuntimeError, SafetensorError …
+        message = f"{folder / WEIGHTS_FILE} can't be loaded: {type(error).__name__}"
+        raise BadCheckpoint(message, RETRAIN) from error
+    model: PreTrainedModel = loaded[0]
+    missing = sorted(loaded[1]["missing_keys"])
+    if missing:
+        message = f"{folder / WEIGHTS_FILE} lacks {len(missing)} weights, the first is {missing[0]}"
+        raise BadCheckpoint(message, RETRAIN)
+    return model
+
+
+def save(
+    folder: Path,
+    model: PreTrainedModel,
+    tokenizer: Tokenizer,
+    *,
+    context_tokens: int,
+    lineage: dict[str, Any] | None = None,
+) -> None:
+    """Write a checkpoint folder; the same bytes for the same model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ends = {"eos_token_id": tokenizer.mark(END), "pad_token_id": tokenizer.mark(PAD)}
+    for name, number in ends.items():
+        setattr(model.config, name, number)
+        if model.generation_config is not None:
+            setattr(model.generation_config, name, number)
+    with quiet_transformers():
+        model.save_pretrained(folder)
+    tokenizer.save(folder)
+    card = ModelCard(
+        tokenizer_sha256=tokenizer_hash(folder),
+        vocabulary=tokenizer.size,
+        context_tokens=context_tokens,
+        lineage=lineage or {},
+    )
+    write_card(folder, card)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep the library's bars and remarks off the terminal inside the block."""
+    level = transformers_logging.get_verbosity()
+    hide_bars: Callable[[], None] = transformers_logging.disable_progress_bar
+    show_bars: Callable[[], None] = transformers_logging.enable_progress_bar
+    transformers_logging.set_verbosity(logging.ERROR)
+    hide_bars()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        show_bars()
+
+
+def _start_new_rows_at_mean(model: PreTrainedModel, known_rows: int) -> None:
+    head: Callable[[], Any] = model.get_output_embeddings
+    layers: list[Any] = [model.get_input_embeddings(), head()]
+    with torch.no_grad():
+        for layer in layers:
+            if layer is not None:
+                layer.weight[known_rows:] = layer.weight[:known_rows].mean(dim=0)
