@@ -5,6 +5,8 @@ TORCH ?=
 PORT ?= 8000
 DATA ?= data
 VENV := .venv
+# A person sees pip at work; CI reads only what fails.
+QUIET := $(if $(CI),-q,)
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
@@ -27,14 +29,14 @@ $(VENV)/bin/python:
 # Another torch than the pinned one must not meet the pin.
 $(VENV)/.ready: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@if [ -n "$(TORCH)" ]; then grep -v '^torch==' constraints.txt > $(VENV)/constraints.txt; else cp constraints.txt $(VENV)/constraints.txt; fi
-	@if [ -n "$(TORCH)" ]; then echo "installing $(TORCH)"; $(BIN)/pip install -q --disable-pip-version-check -c $(VENV)/constraints.txt "$(TORCH)"; fi
+	@if [ -n "$(TORCH)" ]; then echo "installing $(TORCH)"; $(BIN)/pip install $(QUIET) --disable-pip-version-check -c $(VENV)/constraints.txt "$(TORCH)"; fi
 	@echo "installing psyllm and what it stands on (one to ten minutes, most of it download)"
-	$(BIN)/pip install --progress-bar on --disable-pip-version-check -q -c $(VENV)/constraints.txt -e .
+	$(BIN)/pip install $(QUIET) --disable-pip-version-check -c $(VENV)/constraints.txt -e .
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@echo "installing what checks and tests need"
-	$(BIN)/pip install -q --disable-pip-version-check -c $(VENV)/constraints.txt -e ".[dev]"
+	$(BIN)/pip install $(QUIET) --disable-pip-version-check -c $(VENV)/constraints.txt -e ".[dev]"
 	@touch $@
 
 web: | $(VENV)/.ready
