@@ -20,7 +20,11 @@ SOURCE = "starter"
 
 def starter_records(path: Path = STARTER, source: str = SOURCE) -> Iterator[Record]:
     """Yield the starter corpus: questions first, then articles; all may be shown."""
-    content = json.loads(path.read_text("utf-8"))
+    return records_of(json.loads(path.read_text("utf-8")), source)
+
+
+def records_of(content: dict[str, Any], source: str = SOURCE) -> Iterator[Record]:
+    """Yield the records of a starter corpus that has been read."""
     licence = content["licence"]
     for question in content["questions"]:
         yield _question(question, source, licence)

@@ -1,0 +1,172 @@
+"""Objects of a JSON array or of JSON Lines, one after the other.
+
+Arrays are taken apart while they are read: memory holds one object and a
+block, whatever the size of the file. What is not JSON is said with its line
+or record number and never with its text. What the objects mean is not known
+here; `checked` compares one with the shape that an importer expects.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from psyllm.collect.reading import decode, unpacked, wrong_encoding
+from psyllm.core.errors import MalformedInput
+
+BLOCK_CHARS = 1 << 20
+MOST_RECORD_CHARS = 1 << 26
+_NEXT = "mend or remove that record, then import again"
+_SPACE = " \t\r\n\ufeff"
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+class Item(NamedTuple):
+    """One JSON value, its own bytes, and its place in words."""
+
+    value: object
+    raw: bytes
+    where: str
+
+
+def lines(path: Path) -> Iterator[Item]:
+    """Yield the value of each line that is not empty.
+
+    Raises:
+        MalformedInput: a line is no JSON.
+        WrongEncoding: a line is not UTF-8.
+    """
+    with unpacked(path) as stream:
+        for number, line in enumerate(stream, 1):
+            raw = line.removeprefix(codecs.BOM_UTF8).strip()
+            if raw:
+                yield Item(_loads(raw, path, f"line {number:,}"), raw, f"line {number:,}")
+
+
+def array(path: Path) -> Iterator[Item]:
+    """Yield the values of a JSON array.
+
+    Raises:
+        MalformedInput: a value is no JSON, or the array breaks off.
+        WrongEncoding: the text is not UTF-8.
+    """
+    text = _Text(path)
+    decoder = json.JSONDecoder()
+    number = 0
+    text.skip("[")
+    while True:
+        mark = text.peek()
+        if mark == "]":
+            return
+        if number and mark != ",":
+            raise _broken(path, f"record {number:,}", at_end=text.at_end)
+        if number:
+            text.skip(",")
+        number += 1
+        where = f"record {number:,}"
+        raw = text.take_value(decoder, where).encode("utf-8", "surrogatepass")
+        yield Item(_loads(raw, path, where), raw, where)
+
+
+def checked(shape: type[Shape], item: Item, path: Path) -> Shape:
+    """Return the item in the expected shape.
+
+    Raises:
+        MalformedInput: it has another; names the field and what was expected, never the text.
+    """
+    try:
+        return shape.model_validate(item.value)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the record"
+        message = f"{path}, {item.where}: {field}: {first['msg'].lower()}"
+        raise MalformedInput(message, _NEXT) from None
+
+
+def _loads(raw: bytes, path: Path, where: str) -> object:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        decode(raw, path, where)
+        message = f"{path}, {where} is not valid JSON (column {error.colno:,})"
+        raise MalformedInput(message, _NEXT) from None
+
+
+def _broken(path: Path, where: str, *, at_end: bool) -> MalformedInput:
+    found = "the array breaks off after" if at_end else "there is no comma or ] after"
+    message = f"{path}: {found} {where}"
+    return MalformedInput(message, "check the end of the file, fetch it again, then import")
+
+
+class _Text:
+    """The growing and shrinking stretch of a file that is being taken apart."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stream = unpacked(path)
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._buffer = ""
+        self._at = 0
+        self.at_end = False
+
+    def peek(self) -> str:
+        """Return the next character that is no white space, or nothing at the end."""
+        while True:
+            while self._at < len(self._buffer) and self._buffer[self._at] in _SPACE:
+                self._at += 1
+            if self._at < len(self._buffer):
+                return self._buffer[self._at]
+            if not self._more():
+                return ""
+
+    def skip(self, mark: str) -> None:
+        """Step over the mark that `peek` has shown."""
+        if self.peek() == mark:
+            self._at += 1
+
+    def take_value(self, decoder: json.JSONDecoder, where: str) -> str:
+        """Return the text of the next JSON value and step over it."""
+        self.peek()
+        while True:
+            try:
+                _, end = decoder.raw_decode(self._buffer, self._at)
+            except json.JSONDecodeError as error:
+                if self._is_hopeless(error) or not self._more():
+                    raise self._malformed(error, where) from None
+                continue
+            value = self._buffer[self._at : end]
+            self._at = end
+            return value
+
+    def _is_hopeless(self, error: json.JSONDecodeError) -> bool:
+        """Return whether more text can't mend this: the fault lies well before the end of what is read."""
+        if len(self._buffer) - self._at > MOST_RECORD_CHARS:
+            return True
+        return not error.msg.startswith("Unterminated string") and error.pos < len(self._buffer) - 16
+
+    def _malformed(self, error: json.JSONDecodeError, where: str) -> MalformedInput:
+        inside = error.pos - self._at
+        cut = "; the file ends inside it" if self.at_end and not self._is_hopeless(error) else ""
+        message = f"{self._path}, {where} is not valid JSON ({inside:,} characters after its start){cut}"
+        return MalformedInput(message, _NEXT)
+
+    def _more(self) -> bool:
+        if self.at_end:
+            return False
+        raw = self._stream.read(BLOCK_CHARS)
+        try:
+            new = self._decoder.decode(raw, final=not raw)
+        except UnicodeDecodeError as error:
+            raise wrong_encoding(raw, error.start, self._path, "") from None
+        self._buffer = self._buffer[self._at :] + new
+        self._at = 0
+        if not raw:
+            self.at_end = True
+            self._stream.close()
+        return bool(raw)

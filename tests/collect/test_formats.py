@@ -1,0 +1,62 @@
+import json
+import shutil
+
+import pytest
+
+from made_up import dialogues, write_lines
+from psyllm.collect.formats import recognise
+from psyllm.collect.source import Source
+from psyllm.core.errors import MalformedInput, UnknownFormat
+from psyllm.core.starter import STARTER
+
+
+def test_names_say_nothing(tmp_path):
+    path = write_lines(dialogues(1), tmp_path / "looks-like.md")
+    assert recognise(path).name == "dialogues as JSON"
+
+
+def test_a_readme_does_not_turn_dialogues_into_markdown(tmp_path):
+    (tmp_path / "README.md").write_text("# 数据\n说明\n", "utf-8")
+    for number in range(2):
+        (tmp_path / f"x{number}").write_text("来访者：甲\n心理咨询师：乙", "utf-8")
+    assert recognise(tmp_path).name == "dialogue text files"
+
+
+def test_a_first_line_longer_than_the_head_is_read_whole(tmp_path):
+    path = write_lines(dialogues(2, turns=2000), tmp_path / "a")
+    assert recognise(path).name == "dialogues as JSON"
+
+
+def test_the_starter_s_form_is_known_and_takes_what_is_said_of_the_source(tmp_path):
+    copy = shutil.copy(STARTER, tmp_path / "copy")
+    form = recognise(copy)
+    assert form.name == "starter corpus"
+    records = list(form.read(copy, Source("mine", "MIT", may_show=False)))
+    assert {(record.source, record.licence, record.may_show) for record in records} == {
+        ("mine", "MIT", False)
+    }
+
+
+def test_a_starter_that_lacks_a_field_is_malformed(tmp_path):
+    content = json.loads(STARTER.read_text("utf-8"))
+    del content["questions"][3]["answers"]
+    path = tmp_path / "a"
+    path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(MalformedInput, match="lacks a field"):
+        list(recognise(path).read(path, Source("mine", "MIT")))
+
+
+def test_an_object_that_breaks_is_named_by_line_and_column(tmp_path):
+    path = tmp_path / "a"
+    path.write_text('{\n "licence": "x",\n "questions": [秘密]}', "utf-8")
+    with pytest.raises(MalformedInput, match="is not valid JSON: line 3, column 16"):
+        recognise(path)
+
+
+@pytest.mark.parametrize("content", ["只是一段话。", "[1, 2]", '{"a": 1}\n{"a": 2}'])
+def test_text_of_no_known_form_is_refused(tmp_path, content):
+    path = tmp_path / "a"
+    path.write_text(content, "utf-8")
+    with pytest.raises(UnknownFormat) as caught:
+        recognise(path)
+    assert "known are" in caught.value.next_step
