@@ -1,0 +1,119 @@
+"""One measuring from start to end: what was asked, answered and found.
+
+In: a model folder, a corpus folder, settings. Out: `Findings`, all that the
+report and the files beside it hold. Columns are who answers: the model, the
+nearest training question's answer, a random training answer, and people (the
+references themselves, for what needs none to compare with).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from psyllm.core.errors import EmptyCorpus
+from psyllm.core.progress import report, track
+from psyllm.core.records import read_records
+from psyllm.core.settings import EvaluateSettings
+from psyllm.evaluate.baselines import Found, nearest_answers, random_answers
+from psyllm.evaluate.guarding import Judged, judge
+from psyllm.evaluate.intervals import share_interval
+from psyllm.evaluate.measure import (
+    PERCENT,
+    Figures,
+    Resampling,
+    form_figures,
+    likeness_figures,
+    variety_at_equal_size,
+    variety_figures,
+)
+from psyllm.evaluate.perplexity import perplexity_figures, surprises
+from psyllm.evaluate.questions import Asked, draw, questions_of
+from psyllm.evaluate.sample import Drawn, draw_answers
+
+MODEL, NEAREST, RANDOM, PEOPLE = "model", "nearest", "random", "people"
+COLUMNS = (MODEL, NEAREST, RANDOM, PEOPLE)
+TASK = "measure answers"
+
+
+class Counts(NamedTuple):
+    """How many records there were and were used."""
+
+    in_split: int
+    scored: int
+    answered: int
+    training: int
+
+
+class Findings(NamedTuple):
+    """Everything found; the lists have one entry a question answered, in the order of the split."""
+
+    asked: list[Asked]
+    drawn: list[Drawn]
+    looked_up: dict[str, list[Found]]
+    judged: dict[str, list[Judged]]
+    figures: dict[str, Figures]
+    counts: Counts
+
+
+def find_out(model: Path, corpus: Path, settings: EvaluateSettings) -> Findings:
+    """Return what the model, the baselines and people do on the split.
+
+    Raises:
+        EmptyCorpus: the split holds nothing that can be asked.
+    """
+    everything = list(questions_of(read_records(corpus, prefix=settings.split)))
+    if not everything:
+        message = f"the {settings.split} split of {corpus} holds no question with an answer and no dialogue"
+        next_step = "collect more questions or dialogues, or raise corpus.test_share, then run clean and on"
+        raise EmptyCorpus(message, next_step)
+    read = track(read_records(corpus, prefix="train"), "read training records")
+    training = list(questions_of(record for record in read if record.may_train))
+    scored = draw(everything, settings.most_scored, settings.seed)
+    asked = draw(everything, settings.most_generated, settings.seed)
+    resampling = Resampling(settings.bootstrap_samples, settings.seed)
+
+    surprised = surprises(model, scored, settings.threads)
+    drawn = draw_answers(model, asked, settings.decoding, threads=settings.threads, seed=settings.seed)
+    looked_up = _look_up(asked, training, settings.seed)
+
+    columns = {
+        MODEL: [answer.text for answer in drawn],
+        **{column: [found.text for found in answers] for column, answers in looked_up.items()},
+        PEOPLE: [question.references[0] for question in asked],
+    }
+    judged = {column: judge(answers) for column, answers in columns.items()}
+    figures = _figures(columns, judged, [question.references for question in asked], resampling)
+    figures[MODEL] |= perplexity_figures(surprised, **resampling._asdict())
+    ended = share_interval([answer.finish == "end" for answer in drawn])
+    figures[MODEL]["ended_percent"] = ended.scaled(PERCENT)
+    counts = Counts(len(everything), len(scored), len(asked), len(training))
+    return Findings(asked, drawn, looked_up, judged, figures, counts)
+
+
+def _look_up(asked: Sequence[Asked], training: Sequence[Asked], seed: int) -> dict[str, list[Found]]:
+    if not training:
+        return {}
+    return {
+        NEAREST: nearest_answers(asked, training),
+        RANDOM: random_answers(asked, training, seed),
+    }
+
+
+def _figures(
+    columns: Mapping[str, Sequence[str]],
+    judged: Mapping[str, Sequence[Judged]],
+    references: Sequence[Sequence[str]],
+    resampling: Resampling,
+) -> dict[str, Figures]:
+    figures: dict[str, Figures] = {}
+    equal = variety_at_equal_size(columns)
+    for done, (column, answers) in enumerate(columns.items()):
+        report(TASK, done, len(columns), column)
+        figures[column] = variety_figures(answers) | equal[column]
+        figures[column] |= form_figures(answers, judged[column], resampling)
+        if column != PEOPLE:
+            figures[column] |= likeness_figures(answers, references, resampling)
+    report(TASK, len(columns), len(columns))
+    return figures

@@ -1,0 +1,50 @@
+"""The records of a split as questions that have answers, and a sample of them.
+
+In: records. Out: one `Asked` a record: what came before the last counsellor's
+turn, and what people answered there. Documents, and dialogues in which nobody
+asks, give none. Nothing here is scored or drawn from a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from psyllm.core.records import Record
+from psyllm.lm.template import Message, record_messages
+
+
+class Asked(NamedTuple):
+    """One record: its id, the dialogue up to the answer, the people's answers."""
+
+    id: str
+    prompt: tuple[Message, ...]
+    references: tuple[str, ...]
+
+    def question(self) -> str:
+        """Return all that the visitor said before the answer."""
+        return "\n".join(message.text for message in self.prompt if message.role == "visitor")
+
+    def dialogues(self) -> list[list[Message]]:
+        """Return one whole dialogue for each of the people's answers."""
+        return [[*self.prompt, Message("counsellor", answer)] for answer in self.references]
+
+
+def questions_of(records: Iterable[Record]) -> Iterator[Asked]:
+    """Yield what can be asked of the records, in their order."""
+    for record in records:
+        dialogues = [dialogue for dialogue in record_messages(record) if dialogue[-1].text.strip()]
+        if dialogues and any(message.role == "visitor" for message in dialogues[0][:-1]):
+            references = tuple(dialogue[-1].text for dialogue in dialogues)
+            yield Asked(record.id, tuple(dialogues[0][:-1]), references)
+
+
+def draw(questions: Sequence[Asked], most: int, seed: int) -> list[Asked]:
+    """Return at most `most` questions drawn by `seed`, in the order they stand in.
+
+    A smaller draw of the same seed is part of every larger one.
+    """
+    chosen = np.random.default_rng(seed).permutation(len(questions))[:most]
+    return [questions[place] for place in sorted(chosen.tolist())]

@@ -1,0 +1,186 @@
+"""Findings become files: `report.html`, `metrics.json`, `answers.jsonl`.
+
+In: findings and where model and corpus come from. Out: three files that are
+the same bytes for the same input. The page is one file without scripts or
+links; times on it are those that the model's manifest names. Definitions of
+figures stand in `metrics.toml`, the paper's figures in `paper.toml`.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from psyllm.core.settings import EvaluateSettings, setting_rows
+from psyllm.core.stages import Manifest
+from psyllm.evaluate.findings import MODEL, NEAREST, PEOPLE, RANDOM, Findings
+from psyllm.evaluate.guarding import Judged, count_reasons
+from psyllm.evaluate.intervals import Interval
+from psyllm.evaluate.losses import Curves
+from psyllm.evaluate.plots import loss_plot
+
+HERE = Path(__file__).parent
+COLUMN_NAMES = {
+    MODEL: ("模型", "model"),
+    NEAREST: ("最近的训练回答", "nearest"),
+    RANDOM: ("随机训练回答", "random"),
+    PEOPLE: ("人工回答", "people"),
+}
+DECIMALS_KEPT = 6
+
+
+class Origin(NamedTuple):
+    """Where the figures come from."""
+
+    model: Manifest
+    corpus: Manifest
+    settings: EvaluateSettings
+    curves: list[Curves]
+
+
+def write_report(folder: Path, findings: Findings, origin: Origin) -> None:
+    """Write the three files into `folder`."""
+    (folder / "report.html").write_text(render_report(findings, origin), "utf-8")
+    metrics = json.dumps(metrics_of(findings, origin), ensure_ascii=False, indent=1)
+    (folder / "metrics.json").write_text(metrics + "\n", "utf-8")
+    with (folder / "answers.jsonl").open("w", encoding="utf-8") as file:
+        for answer in answers_of(findings):
+            file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+
+
+def metrics_of(findings: Findings, origin: Origin) -> dict[str, Any]:
+    """Return all figures with their definitions, as `metrics.json` holds them."""
+    return {
+        "model": origin.model.run,
+        "corpus": origin.corpus.run,
+        "split": origin.settings.split,
+        "records": findings.counts._asdict(),
+        "figures": {
+            column: {key: _rounded(figure) for key, figure in figures.items()}
+            for column, figures in findings.figures.items()
+        },
+        "guard_reasons": {column: count_reasons(judged) for column, judged in findings.judged.items()},
+        "definitions": {metric["key"]: metric["definition"] for metric in read_metrics()},
+        "paper_not_comparable": read_paper(),
+    }
+
+
+def answers_of(findings: Findings) -> Iterator[dict[str, Any]]:
+    """Yield what was asked and answered, one question at a time, as `answers.jsonl` holds it."""
+    for place, (question, drawn) in enumerate(zip(findings.asked, findings.drawn, strict=True)):
+        answers: dict[str, Any] = {
+            MODEL: {"text": drawn.text, "finish": drawn.finish, "seed": drawn.seed},
+            **{column: found[place]._asdict() for column, found in findings.looked_up.items()},
+            PEOPLE: {"text": question.references[0]},
+        }
+        for column, answer in answers.items():
+            answer["guard"] = findings.judged[column][place]._asdict()
+        yield {
+            "id": question.id,
+            "prompt": [message._asdict() for message in question.prompt],
+            "references": list(question.references),
+            "answers": answers,
+        }
+
+
+def render_report(findings: Findings, origin: Origin) -> str:
+    """Return the page."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    columns = [column for column in COLUMN_NAMES if column in findings.figures]
+    shown = list(answers_of(findings))[: origin.settings.shown]
+    return environment.get_template("report.html.jinja").render(
+        columns=columns,
+        column_names=COLUMN_NAMES,
+        groups=_groups(findings, columns),
+        metrics=read_metrics(),
+        paper=_paper_rows(findings),
+        paper_source=read_paper(),
+        plots=[(curves, loss_plot(curves)) for curves in origin.curves if curves.train or curves.dev],
+        reasons=_reason_rows(findings.judged, columns),
+        shown=shown,
+        counts=findings.counts,
+        corpus=origin.corpus,
+        model=origin.model,
+        split=origin.settings.split,
+        bootstrap_samples=origin.settings.bootstrap_samples,
+        training_facts=_flat(origin.model.details),
+        settings=[(name, value) for name, value, _ in setting_rows(origin.settings)],
+        parents=[(parent.run, f"{parent.stage} · {parent.content_hash}") for parent in origin.corpus.parents],
+        roles={"visitor": "来访者", "counsellor": "咨询师"},
+    )
+
+
+def read_metrics() -> list[dict[str, Any]]:
+    """Return the rows of `metrics.toml`."""
+    rows: list[dict[str, Any]] = tomllib.loads((HERE / "metrics.toml").read_text("utf-8"))["metric"]
+    return rows
+
+
+def read_paper() -> dict[str, Any]:
+    """Return `paper.toml`."""
+    return tomllib.loads((HERE / "paper.toml").read_text("utf-8"))
+
+
+def shown_figure(figure: Interval, decimals: int) -> tuple[str, str]:
+    """Return a figure and its interval as the page writes them; the interval may be empty."""
+    value = f"{figure.value:,.{decimals}f}"
+    if figure.low is None or figure.high is None:
+        return value, ""
+    return value, f"{figure.low:,.{decimals}f} – {figure.high:,.{decimals}f}"
+
+
+def _groups(findings: Findings, columns: list[str]) -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for metric in read_metrics():
+        cells = []
+        for column in columns:
+            figure = findings.figures[column].get(metric["key"])
+            cells.append(None if figure is None else shown_figure(figure, metric["decimals"]))
+        groups.setdefault(metric["group"], []).append({**metric, "cells": cells})
+    return groups
+
+
+def _paper_rows(findings: Findings) -> list[dict[str, Any]]:
+    ours = {metric["paper"]: metric for metric in read_metrics() if "paper" in metric}
+    rows = []
+    for figure in read_paper()["figure"]:
+        metric = ours[figure["key"]]
+        value, _ = shown_figure(findings.figures[MODEL][metric["key"]], 2)
+        theirs = [f"{number:.2f}" for number in figure["values"]]
+        rows.append({"name": figure["name"], "metric": metric["name"], "ours": value, "theirs": theirs})
+    return rows
+
+
+def _reason_rows(judged: dict[str, list[Judged]], columns: list[str]) -> list[tuple[str, list[int]]]:
+    counts = {column: count_reasons(judged[column]) for column in columns}
+    reasons = sorted({reason for found in counts.values() for reason in found})
+    return [(reason, [counts[column].get(reason, 0) for column in columns]) for reason in reasons]
+
+
+def _flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{prefix}{name}.")
+        else:
+            rows.append((f"{prefix}{name}", f"{value:.4g}" if isinstance(value, float) else str(value)))
+    return rows
+
+
+def _rounded(figure: Interval) -> dict[str, float | None]:
+    return {
+        name: None if value is None else round(value, DECIMALS_KEPT)
+        for name, value in figure._asdict().items()
+    }

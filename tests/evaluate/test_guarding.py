@@ -1,0 +1,25 @@
+"""The guard's verdicts are passed on and its reasons counted."""
+
+from psyllm.safety.guard import check
+
+from psyllm.evaluate.guarding import Judged, count_reasons, judge
+
+
+def test_each_answer_gets_the_guards_own_verdict():
+    answers = ["听起来你很辛苦，愿意多说一点吗？", "好" * 300, ""]
+    judged = judge(answers)
+    for answer, verdict in zip(answers, judged, strict=True):
+        wanted = check(answer, final=True)
+        assert verdict == (wanted.passed, tuple(wanted.reasons))
+    assert judged[0].passed
+    assert not judged[1].passed
+
+
+def test_a_reason_counts_once_an_answer():
+    judged = [
+        Judged(passed=True, reasons=()),
+        Judged(passed=False, reasons=("loop", "dose", "loop")),
+        Judged(passed=False, reasons=("loop",)),
+    ]
+    assert count_reasons(judged) == {"dose": 1, "loop": 2}
+    assert count_reasons([]) == {}
