@@ -1,0 +1,63 @@
+"""The staff commands of the command line: add, list, disable. No visitor's words pass here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from psyllm.casebook import staff
+from psyllm.casebook.kinds import Role
+from psyllm.casebook.open import Casebook, casebook_url, open_casebook
+from psyllm.core.errors import BadInput
+from psyllm.core.private import Private
+
+T = TypeVar("T")
+
+
+class StaffRow(NamedTuple):
+    """One line of the list."""
+
+    name: str
+    role: str
+    disabled: bool
+
+
+def add_staff(data: Path, name: str, role: str, password: str, database: str = "") -> None:
+    """Add somebody who may sign in to the desk.
+
+    Raises:
+        BadInput: the role is unknown, the name taken, or the password too short.
+    """
+    roles = [one.value for one in Role]
+    if role not in roles:
+        message = f"there is no role {role}; there are: {', '.join(roles)}"
+        raise BadInput(message, "run: psyllm serve staff add NAME --role counsellor")
+    _with_casebook(data, database, lambda book: staff.add(book, name, Role(role), Private(password)))
+
+
+def list_staff(data: Path, database: str = "") -> list[StaffRow]:
+    """Return who may sign in, and who might once."""
+    found = _with_casebook(data, database, staff.everybody)
+    return [StaffRow(one.name, one.role.value, one.disabled_at is not None) for one in found]
+
+
+def disable_staff(data: Path, name: str, database: str = "") -> None:
+    """Take somebody's access away.
+
+    Raises:
+        NotFound: nobody has this name.
+    """
+    _with_casebook(data, database, lambda book: staff.disable(book, name))
+
+
+def _with_casebook(data: Path, database: str, work: Callable[[Casebook], Awaitable[T]]) -> T:
+    async def whole() -> T:
+        book = await open_casebook(casebook_url(data, database))
+        try:
+            return await work(book)
+        finally:
+            await book.close()
+
+    return asyncio.run(whole())

@@ -1,0 +1,54 @@
+"""What visitors allowed training on: the dialogue up to each answer that carries a standing consent.
+
+Read by `feedback` only. Nothing here chooses by rating or level; the level is
+given, so that the reader can leave dangerous conversations out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from psyllm.casebook.open import Casebook
+from psyllm.casebook.tables import Consent, Conversation, Message
+from psyllm.safety.levels import Level
+
+
+class Consented(NamedTuple):
+    """One consented answer: `messages` run from the first to the rated one; no withdrawn ones."""
+
+    consent_id: str
+    conversation_id: str
+    level: Level
+    messages: list[Message]
+    answer: Message
+
+
+async def consented_answers(book: Casebook) -> list[Consented]:
+    """Return all consented answers with their ratings, in the order of conversations and messages."""
+    consents = select(Consent).where(Consent.withdrawn_at.is_(None))
+    async with book.reading() as session:
+        given = {consent.message_id: consent for consent in await session.scalars(consents)}
+        wanted = {consent.conversation_id for consent in given.values()}
+        query = (
+            select(Conversation)
+            .where(Conversation.id.in_(wanted))
+            .options(selectinload(Conversation.messages).selectinload(Message.rating))
+            .order_by(Conversation.id)
+        )
+        conversations = list(await session.scalars(query))
+    return [
+        Consented(
+            consent_id=given[answer.id].id,
+            conversation_id=conversation.id,
+            level=conversation.level,
+            messages=[one for one in shown if one.seq <= answer.seq],
+            answer=answer,
+        )
+        for conversation in conversations
+        for shown in [[one for one in conversation.messages if not one.withdrawn]]
+        for answer in shown
+        if answer.id in given
+    ]

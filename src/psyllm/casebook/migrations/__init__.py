@@ -1,0 +1,1 @@
+"""The casebook's tables, one change after the other."""
