@@ -131,7 +131,6 @@ async def open_casebook(url: str, clock: Clock | None = None) -> Casebook:
     try:
         async with writer.begin() as connection:
             await connection.run_sync(_migrate)
-        await book.forget()
     except BaseException:
         await book.close()
         raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from sqlalchemy import (
@@ -25,7 +25,6 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-from sqlalchemy.types import TypeEngine
 
 from psyllm.casebook.columns import LevelColumn, MomentColumn, WordsColumn
 from psyllm.casebook.kinds import (
@@ -65,7 +64,7 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar[dict[object, TypeEngine[object]]] = {
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: String(64),
         Private: WordsColumn(),
         datetime: MomentColumn(),

@@ -1,0 +1,85 @@
+"""Feedback: consented answers in the casebook become the run `casebook` of `6_feedback`.
+
+The run is the present state and replaces the one before: what is withdrawn or
+erased in the casebook is gone here after the next run. The new run is written
+beside the old one and takes its place when it is complete. Without a single
+answer there is no run, so that nothing downstream has to be made again because
+of an empty one. Nothing is written to the casebook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from pathlib import Path
+
+from psyllm.casebook.consented import Consented, consented_answers
+from psyllm.casebook.open import casebook_path, casebook_url, open_casebook
+from psyllm.core.progress import report
+from psyllm.core.records import write_records
+from psyllm.core.settings import FeedbackSettings
+from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, stage_folder, up_to_date, writing
+from psyllm.feedback.choosing import SOURCE, choose
+
+NAME = SOURCE
+TASK = "feedback"
+PARTIAL = ".casebook.partial"
+OLD = ".casebook.old"
+
+
+def run(settings: FeedbackSettings, data: Path) -> Manifest:
+    """Write the consented answers as records; unchanged answers leave the run as it is.
+
+    Raises:
+        CasebookError: the casebook can't be opened.
+        StageBusy: another process writes to the stage.
+    """
+    report(TASK, 0, 1)
+    chosen = choose(asyncio.run(_consented(data)), settings)
+    digest = hashlib.sha256("\n".join(one.model_dump_json() for one in chosen.records).encode())
+    facts = {
+        **settings.model_dump(mode="json"),
+        "casebook": digest.hexdigest(),
+        "drops": dict(sorted(chosen.drops.items())),
+    }
+    mark = fingerprint(Stage.FEEDBACK, (), facts, rooms=["feedback", "core"])
+    known = up_to_date(data, Stage.FEEDBACK, NAME)
+    if known is not None and known.fingerprint == mark:
+        report(TASK, 1, 1)
+        return known
+    stage_run = StageRun(data, Stage.FEEDBACK, NAME, mark, (), settings.model_dump(mode="json"))
+    stage_run.folder = stage_folder(data, Stage.FEEDBACK) / PARTIAL
+    counts = {
+        "records": len(chosen.records),
+        "answers": sum(len(one.answers) for one in chosen.records),
+        "turns": sum(len(one.turns) for one in chosen.records),
+    }
+    with writing(stage_run):
+        write_records(chosen.records, stage_run.folder)
+        manifest = stage_run.finish(counts=counts, drops=chosen.drops)
+        _put_in_place(stage_folder(data, Stage.FEEDBACK), keep=bool(chosen.records))
+    report(TASK, 1, 1)
+    return manifest
+
+
+async def _consented(data: Path) -> list[Consented]:
+    if not casebook_path(data).exists():
+        return []
+    book = await open_casebook(casebook_url(data))
+    try:
+        return await consented_answers(book)
+    finally:
+        await book.close()
+
+
+def _put_in_place(stage: Path, *, keep: bool) -> None:
+    """Let the new run take the old one's place; a kill in between leaves the old, the new or none."""
+    old, new = stage / OLD, stage / NAME
+    shutil.rmtree(old, ignore_errors=True)
+    if new.exists():
+        new.rename(old)
+    if keep:
+        (stage / PARTIAL).rename(new)
+    shutil.rmtree(stage / PARTIAL, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
