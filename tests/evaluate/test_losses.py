@@ -27,8 +27,11 @@ def test_stages_come_in_the_order_of_training(tmp_path):
 
 
 def test_a_step_written_twice_keeps_the_later_loss(tmp_path):
-    write(tmp_path, [{"stage": "adapt", "step": 5, "loss": loss} for loss in (7.5, 7.4)])
-    assert read_losses(tmp_path)[0].train == ((5, 7.4),)
+    written = [(5, 7.5), (10, 7.0), (5, 7.4)]
+    write(tmp_path, [{"stage": "adapt", "step": step, "loss": loss} for step, loss in written])
+    assert read_losses(tmp_path)[0].train == ((5, 7.4), (10, 7.0))
+    write(tmp_path, [{"stage": "adapt", "step": step, "loss": 7.0} for step in (10, 5)])
+    assert read_losses(tmp_path)[0].train == ((5, 7.0), (10, 7.0))
 
 
 def test_the_best_is_the_first_of_equal_dev_losses():

@@ -36,7 +36,7 @@ def questions_of(records: Iterable[Record]) -> Iterator[Asked]:
     """Yield what can be asked of the records, in their order."""
     for record in records:
         dialogues = [dialogue for dialogue in record_messages(record) if dialogue[-1].text.strip()]
-        if dialogues and any(message.role == "visitor" for message in dialogues[0][:-1]):
+        if dialogues and any(message.role == "visitor" for message in dialogues[0]):
             references = tuple(dialogue[-1].text for dialogue in dialogues)
             yield Asked(record.id, tuple(dialogues[0][:-1]), references)
 
