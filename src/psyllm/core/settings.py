@@ -84,7 +84,7 @@ class ModelShape(Frozen):
 
     layers: Positive = Field(4, description="decoder blocks")
     width: Positive = Field(192, description="size of the hidden state")
-    heads: Positive = Field(6, description="attention heads")
+    heads: Positive = Field(3, description="attention heads")
     vocabulary: Positive = Field(4096, description="most pieces of the tokenizer")
     context_tokens: Positive = Field(384, description="longest row")
 
@@ -94,6 +94,9 @@ class TrainingStage(Frozen):
 
     steps: NotNegative = Field(100, description="most optimiser steps; 0 leaves the stage out")
     batch_rows: Positive = Field(8, description="rows of `context_tokens` in a step")
+    rows_at_once: NotNegative = Field(
+        0, description="rows computed at once, to fit a small memory; 0 takes all; must divide `batch_rows`"
+    )
     learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="peak learning rate (AdamW)")
     warmup_steps: NotNegative = Field(10, description="steps of linear warm-up")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.1, description="AdamW weight decay")
@@ -113,10 +116,13 @@ class TrainSettings(Frozen):
     general_share: Share = Field(
         0.0, description="share of general text in the adapt stage; needs a source named `general`"
     )
-    keep_checkpoints: Positive = Field(2, description="checkpoints kept besides the best")
+    keep_checkpoints: Positive = Field(
+        2, description="checkpoints kept besides the best while a stage runs, to resume from"
+    )
     threads: NotNegative = Field(0, description="CPU threads; 0 takes all cores")
-    precision: Literal["fp32", "bf16"] = Field(
-        "bf16", description="arithmetic of the forward pass (weights stay fp32)"
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto",
+        description="arithmetic of the forward pass (weights stay fp32); auto is bf16 where the processor has it",
     )
     seed: int = Field(20261123, description="seed of weights, order and dropout")
 

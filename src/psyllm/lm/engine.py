@@ -193,6 +193,7 @@ class Engine:
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": str(threads),
+            "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads leave the cores to the service
             "TOKENIZERS_PARALLELISM": "false",
             "HF_HUB_OFFLINE": "1",
         }

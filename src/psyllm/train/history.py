@@ -1,0 +1,52 @@
+"""What training writes down: losses step by step, and what they say about stopping.
+
+In: transformers' log of a stage. Out: the lines of `metrics.jsonl`, the best
+step, whether to stop. All of it is computed from the log, which travels in the
+checkpoints, so a resumed run decides as an uninterrupted one. Times are left
+out: the same run writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from psyllm.core.stages import write_text_atomically
+
+METRICS_FILE = "metrics.jsonl"
+DEV_LOSS = "dev_loss"
+KEPT = ("loss", DEV_LOSS, "learning_rate", "grad_norm")
+
+
+def metric_lines(stage: str, logged: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the stage's lines: `loss` or `dev_loss` in nats a token, with the step."""
+    lines = []
+    for entry in logged:
+        found = {name: entry[name] for name in KEPT if name in entry}
+        if found:
+            lines.append({"stage": stage, "step": entry["step"], **found})
+    return lines
+
+
+def write_metrics(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Replace metrics.jsonl."""
+    write_text_atomically(path, "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def dev_losses(logged: Iterable[dict[str, Any]]) -> list[tuple[int, float]]:
+    """Return (step, dev loss) in order."""
+    return [(entry["step"], entry[DEV_LOSS]) for entry in logged if DEV_LOSS in entry]
+
+
+def best_step(logged: Iterable[dict[str, Any]]) -> int | None:
+    """Return the step with the lowest dev loss, the earliest of equals; None without any."""
+    losses = dev_losses(logged)
+    return min(losses, key=lambda pair: pair[1])[0] if losses else None
+
+
+def should_stop(logged: Sequence[dict[str, Any]], patience: int) -> bool:
+    """Return whether the last `patience` dev losses brought no better one."""
+    losses = [loss for _, loss in dev_losses(logged)]
+    return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience

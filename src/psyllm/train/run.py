@@ -1,0 +1,127 @@
+"""The door of training: `3_corpus/current` → `4_models/<run>/`.
+
+Leaves `model/` (weights, tokenizer, card), `adapt/model/` (the first stage's
+result), `metrics.jsonl` and a manifest. An interrupted run goes on from its
+last whole checkpoint, with the number of threads and the precision that it
+began with (`began.json`), and ends in the same bytes. Nothing here measures
+the model on the test split.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from psyllm.core.errors import EmptyCorpus, MissingFile
+from psyllm.core.settings import TrainSettings
+from psyllm.core.stages import (
+    Manifest,
+    Parent,
+    Stage,
+    StageRun,
+    file_hash,
+    fingerprint,
+    need_current,
+    up_to_date,
+    write_text_atomically,
+    writing,
+)
+
+BEGAN = "began.json"
+BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json")
+
+
+def run(settings: TrainSettings, data: Path) -> Manifest:
+    """Train on the corpus in use; return at once if this very run is complete.
+
+    Raises:
+        MissingStage: there is no corpus yet.
+        EmptyCorpus: nothing in it may be trained on.
+        BadCheckpoint: the base can't be used.
+        BadSetting: settings that contradict each other.
+    """
+    corpus, parent = need_current(data, Stage.CORPUS)
+    parents = (parent.as_parent(), *_base(settings))
+    resolved = settings.model_dump(mode="json")
+    mark = fingerprint(Stage.MODELS, parents, resolved, rooms=["train", "lm"])
+    name = f"model-{mark[:12]}"
+    done = up_to_date(data, Stage.MODELS, name)
+    if done is not None:
+        return done
+    stage_run = StageRun(data, Stage.MODELS, name, mark, parents, resolved)
+    with writing(stage_run, keep_partial=True) as writer:
+        return _train(settings, corpus, parents, writer)
+
+
+def _train(settings: TrainSettings, corpus: Path, parents: tuple[Parent, ...], writer: StageRun) -> Manifest:
+    # late: torch and transformers take seconds to import, and a run that is up to date needs neither
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads halve the speed on a busy machine
+    from psyllm.train.machine import on_threads
+    from psyllm.train.material import read_material
+    from psyllm.train.stages import Work, check_settings, run_stages
+
+    check_settings(settings)
+    train, dev = read_material(corpus, "train"), read_material(corpus, "dev")
+    if not train.records:
+        message = f"{corpus} holds no training record that may be trained on"
+        raise EmptyCorpus(
+            message, "import a source whose licence allows training (--set collect.may_train=true)"
+        )
+    began = _began(settings, writer.folder)
+    lineage = {
+        "run": writer.name,
+        "parents": [parent.model_dump() for parent in parents],
+        "seed": settings.seed,
+        "base": settings.base.name if settings.base is not None else "",
+    }
+    work = Work(writer.folder, settings, train, dev, began["precision"], lineage)
+    with on_threads(began["threads"]):
+        run_stages(work)
+    return writer.finish(
+        counts={
+            "train_records": train.records,
+            "dev_records": dev.records,
+            **{f"{stage}_steps": result["steps"] for stage, result in work.results.items()},
+            **{f"{stage}_rows": result["rows"] for stage, result in work.results.items()},
+        },
+        drops={"may_not_train": train.refused + dev.refused},
+        seeds={"train": settings.seed},
+        details={**began, "stages": work.results},
+    )
+
+
+def _base(settings: TrainSettings) -> tuple[Parent, ...]:
+    """Name the base checkpoint by the hashes of its files."""
+    if settings.base is None:
+        return ()
+    if not settings.base.is_dir():
+        message = f"the base checkpoint {settings.base} does not exist"
+        raise MissingFile(message, "name a local checkpoint folder: --set train.base=FOLDER")
+    files = (settings.base / name for name in BASE_FILES)
+    hashes = "-".join(file_hash(path) for path in files if path.is_file())
+    return (Parent(stage="base", run=settings.base.name, content_hash=hashes),)
+
+
+def _began(settings: TrainSettings, folder: Path) -> dict[str, Any]:
+    """Return threads and precision, those of the interrupted run if there is one."""
+    path = folder / BEGAN
+    if path.is_file():
+        began: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return began
+    began = {"threads": settings.threads or os.cpu_count() or 1, "precision": _precision(settings)}
+    write_text_atomically(path, json.dumps(began))
+    return began
+
+
+def _precision(settings: TrainSettings) -> str:
+    if settings.precision != "auto":
+        return settings.precision
+    import torch
+
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    flags = Path("/proc/cpuinfo")
+    has_bf16 = flags.is_file() and "avx512_bf16" in flags.read_text("utf-8")
+    return "bf16" if has_bf16 else "fp32"

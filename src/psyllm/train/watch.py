@@ -1,0 +1,110 @@
+"""What stands beside the loop: stopping, whole checkpoints, the log, how far it is.
+
+In: Trainer's callbacks. Out: `whole.json` in every checkpoint, progress, the
+log handed on, a stop when the dev loss no longer falls. Everything that is
+decided here is computed from Trainer's log, which travels in the checkpoints,
+so nothing is lost over a resume. Nothing here touches weights.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from psyllm.core.progress import report
+from psyllm.core.settings import TrainingStage
+from psyllm.train import saved
+from psyllm.train.history import DEV_LOSS, best_step, should_stop
+
+BYTES_A_PARAMETER = 12  # of a checkpoint: weights and two moments of AdamW, fp32
+BETWEEN_WRITINGS_S = 1.0  # of the log, which is written whole each time
+
+Heard = Callable[[list[dict[str, Any]]], None]
+
+
+class Plan(NamedTuple):
+    """What a stage runs with; equal plans on equal rows give equal weights."""
+
+    name: str
+    settings: TrainingStage
+    folder: Path
+    seed: int
+    keep_checkpoints: int
+    precision: str
+
+
+class Watch(TrainerCallback):
+    """Stops early, marks checkpoints whole, deletes old ones, tells how far it is."""
+
+    def __init__(
+        self, plan: Plan, heard: Heard, *, has_dev: bool, tokens_a_step: int, parameters: int
+    ) -> None:
+        self._plan = plan
+        self._heard = heard
+        self._has_dev = has_dev
+        self._tokens_a_step = tokens_a_step
+        self._checkpoint_bytes = parameters * BYTES_A_PARAMETER
+        self._started = time.monotonic()
+        self._first_step = 0
+        self._written_at = 0.0
+        self._loss = ""
+        self.tokens_per_s = 0.0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Start the clock."""
+        del args, control, kwargs
+        self._started = time.monotonic()
+        self._first_step = state.global_step
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Report; the last step is always measured and saved."""
+        del kwargs
+        done = state.global_step
+        tokens = (done - self._first_step) * self._tokens_a_step
+        self.tokens_per_s = tokens / max(time.monotonic() - self._started, 1e-9)
+        note = f"{self._loss}{self.tokens_per_s:,.0f} tokens/s"
+        report(f"training: {self._plan.name}", done, args.max_steps, note)
+        if done >= args.max_steps:
+            control.should_evaluate = self._has_dev
+            control.should_save = True
+        if control.should_save:
+            saved.need_room(self._plan.folder, self._checkpoint_bytes)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Pass the log on."""
+        del args, control, kwargs
+        last = state.log_history[-1]
+        for name, word in (("loss", "loss"), (DEV_LOSS, "dev loss")):
+            if name in last:
+                self._loss = f"{word} {last[name]:.2f}, "
+        if time.monotonic() - self._written_at > BETWEEN_WRITINGS_S:
+            self._heard(state.log_history)
+            self._written_at = time.monotonic()
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Stop when the dev loss no longer falls."""
+        del args, kwargs
+        if should_stop(state.log_history, self._plan.settings.patience):
+            control.should_training_stop = True
+            control.should_save = True
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Mark the checkpoint whole, then delete what is no longer needed."""
+        del args, control, kwargs
+        saved.mark_whole(saved.folder_of(self._plan.folder, state.global_step))
+        best = best_step(state.log_history)
+        saved.drop_old(self._plan.folder, keep=self._plan.keep_checkpoints, best=best)
