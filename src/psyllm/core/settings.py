@@ -93,14 +93,15 @@ class TrainingStage(Frozen):
     """One stage of training."""
 
     steps: NotNegative = Field(100, description="most optimiser steps; 0 leaves the stage out")
-    batch_rows: Positive = Field(8, description="rows of `context_tokens` in a step")
+    batch_rows: Positive = Field(4, description="rows of `context_tokens` in a step")
     rows_at_once: NotNegative = Field(
         0, description="rows computed at once, to fit a small memory; 0 takes all; must divide `batch_rows`"
     )
-    learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="peak learning rate (AdamW)")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(1.5e-3, description="peak learning rate (AdamW)")
     warmup_steps: NotNegative = Field(10, description="steps of linear warm-up")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.1, description="AdamW weight decay")
-    evaluate_every_steps: Positive = Field(25, description="steps between dev losses and checkpoints")
+    evaluate_every_steps: Positive = Field(20, description="steps between dev losses and checkpoints")
+    most_dev_rows: Positive = Field(128, description="most rows of the dev split measured each time")
     patience: Positive = Field(3, description="evaluations without a better dev loss before stopping early")
 
 
@@ -111,8 +112,8 @@ class TrainSettings(Frozen):
         None, description="local checkpoint folder to start from; none trains a small model from nothing"
     )
     model: ModelShape = Field(default_factory=ModelShape)
-    adapt: TrainingStage = Field(default_factory=lambda: TrainingStage(steps=80))
-    answer: TrainingStage = Field(default_factory=lambda: TrainingStage(steps=160, learning_rate=1.5e-3))
+    adapt: TrainingStage = Field(default_factory=TrainingStage)
+    answer: TrainingStage = Field(default_factory=lambda: TrainingStage(learning_rate=7e-4))
     general_share: Share = Field(
         0.0, description="share of general text in the adapt stage; needs a source named `general`"
     )
@@ -133,7 +134,9 @@ class Decoding(Frozen):
     max_new_tokens: Positive = Field(220, description="longest answer")
     temperature: Annotated[float, Field(ge=0)] = Field(0.7, description="0 takes the likeliest token")
     top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.9, description="nucleus sampling")
-    repetition_penalty: Annotated[float, Field(gt=0)] = Field(1.15, description="makes repeated tokens less likely; 1 is off")
+    repetition_penalty: Annotated[float, Field(gt=0)] = Field(
+        1.15, description="makes repeated tokens less likely; 1 is off"
+    )
 
 
 class EvaluateSettings(Frozen):

@@ -20,7 +20,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from psyllm.core.errors import BadCheckpoint
+from psyllm.core.errors import BadCheckpoint, BadSetting
 from psyllm.core.settings import ModelShape
 from psyllm.lm.model_card import (
     RETRAIN,
@@ -58,11 +58,11 @@ def build(shape: ModelShape, tokenizer: Tokenizer, seed: int) -> PreTrainedModel
     Rotary positions, RMSNorm, SwiGLU, tied embeddings, no bias, no dropout.
 
     Raises:
-        BadCheckpoint: the width can't be shared out among the heads.
+        BadSetting: the width can't be shared out among the heads.
     """
     if shape.width % (2 * shape.heads):
         message = f"a width of {shape.width} can't be shared by {shape.heads} heads of an even size"
-        raise BadCheckpoint(message, "set train.model.width to a multiple of twice train.model.heads")
+        raise BadSetting(message, "set train.model.width to a multiple of twice train.model.heads")
     feed_forward = round(shape.width * FEED_FORWARD_RATIO / FEED_FORWARD_MULTIPLE) * FEED_FORWARD_MULTIPLE
     config = LlamaConfig(
         vocab_size=tokenizer.size,

@@ -38,6 +38,12 @@ class Rows(NamedTuple):
         """How many labels count in the loss."""
         return int((self.labels != NOT_LEARNT).sum())
 
+    def sample(self, most: int, seed: int) -> Rows:
+        """Return at most so many rows, chosen by the seed."""
+        if len(self.ids) <= most:
+            return self
+        return self.take(np.sort(np.random.default_rng(seed).permutation(len(self.ids))[:most]))
+
     def take(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> Rows:
         """Return some of the rows."""
         return Rows(self.ids[indices], self.labels[indices], self.positions[indices])

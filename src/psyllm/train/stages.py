@@ -131,7 +131,7 @@ def _stage(
 ) -> None:
     """Do one stage unless its result is there; the model leaves with the stage's best weights."""
     folder = work.folder / name
-    train, dev = rows
+    train, dev = rows[0], rows[1].sample(stage.most_dev_rows, work.settings.seed)
     if not train.learnt_tokens:
         message = f"the corpus holds nothing that the {name} stage could learn"
         raise EmptyCorpus(message, f"import a source with such texts, or set train.{name}.steps=0")
