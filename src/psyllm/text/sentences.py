@@ -13,7 +13,7 @@ import re
 _END = r"[。！？!?｡]"
 _CLOSER = r"[。！？!?｡”’」』）)】〕》\"'~～]"
 _SENTENCE = re.compile(rf".*?(?:{_END}{_CLOSER}*\s*|\n\s*|\Z)", re.DOTALL)
-_FINISHED = re.compile(rf"(?:{_END}{_CLOSER}*|…+{_CLOSER}*|\n)\s*\Z")
+_FINISHED = re.compile(rf"(?:{_END}{_CLOSER}*|[…~～]+{_CLOSER}*|\n)\s*\Z")
 
 
 def split_sentences(text: str) -> list[str]:

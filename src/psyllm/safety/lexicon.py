@@ -1,0 +1,93 @@
+"""The lexicon of danger: loads `lexicon.toml` and compiles it once.
+
+Rows come out as compiled rules with their level; the version is a hash of the
+lexicon and of the table of disguises, so that a report and a release can name
+exactly what they judged. What rules are matched against is screen.py's.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple, cast, get_args
+
+from psyllm.core.errors import MalformedInput
+from psyllm.safety.levels import About, Level
+from psyllm.safety.patterns import compile_pattern
+from psyllm.text.fold import DISGUISES
+
+LEXICON = Path(__file__).parent / "lexicon.toml"
+
+
+class Quiet(NamedTuple):
+    """A figure of speech or a negation that is blanked out before the rules look."""
+
+    id: str
+    pattern: re.Pattern[str]
+    unless: re.Pattern[str] | None
+
+
+class Rule(NamedTuple):
+    """A pattern that raises the level of a message."""
+
+    id: str
+    pattern: re.Pattern[str]
+    unless: re.Pattern[str] | None
+    level: Level
+    about: About
+
+
+class Lexicon(NamedTuple):
+    """All rows, compiled, with the hash of their sources."""
+
+    quiet: tuple[Quiet, ...]
+    rules: tuple[Rule, ...]
+    people: re.Pattern[str]
+    version: str
+
+
+@functools.cache
+def load_lexicon(path: Path = LEXICON) -> Lexicon:
+    """Return the compiled lexicon.
+
+    Raises:
+        MalformedInput: a row lacks a field, names an unknown part or level, or is no regular expression.
+    """
+    content = path.read_bytes()
+    version = hashlib.sha256(content + b"\x1f" + DISGUISES.read_bytes()).hexdigest()[:16]
+    tables = tomllib.loads(content.decode())
+    parts = cast("dict[str, str]", tables["parts"])
+    quiet = tuple(Quiet(row["id"], *_patterns(row, parts)) for row in _checked(tables["quiet"]))
+    rules = tuple(
+        Rule(row["id"], *_patterns(row, parts), Level.of(row["level"]), cast("About", row["about"]))
+        for row in _checked(tables["rules"])
+    )
+    people = compile_pattern("(?P<third><third>)|(?P<self><self>)", parts)
+    return Lexicon(quiet, rules, people, version)
+
+
+def _checked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    seen: set[str] = set()
+    for row in rows:
+        name = row.get("id", "without id")
+        if name in seen or row.get("about", "self") not in get_args(About):
+            raise _broken(name, "an id used twice or an unknown `about`")
+        seen.add(name)
+    return rows
+
+
+def _patterns(row: dict[str, Any], parts: dict[str, str]) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
+    try:
+        unless = row.get("unless")
+        return compile_pattern(row["pattern"], parts), compile_pattern(unless, parts) if unless else None
+    except KeyError as error:
+        raise _broken(row["id"], f"no pattern or no part named {error}") from error
+    except re.error as error:
+        raise _broken(row["id"], f"no regular expression ({error})") from error
+
+
+def _broken(name: str, found: str) -> MalformedInput:
+    return MalformedInput(f"row {name!r} of the lexicon: {found}", "mend lexicon.toml in the safety room")

@@ -1,0 +1,62 @@
+"""Fixed texts that the service sends when it must not improvise.
+
+A screening comes in, the name of a notice goes out; the words stand in
+`notices.toml`. Nothing here is generated, and no notice claims that anybody
+was told of anything.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+
+from psyllm.safety.levels import About, Level
+from psyllm.safety.screen import Screening
+
+NOTICES = Path(__file__).parent / "notices.toml"
+
+
+class Notice(StrEnum):
+    """The notices by name."""
+
+    IN_PROGRESS = "in_progress"
+    URGENT = "urgent"
+    RISK = "risk"
+    OTHER_IN_DANGER = "other_in_danger"
+    HARM_BY_OTHER = "harm_by_other"
+    HELP = "help"
+    NOBODY_READING = "nobody_reading"
+
+    @property
+    def text(self) -> str:
+        """The words of the notice."""
+        return _texts()[self.value]
+
+
+def notice_for(screening: Screening) -> Notice:
+    """Return the notice that answers a screening from RISK up; below that it is HELP.
+
+    Danger to the visitor's own life comes before what is said about others.
+    """
+    if screening.level >= Level.IN_PROGRESS:
+        return Notice.IN_PROGRESS
+    about = _about(screening)
+    if screening.level == Level.URGENT:
+        return Notice.OTHER_IN_DANGER if about == {"other"} else Notice.URGENT
+    if screening.level == Level.RISK:
+        if "self" in about or not about:
+            return Notice.RISK
+        return Notice.HARM_BY_OTHER if "harm_by_other" in about else Notice.OTHER_IN_DANGER
+    return Notice.HELP
+
+
+def _about(screening: Screening) -> set[About]:
+    return {reason.about for reason in screening.reasons if reason.level >= Level.RISK}
+
+
+@functools.cache
+def _texts() -> dict[str, str]:
+    tables = tomllib.loads(NOTICES.read_text("utf-8"))
+    return {name: table["text"].strip() for name, table in tables.items()}

@@ -1,0 +1,158 @@
+"""Screening: how great is the danger in what a visitor wrote?
+
+A visitor's turns come in, oldest first; a level with the rules that spoke
+comes out. Every turn of the dialogue is looked at every time, on a folded
+copy, and the level of the dialogue is the highest of them: it rises and never
+falls by itself. Reasons name rules and places, never words. Any failure is
+raised to the caller; there is no way through here that turns a fault into
+"no danger". What is done about a level is decided in serve; what the patterns
+are stands in lexicon.toml.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from psyllm.safety.levels import About, Level
+from psyllm.safety.lexicon import Lexicon, Quiet, Rule, load_lexicon
+from psyllm.safety.patterns import sentence_around, sentence_before
+from psyllm.text.fold import Folded, screening_fold
+
+# Somebody who writes one word a message ("我" "想" "死") is read as one sentence.
+_SHORT_TURN_CHARS = 6
+_MOST_JOINED_TURNS = 4
+_BLANK = "□"
+# After these words another person is not the one who speaks or suffers ("被他甩了想死").
+_NOT_SUBJECT = re.compile(
+    r"(?:被|让|因为|和|跟|与|离开|恨|爱|为了?|对|给|怕|受不了|讨厌|面对|没有|失去|想|不在|是)$"
+)
+
+
+class Reason(NamedTuple):
+    """A rule that spoke and where in the last turn; `start:end` is `0:0` for an earlier turn."""
+
+    rule: str
+    level: Level
+    about: About
+    start: int
+    end: int
+
+
+class Screening(NamedTuple):
+    """The level of the dialogue, that of its last turn, and why."""
+
+    level: Level
+    message_level: Level
+    reasons: tuple[Reason, ...]
+    lexicon_version: str
+
+    @property
+    def may_generate(self) -> bool:
+        """Whether a model may write to this visitor."""
+        return self.level < Level.RISK
+
+    @property
+    def needs_case(self) -> bool:
+        """Whether a counsellor has to look."""
+        return self.level >= Level.RISK
+
+    @property
+    def shows_help(self) -> bool:
+        """Whether the help card is shown with the reply."""
+        return self.level >= Level.RISK
+
+    @property
+    def help_first(self) -> bool:
+        """Whether the help card comes before everything else."""
+        return self.level >= Level.URGENT
+
+
+def screen(turns: Sequence[str]) -> Screening:
+    """Return the screening of a dialogue's visitor turns, oldest first, the new one last.
+
+    Raises:
+        ValueError: there is no turn; nothing to look at must not read as no danger.
+    """
+    if not turns:
+        raise ValueError("screening needs at least one turn")
+    lexicon = load_lexicon()
+    earlier = [reason for number in range(len(turns) - 1) for reason in _turn_reasons(turns, number, lexicon)]
+    own = _turn_reasons(turns, len(turns) - 1, lexicon)
+    message_level = _highest(own)
+    level = max(message_level, _highest(earlier))
+    reasons = list(own)
+    if level > message_level:
+        strongest = max(earlier, key=lambda reason: reason.level)
+        reasons.append(strongest._replace(start=0, end=0))
+    return Screening(level, message_level, tuple(reasons), lexicon.version)
+
+
+def _highest(reasons: Sequence[Reason]) -> Level:
+    return max((reason.level for reason in reasons), default=Level.NONE)
+
+
+def _turn_reasons(turns: Sequence[str], number: int, lexicon: Lexicon) -> list[Reason]:
+    """Return the reasons of one turn, read alone and joined to short ones right before it."""
+    turn = turns[number]
+    reasons = _text_reasons(turn, lexicon)
+    first = number
+    while first > 0 and number - first < _MOST_JOINED_TURNS - 1 and _is_short(turns[first - 1]):
+        first -= 1
+    if first < number and _is_short(turn):
+        known = {reason.rule for reason in reasons}
+        joined = "".join(turns[first : number + 1])
+        reasons += [
+            reason._replace(start=0, end=len(turn))
+            for reason in _text_reasons(joined, lexicon)
+            if reason.rule not in known
+        ]
+    return reasons
+
+
+def _is_short(turn: str) -> bool:
+    return 0 < len(turn.strip()) <= _SHORT_TURN_CHARS
+
+
+def _text_reasons(text: str, lexicon: Lexicon) -> list[Reason]:
+    folded = screening_fold(text)
+    seen = folded.text
+    for quiet in lexicon.quiet:
+        seen = _blanked(seen, quiet)
+    reasons = []
+    for rule in lexicon.rules:
+        match = _first_match(rule, seen)
+        if match is not None:
+            reasons.append(_reason(rule, match, folded, lexicon))
+    return reasons
+
+
+def _blanked(text: str, quiet: Quiet) -> str:
+    if quiet.unless is not None and quiet.unless.search(text):
+        return text
+    return quiet.pattern.sub(lambda match: _BLANK * len(match.group()), text)
+
+
+def _first_match(rule: Rule, text: str) -> re.Match[str] | None:
+    for match in rule.pattern.finditer(text):
+        if rule.unless is None or not rule.unless.search(sentence_around(text, match.start(), match.end())):
+            return match
+    return None
+
+
+def _reason(rule: Rule, match: re.Match[str], folded: Folded, lexicon: Lexicon) -> Reason:
+    start, end = folded.offsets.old_span(match.start(), match.end())
+    about = rule.about
+    if about == "self" and _speaks_of_another(folded.text, match.start(), lexicon):
+        about = "other"
+    return Reason(rule.id, rule.level, about, start, end)
+
+
+def _speaks_of_another(text: str, start: int, lexicon: Lexicon) -> bool:
+    """Whether the last person named in the sentence before `start` is somebody else, as its subject."""
+    before = sentence_before(text, start)
+    people = list(lexicon.people.finditer(before))
+    if not people or people[-1].lastgroup != "third":
+        return False
+    return _NOT_SUBJECT.search(before[: people[-1].start()]) is None
