@@ -1,0 +1,31 @@
+/** Short names for the types generated from the server's OpenAPI description. */
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Status = Schemas["Status"];
+export type Level = Schemas["Level"];
+export type Message = Schemas["Message"];
+export type SourceNote = Schemas["SourceNote"];
+export type Turn = Schemas["Turn"];
+export type Conversation = Schemas["Conversation"];
+export type ConversationSummary = Schemas["ConversationSummary"];
+export type RunInfo = Schemas["RunInfo"];
+export type Rating = Schemas["Rating"];
+export type RatingIn = Schemas["RatingIn"];
+export type PersonAsked = Schemas["PersonAsked"];
+export type Problem = Schemas["Problem"];
+export type StaffMe = Schemas["StaffMe"];
+export type CaseState = Schemas["CaseState"];
+export type CaseSummary = Schemas["CaseSummary"];
+export type CaseDetail = Schemas["CaseDetail"];
+export type CaseScreening = Schemas["CaseScreening"];
+export type CloseReason = Schemas["CloseReason"];
+
+/** What a run sends, in the order of its numbers; `done` is always the last. */
+export type RunEvent =
+  | ({ name: "state" } & Schemas["StateEvent"])
+  | ({ name: "sentence" } & Schemas["SentenceEvent"])
+  | ({ name: "message" } & Schemas["MessageEvent"])
+  | ({ name: "replaced" } & Schemas["ReplacedEvent"])
+  | ({ name: "done" } & Schemas["DoneEvent"]);

@@ -1,0 +1,88 @@
+/** The desk: sign-in, the list of cases, one case; loaded only at its own address. */
+import { useEffect, useState } from "react";
+import { asFailure, type Failure } from "../api/failure";
+import { signOut, whoAmI } from "../api/staff";
+import type { StaffMe } from "../api/types";
+import { Button } from "../components/Button";
+import { FailureNote } from "../components/FailureNote";
+import { CaseList } from "../features/console/CaseList";
+import { CasePage } from "../features/console/CasePage";
+import { caseIn } from "../features/console/casePath";
+import { LoginForm } from "../features/login/LoginForm";
+import { t } from "../lib/messages/t";
+import { usePath } from "../lib/place";
+import { Header } from "./Header";
+import { useStatus } from "./useStatus";
+import "./desk.css";
+
+type Who = { me: StaffMe } | "unknown" | "nobody" | "expired";
+
+export default function DeskPage() {
+  const { trial } = useStatus();
+  const [who, setWho] = useState<Who>("unknown");
+  const [failure, setFailure] = useState<Failure | null>(null);
+
+  useEffect(() => {
+    document.title = t("desk.title");
+    whoAmI().then(
+      (me) => setWho({ me }),
+      (thrown: unknown) => {
+        const problem = asFailure(thrown);
+        setWho("nobody");
+        if (problem.kind !== "login") setFailure(problem);
+      },
+    );
+  }, []);
+
+  const leave = async (): Promise<void> => {
+    try {
+      await signOut();
+      setFailure(null);
+      setWho("nobody");
+    } catch (thrown) {
+      setFailure(asFailure(thrown));
+    }
+  };
+
+  const me = typeof who === "object" ? who.me : null;
+  return (
+    <div className="page page-desk">
+      <a className="skip" href="#main">
+        {t("app.skip")}
+      </a>
+      <Header name={t("desk.title")} trial={trial} staff>
+        {me && (
+          <div className="header-actions">
+            <span className="desk-name">{t("desk.signedIn", { name: me.name })}</span>
+            <Button onClick={() => void leave()}>{t("desk.signOut")}</Button>
+          </div>
+        )}
+      </Header>
+      <main id="main" tabIndex={-1} className="main main-desk">
+        {failure && <FailureNote failure={failure} withoutPhones />}
+        {who === "unknown" && <p role="status">{t("app.opening")}</p>}
+        {(who === "nobody" || who === "expired") && (
+          <LoginForm
+            again={who === "expired"}
+            onSignedIn={(signedIn) => {
+              setFailure(null);
+              setWho({ me: signedIn });
+            }}
+          />
+        )}
+        {me && <Inside me={me} onSignedOut={() => setWho("expired")} />}
+      </main>
+    </div>
+  );
+}
+
+function Inside({ me, onSignedOut }: { me: StaffMe; onSignedOut: () => void }) {
+  const caseId = caseIn(usePath());
+  if (caseId !== null) return <CasePage key={caseId} caseId={caseId} me={me} onSignedOut={onSignedOut} />;
+  return (
+    <>
+      <CaseList onSignedOut={onSignedOut} />
+      <p className="desk-presence">{t("desk.presence")}</p>
+    </>
+  );
+}

@@ -1,0 +1,74 @@
+/** One message with who wrote it, when, and what kind of answer it is; used by chat and desk. */
+import type { ReactNode } from "react";
+import type { Message, SourceNote } from "../api/types";
+import { type PlainKey, t } from "../lib/messages/t";
+import { paragraphsOf } from "../lib/sentences";
+import { timeOf } from "../lib/time";
+import "./message.css";
+
+type Author = Message["author"];
+
+const AUTHORS: Record<Author, PlainKey> = {
+  visitor: "author.visitor",
+  library: "author.library",
+  model: "author.model",
+  counsellor: "author.counsellor",
+  notice: "author.notice",
+};
+
+interface Props {
+  author: Author;
+  text: string;
+  createdAt?: string;
+  source?: SourceNote | null;
+  /** Seen from the desk: the visitor is not "you". */
+  desk?: boolean;
+  children?: ReactNode;
+}
+
+export function MessageCard({ author, text, createdAt, source = null, desk = false, children }: Props) {
+  const Heading = desk ? "h3" : "h2";
+  const name = desk && author === "visitor" ? "author.visitorDesk" : AUTHORS[author];
+  return (
+    <article className={`message message-${author}`}>
+      <header className="message-top">
+        <Heading className="message-author">{t(name)}</Heading>
+        {createdAt && (
+          <time className="message-time" dateTime={createdAt}>
+            {timeOf(createdAt)}
+          </time>
+        )}
+      </header>
+      {author === "library" && source?.title && (
+        <p className="message-found">{t("source.found", { title: source.title })}</p>
+      )}
+      <Prose text={text} />
+      {sourceText(author, source) && <p className="message-source">{sourceText(author, source)}</p>}
+      {children}
+    </article>
+  );
+}
+
+/** The text in paragraphs, each sentence an element of its own, so that a new one is read out alone. */
+function Prose({ text }: { text: string }) {
+  return (
+    <div className="message-text">
+      {paragraphsOf(text).map((sentences, line) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a text only grows at its end
+        <p key={line}>
+          {sentences.map((sentence, place) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: as above
+            <span key={place}>{sentence}</span>
+          ))}
+        </p>
+      ))}
+    </div>
+  );
+}
+
+function sourceText(author: Author, source: SourceNote | null): string {
+  if (author === "model") return t("source.generated");
+  if (author !== "library" || source === null) return "";
+  if (source.reviewed_by !== "") return t("source.reviewed", { name: source.reviewed_by });
+  return t(source.written_for_this_project ? "source.unreviewed" : "source.collected");
+}

@@ -1,0 +1,39 @@
+/** The counsellor's box; a draft survives refusal, and says when the visitor has written meanwhile. */
+import { Button } from "../../components/Button";
+import { Field } from "../../components/Field";
+import { t } from "../../lib/messages/t";
+import type { OpenCase } from "./useCase";
+
+export function Answer({ open }: { open: OpenCase }) {
+  const { draft, stale, busy, sent } = open.state;
+  return (
+    <form
+      className="answer"
+      aria-label={t("case.answer")}
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        void open.answer();
+      }}
+    >
+      {stale && (
+        <p className="answer-stale" role="alert">
+          {t("case.stale")} {t("case.fresh")}
+        </p>
+      )}
+      <Field
+        label={t("case.answer")}
+        value={draft}
+        onChange={open.type}
+        rows={4}
+        onSubmit={() => void open.answer()}
+      />
+      <div className="answer-actions">
+        <Button type="submit" tone="strong" busy={busy || draft.trim() === ""}>
+          {t(busy ? "case.sending" : "case.send")}
+        </Button>
+        <p role="status">{sent ? t("case.sent") : ""}</p>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,108 @@
+/** One case: the conversation with what screening saw in it, the facts, taking, answering, closing. */
+import { useEffect, useRef } from "react";
+import type { CaseDetail, CaseScreening, StaffMe } from "../../api/types";
+import { Button } from "../../components/Button";
+import { FailureNote } from "../../components/FailureNote";
+import { LevelMark } from "../../components/LevelMark";
+import { MessageCard } from "../../components/MessageCard";
+import { t } from "../../lib/messages/t";
+import { Answer } from "./Answer";
+import { CloseForm } from "./CloseForm";
+import { DESK, shortId } from "./casePath";
+import { Facts } from "./Facts";
+import { Link } from "./Link";
+import { type OpenCase, useCase } from "./useCase";
+import "./console.css";
+
+interface Props {
+  caseId: string;
+  me: StaffMe;
+  onSignedOut: () => void;
+}
+
+export function CasePage({ caseId, me, onSignedOut }: Props) {
+  const open = useCase(caseId, onSignedOut);
+  const { detail, failure } = open.state;
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    heading.current?.focus({ preventScroll: true });
+  }, []);
+  return (
+    <div className="case">
+      <div className="case-top">
+        <Link to={DESK} className="case-back">
+          {t("desk.back")}
+        </Link>
+        <h1 ref={heading} tabIndex={-1}>
+          {t("desk.case", { id: shortId(caseId) })}
+        </h1>
+        {detail && <LevelMark level={detail.case.level} />}
+      </div>
+      {failure && <FailureNote failure={failure} withoutPhones />}
+      {detail ? (
+        <div className="case-columns">
+          <section className="case-talk" aria-labelledby="talk-heading">
+            <h2 id="talk-heading">{t("case.conversation")}</h2>
+            <Talk detail={detail} />
+            <Work open={open} detail={detail} me={me} />
+          </section>
+          <Facts detail={detail} />
+        </div>
+      ) : (
+        !failure && <p role="status">{t("case.loading")}</p>
+      )}
+    </div>
+  );
+}
+
+function Talk({ detail }: { detail: CaseDetail }) {
+  const seen = new Map(detail.screenings.map((screening) => [screening.message_id, screening]));
+  return (
+    <div role="log" aria-label={t("chat.log")} className="log">
+      {detail.conversation.messages.map((message) => (
+        <MessageCard
+          key={message.id}
+          author={message.author}
+          text={message.text}
+          createdAt={message.created_at}
+          source={message.source}
+          desk
+        >
+          {seen.has(message.id) && <p className="case-rules">{screened(seen.get(message.id))}</p>}
+        </MessageCard>
+      ))}
+    </div>
+  );
+}
+
+function screened(screening: CaseScreening | undefined): string {
+  if (screening === undefined) return "";
+  const level = t(`level.${screening.level}`);
+  if (screening.rules.length === 0) return t("case.rulesNone", { level });
+  return t("case.rules", { level, rules: screening.rules.join(", ") });
+}
+
+/** What the counsellor may do in the case's present state. */
+function Work({ open, detail, me }: { open: OpenCase; detail: CaseDetail; me: StaffMe }) {
+  const { state, assignee } = detail.case;
+  if (state === "closed") return <p className="case-note">{t("case.closed")}</p>;
+  if (state === "open") {
+    return (
+      <div className="case-take">
+        <Button tone="strong" busy={open.state.busy} onClick={() => void open.take()}>
+          {t("case.take")}
+        </Button>
+        <p>{t("case.takeNote")}</p>
+      </div>
+    );
+  }
+  if (assignee !== me.name) {
+    return <p className="case-note">{t("case.taken", { name: assignee ?? t("desk.nobody") })}</p>;
+  }
+  return (
+    <>
+      <Answer open={open} />
+      <CloseForm busy={open.state.busy} onClose={open.close} />
+    </>
+  );
+}

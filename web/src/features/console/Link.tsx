@@ -1,0 +1,26 @@
+/** A link between the desk's pages that does not load the page anew. */
+import type { ReactNode } from "react";
+import { goTo } from "../../lib/place";
+
+interface Props {
+  to: string;
+  className?: string;
+  children: ReactNode;
+}
+
+export function Link({ to, className, children }: Props) {
+  return (
+    <a
+      href={to}
+      className={className}
+      onClick={(event) => {
+        // A new tab or window is the browser's business.
+        if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+        event.preventDefault();
+        goTo(to);
+      }}
+    >
+      {children}
+    </a>
+  );
+}

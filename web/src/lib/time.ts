@@ -1,0 +1,23 @@
+/** Times and waits in the words of the page; takes what the server sends, in ISO 8601 or seconds. */
+import { t } from "./messages/t";
+
+const clock = new Intl.DateTimeFormat("zh-CN", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat("zh-CN", { month: "long", day: "numeric" });
+
+/** Return "02:13", with the date before it when it was not on the day of `now`. */
+export function timeOf(iso: string, now: Date = new Date()): string {
+  const then = new Date(iso);
+  if (Number.isNaN(then.getTime())) return "";
+  const today = then.toDateString() === now.toDateString();
+  return today ? clock.format(then) : `${day.format(then)} ${clock.format(then)}`;
+}
+
+/** Return how long somebody has waited, in minutes, hours or days; 0 is nobody. */
+export function waited(seconds: number): string {
+  if (seconds <= 0) return t("time.notWaiting");
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return t("time.underMinute");
+  if (minutes < 60) return t("time.minutes", { count: minutes });
+  if (minutes < 48 * 60) return t("time.hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
+  return t("time.days", { count: Math.floor(minutes / (24 * 60)) });
+}
