@@ -1,0 +1,153 @@
+"""The cleaning steps by name and in order.
+
+Each step is a pure function: a record comes in, and the same record, a mended
+one or a Drop with its reason goes out. Mending comes before judging, and what
+points at a person is masked before anything can be dropped, so that dropped
+records are masked too. Duplicates need all records at once and are found in
+`duplicates.py`. A crisis is marked and never a reason to drop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from psyllm.clean import dialogue_steps
+from psyllm.clean.drop import Drop
+from psyllm.clean.rewriting import change_replies, change_texts
+from psyllm.clean.site_lines import without_site_lines
+from psyllm.core.records import Answer, Record
+from psyllm.core.settings import CleanSettings
+from psyllm.safety.levels import Level
+from psyllm.safety.screen import screen
+from psyllm.text.fold import Folded, clean_text
+from psyllm.text.han import han_count, han_share
+from psyllm.text.pii import mask_pii
+from psyllm.text.sentences import split_sentences
+
+LEVEL_FLAG = "level:"
+# A line of a document this long with so few Chinese characters is a reference or an address.
+FOREIGN_LINE_CHARS = 20
+FOREIGN_LINE_MOST_SHARE = 0.2
+LOOP_SENTENCE_CHARS = 10
+FEWEST_REPEATS_OF_A_SENTENCE = 3
+
+
+class Step(NamedTuple):
+    """A step's name, by which its changes are counted, and what it does."""
+
+    name: str
+    apply: Callable[[Record], Record | Drop]
+
+
+def steps(settings: CleanSettings) -> tuple[Step, ...]:
+    """Return the steps in the order in which they are taken."""
+    floors = {
+        "document": settings.shortest_document_chars,
+        "question": settings.shortest_question_chars,
+    }
+    return (
+        Step("even_out_text", partial(change_texts, change=clean_text)),
+        *([Step("mask_personal_data", mask_personal_data)] if settings.mask_pii else []),
+        Step("take_out_site_lines", partial(change_replies, change=without_site_lines)),
+        Step("take_out_foreign_lines", without_foreign_lines),
+        Step("take_out_stage_directions", dialogue_steps.without_stage_directions),
+        Step("take_out_empty_turns", dialogue_steps.without_empty_turns),
+        Step("merge_turns_of_one_role", dialogue_steps.with_turns_merged),
+        Step("cut_at_loop", dialogue_steps.cut_at_loop),
+        Step("need_both_voices", dialogue_steps.need_both_voices),
+        Step("need_turns", partial(need_turns, fewest=settings.fewest_turns)),
+        Step(
+            "leave_out_poor_answers", partial(leave_out_poor_answers, shortest=settings.shortest_answer_chars)
+        ),
+        Step("need_length", partial(need_length, floors=floors)),
+        Step("need_chinese", partial(need_chinese, least_share=settings.least_han_share)),
+        Step("mark_level", mark_level),
+    )
+
+
+def mask_personal_data(record: Record) -> Record:
+    """Put marks in place of phone numbers, ID numbers, e-mail addresses, WeChat and QQ names."""
+    return change_texts(record, _masked)
+
+
+def without_foreign_lines(record: Record) -> Record:
+    """Take out of a document the lines that are hardly Chinese: lists of references, addresses."""
+    if record.kind != "document":
+        return record
+    lines = record.text.split("\n")
+    kept = [line for line in lines if not _is_foreign(line)]
+    if len(kept) == len(lines):
+        return record
+    return record.model_copy(update={"text": clean_text("\n".join(kept)).text})
+
+
+def need_turns(record: Record, *, fewest: int) -> Record | Drop:
+    """Drop a dialogue with fewer turns."""
+    if record.kind == "dialogue" and len(record.turns) < fewest:
+        return Drop("few_turns")
+    return record
+
+
+def leave_out_poor_answers(record: Record, *, shortest: int) -> Record | Drop:
+    """Take out short answers and answers that repeat a sentence; drop a question that has none left."""
+    if record.kind != "question":
+        return record
+    kept = tuple(answer for answer in record.answers if not _is_poor(answer, shortest))
+    if not kept:
+        return Drop("no_answer")
+    return record if len(kept) == len(record.answers) else record.model_copy(update={"answers": kept})
+
+
+def need_length(record: Record, *, floors: dict[str, int]) -> Record | Drop:
+    """Drop a document or question (title and text) shorter than the floor of its kind, in characters."""
+    floor = floors.get(record.kind)
+    if floor is not None and len(record.opening()) < floor:
+        return Drop(f"short_{record.kind}")
+    return record
+
+
+def need_chinese(record: Record, *, least_share: float) -> Record | Drop:
+    """Drop a record whose texts are mostly something else than Chinese characters."""
+    texts = "".join(record.texts())
+    if han_count(texts) == 0 or han_share(texts) < least_share:
+        return Drop("little_chinese")
+    return record
+
+
+def mark_level(record: Record) -> Record:
+    """Put the level of danger in what the visitor says among the flags; nothing is dropped for it."""
+    level = visitor_level(record)
+    flags = tuple(flag for flag in record.flags if not flag.startswith(LEVEL_FLAG))
+    if level > Level.NONE:
+        flags += (f"{LEVEL_FLAG}{level.label}",)
+    return record if flags == record.flags else record.model_copy(update={"flags": flags})
+
+
+def visitor_level(record: Record) -> Level:
+    """Return the level of a dialogue's visitor or of a question; a document has none."""
+    if record.kind == "document":
+        return Level.NONE
+    said = [turn.text for turn in record.turns if turn.role == "visitor"] or [record.opening()]
+    return screen(said).level
+
+
+def _is_foreign(line: str) -> bool:
+    return len(line) >= FOREIGN_LINE_CHARS and han_share(line) < FOREIGN_LINE_MOST_SHARE
+
+
+def _masked(text: str) -> Folded:
+    masked = mask_pii(text)
+    return Folded(masked.text, masked.shift)
+
+
+def _is_poor(answer: Answer, shortest: int) -> bool:
+    is_short = len(answer.text) < shortest and answer.author != "counsellor"  # one of ours knows why
+    return is_short or _repeats_a_sentence(answer.text)
+
+
+def _repeats_a_sentence(text: str) -> bool:
+    said = [sentence.strip() for sentence in split_sentences(text)]
+    long = [sentence for sentence in said if han_count(sentence) >= LOOP_SENTENCE_CHARS]
+    return any(long.count(sentence) >= FEWEST_REPEATS_OF_A_SENTENCE for sentence in set(long))
