@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,9 @@ Host = Annotated[
     str | None, typer.Option("--host", help="Address; other than loopback needs a signed release.")
 ]
 Port = Annotated[int | None, typer.Option("--port", help="TCP port; 0 takes a free one.")]
+Labelled = Annotated[Path, typer.Argument(help="JSON array of {text, labels}, in PsySUICIDE's form.")]
+PersonName = Annotated[str, typer.Option("--name", help="Name of the person who signs.")]
+PersonRole = Annotated[str, typer.Option("--role", help="Role of the person who signs.")]
 StaffName = Annotated[str, typer.Argument(help="Name to sign in with.")]
 Role = Annotated[str, typer.Option("--role", help="counsellor or supervisor")]
 PasswordFile = Annotated[
@@ -46,7 +50,46 @@ def serve(
     settings = settings_from(preset, config, set_).serve
     wanted = {"host": host, "port": port}
     settings = settings.model_copy(update={key: value for key, value in wanted.items() if value is not None})
-    run(settings, data)
+    run(settings, data, announce)
+
+
+def announce(address: str) -> None:
+    """Tell the address on standard output at once, also when a program reads it."""
+    typer.echo(f"serving at {address} (visitors) and {address}/desk (counsellors); stop with Ctrl-C")
+    sys.stdout.flush()
+
+
+@app.command("report")
+def report(labelled: Labelled, data: Data = DATA) -> None:
+    """Measure the screening on a labelled file and write the safety report of this data folder."""
+    from psyllm.cli.show import progress_bars
+    from psyllm.safety.release import report_path
+    from psyllm.safety.report import run_safety_report
+    from psyllm.serve.released import model_hash
+
+    with progress_bars():
+        found = run_safety_report(labelled, model_hash(data), report_path(data))
+    for half, figures in found.halves.items():
+        recall, alarms = figures.recall, figures.false_alarms
+        typer.echo(
+            f"{half:<8} recall {recall.share:.3f} [{recall.low:.3f}, {recall.high:.3f}] of {recall.of}, "
+            f"false alarms {alarms.share:.3f} [{alarms.low:.3f}, {alarms.high:.3f}] of {alarms.of}"
+        )
+    typer.echo("passed" if found.passed else f"not passed: {'; '.join(found.fails)}")
+    typer.echo(f"report: {report_path(data)}")
+
+
+@app.command("sign")
+def sign_release(name: PersonName, role: PersonRole, data: Data = DATA) -> None:
+    """Sign the safety report of this data folder: you take responsibility for serving the public."""
+    from datetime import UTC, datetime
+
+    from psyllm.safety.release import current_hashes, report_path, sign
+    from psyllm.serve.released import model_hash
+
+    today = datetime.now(UTC).date()
+    path = sign(report_path(data), current_hashes(model_hash(data)), name=name, role=role, date=today)
+    typer.echo(f"{path}: signed by {name}, {role}, {today}; a changed model, lexicon or guard voids it")
 
 
 @staff.command("add")

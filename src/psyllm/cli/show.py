@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,15 +19,22 @@ S = TypeVar("S")
 
 def carry_out(run: Callable[[S, Path], Manifest], settings: S, data: Path) -> None:
     """Run one room with progress bars on standard error, then print what came out."""
+    with progress_bars():
+        manifest = run(settings, data)
+    _print_manifest(manifest, data)
+
+
+@contextmanager
+def progress_bars() -> Iterator[None]:
+    """Show the progress reported inside the block as bars on standard error."""
     from rich.console import Console
 
     from psyllm.core.progress import listening
 
-    # Bars go to standard error, so that standard output stays readable by programs.
+    # Not standard output: that stays readable by programs.
     console = Console(stderr=True)
     with _bars(console) as bars, listening(_Listener(bars)):
-        manifest = run(settings, data)
-    _print_manifest(manifest, data)
+        yield
 
 
 def _bars(console: Console) -> Progress:
