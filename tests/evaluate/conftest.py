@@ -25,7 +25,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_settings() -> EvaluateSettings:
     """Settings for seconds, not minutes."""
     return EvaluateSettings(
@@ -38,7 +38,7 @@ def small_settings() -> EvaluateSettings:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_data(tiny_model: Path) -> Callable[[Path], Path]:
     """A function that fills a folder with a corpus run and a model run made from it."""
 

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psyllm.evaluate.distinct import count_grams, distinct, distinct_without_each, expected_types
@@ -51,6 +51,7 @@ def test_nothing_said_is_no_variety():
         assert distinct_without_each(grams, per="ngram").tolist() == [0] * len(answers)
 
 
+@settings(deadline=None)
 @given(ANSWERS, N, UNIT, PER)
 def test_it_equals_a_plain_count(answers, n, unit, per):
     assert distinct(count_grams(answers, n=n, unit=unit), per=per) == pytest.approx(
@@ -58,12 +59,14 @@ def test_it_equals_a_plain_count(answers, n, unit, per):
     )
 
 
+@settings(deadline=None)
 @given(ANSWERS, UNIT)
 def test_both_denominators_are_the_same_for_one_gram(answers, unit):
     grams = count_grams(answers, n=1, unit=unit)
     assert distinct(grams, per="ngram") == distinct(grams, per="unit")
 
 
+@settings(deadline=None)
 @given(ANSWERS, N, UNIT, PER)
 def test_leaving_one_out_equals_counting_the_others(answers, n, unit, per):
     found = distinct_without_each(count_grams(answers, n=n, unit=unit), per=per)
@@ -71,6 +74,7 @@ def test_leaving_one_out_equals_counting_the_others(answers, n, unit, per):
     assert found.tolist() == pytest.approx(plain)
 
 
+@settings(deadline=None)
 @given(ANSWERS.filter(bool), N, UNIT, PER)
 def test_saying_all_twice_never_raises_it(answers, n, unit, per):
     once = distinct(count_grams(answers, n=n, unit=unit), per=per)

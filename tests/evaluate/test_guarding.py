@@ -1,12 +1,11 @@
 """The guard's verdicts are passed on and its reasons counted."""
 
-from psyllm.safety.guard import check
-
 from psyllm.evaluate.guarding import Judged, count_reasons, judge
+from psyllm.safety.guard import check
 
 
 def test_each_answer_gets_the_guards_own_verdict():
-    answers = ["听起来你很辛苦，愿意多说一点吗？", "好" * 300, ""]
+    answers = ["听起来这段时间你过得很辛苦，愿意再多说一点发生了什么吗？", "好" * 300, ""]
     judged = judge(answers)
     for answer, verdict in zip(answers, judged, strict=True):
         wanted = check(answer, final=True)

@@ -1,7 +1,7 @@
 """ROUGE-L against numbers worked by hand, a public implementation and its properties."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_chinese import Rouge
 
@@ -42,12 +42,14 @@ def test_an_empty_answer_scores_nothing(reference):
     assert best_rouge_l("", [reference], unit="words") == 0
 
 
+@settings(deadline=None)
 @given(CHINESE, CHINESE)
 def test_it_equals_rouge_chinese_on_characters(answer, reference):
     peer = Rouge(metrics=["rouge-l"]).get_scores(" ".join(answer), " ".join(reference))[0]["rouge-l"]["f"]
     assert rouge_l(answer, reference) == pytest.approx(peer, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(CHINESE, CHINESE)
 def test_it_equals_rouge_chinese_on_words(answer, reference):
     words = [split_units(text, "words") for text in (answer, reference)]
@@ -55,6 +57,7 @@ def test_it_equals_rouge_chinese_on_words(answer, reference):
     assert best_rouge_l(answer, [reference], unit="words") == pytest.approx(peer, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(ANY_TEXT, ANY_TEXT)
 def test_it_is_a_share_and_symmetric(answer, reference):
     found = rouge_l(answer, reference)
@@ -62,17 +65,20 @@ def test_it_is_a_share_and_symmetric(answer, reference):
     assert found == rouge_l(reference, answer)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=80))
 def test_a_text_shares_all_with_itself(text):
     assert rouge_l(text, text) == 1
 
 
+@settings(deadline=None)
 @given(CHINESE, CHINESE, CHINESE)
 def test_another_reference_never_lowers_the_best(answer, first, second):
     alone = best_rouge_l(answer, [first], unit="chars")
     assert best_rouge_l(answer, [first, second], unit="chars") >= alone
 
 
+@settings(deadline=None)
 @given(CHINESE, CHINESE)
 def test_texts_without_a_common_character_share_nothing(answer, reference):
     moved = "".join(chr(ord(char) + 0x10000) for char in reference)

@@ -20,6 +20,13 @@ RUN = (
 )
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, make_data, small_settings):
+    """A data folder with one report, and the report's manifest."""
+    data = make_data(tmp_path_factory.mktemp("measured"))
+    return data, run(small_settings, data)
+
+
 def test_without_a_model_the_command_that_makes_one_is_named(tmp_path, small_settings):
     with pytest.raises(MissingStage) as caught:
         run(small_settings, tmp_path)
@@ -58,44 +65,39 @@ def test_an_empty_split_is_refused_with_its_name(tmp_path, make_data, small_sett
     assert read_manifest(next((data / "5_reports").glob("report-*"))) is None
 
 
-def test_a_run_measures_everything_once_and_is_then_up_to_date(tmp_path, make_data, small_settings):
-    data = make_data(tmp_path)
-    make_corpus(data, name="split-newer")
-    manifest = run(small_settings, data)
+def test_a_run_measures_what_it_was_told_to(measured):
+    data, manifest = measured
     assert {parent.run for parent in manifest.parents} == {"model-abc", "split-abc"}
     # The test split has 8 questions, 2 dialogues and a document.
     assert manifest.counts == {"in_split": 10, "scored": 6, "answered": 4, "training": 24}
     assert set(manifest.files) == FILES
     folder = data / "5_reports" / manifest.run
     assert len((folder / "answers.jsonl").read_text("utf-8").splitlines()) == 4
-    assert run(small_settings, data) == manifest
 
 
-def test_a_run_that_is_up_to_date_loads_nothing_heavy(tmp_path, make_data, small_settings):
-    data = make_data(tmp_path)
-    run(small_settings, data)
+def test_a_run_that_is_up_to_date_is_not_made_again_and_loads_nothing_heavy(measured, small_settings):
+    data, manifest = measured
+    make_corpus(data, name="split-newer")
     code = f"{RUN};print(sorted({{'torch', 'scipy', 'matplotlib', 'rjieba', 'bm25s'}} & set(sys.modules)))"
     words = [sys.executable, "-c", code, str(data), small_settings.model_dump_json()]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+    assert run(small_settings, data) == manifest
 
 
-def test_a_killed_run_is_made_anew_with_the_same_bytes(tmp_path, make_data, small_settings):
-    data = make_data(tmp_path)
-    words = [sys.executable, "-c", RUN, str(data), small_settings.model_dump_json()]
+def test_a_killed_run_is_made_anew_with_the_bytes_of_an_uninterrupted_one(tmp_path, measured, small_settings):
+    for stage in ("3_corpus", "4_models"):
+        (tmp_path / stage).symlink_to(measured[0] / stage)
+    words = [sys.executable, "-c", RUN, str(tmp_path), small_settings.model_dump_json()]
     with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not list((data / "5_reports").glob("report-*")):
+        while process.poll() is None and not list((tmp_path / "5_reports").glob("report-*")):
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
-    [folder] = (data / "5_reports").glob("report-*")
+    [folder] = (tmp_path / "5_reports").glob("report-*")
     assert read_manifest(folder) is None
-    (folder / "metrics.json").write_text("half", "utf-8")
-    (folder / "left-over.json").write_text("half", "utf-8")
-    whole = run(small_settings, data)
+    for name in ("metrics.json", "left-over.json"):
+        (folder / name).write_text("half", "utf-8")
+    again = run(small_settings, tmp_path)
+    assert again.files == measured[1].files
     assert {path.name for path in folder.iterdir()} == FILES | {"manifest.json"}
-    assert {name: file_hash(folder / name) for name in FILES} == whole.files
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    for stage in ("3_corpus", "4_models"):
-        (elsewhere / stage).symlink_to(data / stage)
-    assert run(small_settings, elsewhere).files == whole.files
+    assert {name: file_hash(folder / name) for name in FILES} == again.files
