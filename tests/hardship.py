@@ -1,6 +1,6 @@
 """What a machine does to a stage: kills it at any moment, leaves it no space.
 
-`killed` and `finished` run a room's door in a process of its own and need no
+`killed`, `finished` and `ends_after_kills` run a room's door in a process of its own and need no
 patched code; `scarce_disk` gives a folder on a disk that is really full, or, for
 who may not mount one, a process that may really not write.
 """
@@ -9,6 +9,7 @@ import contextlib
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,12 +46,29 @@ def killed(room: str, settings, data: Path, after_s: float) -> Ended:
     return _run(room, settings, data, after_s)
 
 
+def ends_after_kills(room: str, settings, prepared: Path) -> tuple[str, list[str]]:
+    """Return the content hash of an undisturbed run, and of runs that follow a kill at a random moment."""
+    whole = finished(room, settings, _copy(prepared, "whole"))
+    ends = []
+    was_killed = False
+    for number, after_s in enumerate(moments(whole.seconds)):
+        data = _copy(prepared, f"killed-{number}")
+        was_killed |= killed(room, settings, data, after_s).content_hash is None
+        ends.append(finished(room, settings, data).content_hash)
+    assert was_killed, "every run ended before it could be killed"
+    return whole.content_hash, ends
+
+
 def moments(whole_s: float, count: int = 3) -> list[float]:
     """Return random moments of a run that takes so long; prints the seed that gives them again."""
     seed = int(os.environ.get("PSYLLM_KILL_SEED", random.SystemRandom().randrange(1 << 32)))
     sys.stdout.write(f"PSYLLM_KILL_SEED={seed}\n")
     chance = random.Random(seed)
-    return [whole_s * chance.uniform(0.02, 0.98) for _ in range(count)]
+    return [whole_s * (number + chance.random()) / count * 0.9 for number in range(count)]
+
+
+def _copy(prepared: Path, name: str) -> Path:
+    return Path(shutil.copytree(prepared, prepared.with_name(f"{prepared.name}-{name}")))
 
 
 def _run(room: str, settings, data: Path, kill_after_s: float | None) -> Ended:

@@ -3,7 +3,7 @@ from itertools import pairwise
 import pyarrow.parquet as pq
 import pytest
 
-from hardship import finished, killed, moments, no_space, scarce_disk
+from hardship import ends_after_kills, no_space, scarce_disk
 from made_up import dialogues, questions, write_array, write_lines
 from psyllm.clean.run import run
 from psyllm.collect.run import run as collect
@@ -130,12 +130,9 @@ def test_a_full_disk_is_said_and_the_earlier_run_stays(tmp_path):
 
 def test_a_kill_at_any_moment_changes_nothing_of_the_result(tmp_path):
     data = tmp_path / "data"
-    gather(data, dialogues(600))
-    gather(tmp_path / "whole", dialogues(600))
-    whole = finished("clean", CleanSettings(), tmp_path / "whole")
-    ends = [killed("clean", CleanSettings(), data, after_s) for after_s in moments(whole.seconds)]
-    assert {end.content_hash for end in ends} <= {None, whole.content_hash}
-    assert finished("clean", CleanSettings(), data).content_hash == whole.content_hash
+    gather(data, dialogues(400))
+    whole, ends = ends_after_kills("clean", CleanSettings(), data)
+    assert set(ends) == {whole}
 
 
 @pytest.mark.outside_data

@@ -197,14 +197,16 @@ def test_a_kill_leaves_the_old_or_the_new_import_and_a_second_run_ends_the_same(
     new = settings(write_array(questions(9000), tmp_path / "new"), replace=True)
     whole = finished("collect", new, tmp_path / "whole")
     before = run(old, tmp_path / "data").content_hash
+    ends = []
     for after_s in moments(whole.seconds):
-        killed("collect", new, tmp_path / "data", after_s)
+        ends.append(killed("collect", new, tmp_path / "data", after_s).content_hash)
         (manifest,) = complete_runs(tmp_path / "data", Stage.COLLECTED)
         assert manifest.content_hash in {before, whole.content_hash}
         folder = tmp_path / "data" / "1_collected" / "source"
         assert {path.name for path in folder.glob("part-*")} == set(manifest.files)
         assert all(file_hash(folder / name) == value for name, value in manifest.files.items())
         run(old.model_copy(update={"replace": True}), tmp_path / "data")
+    assert None in ends, "every run ended before it could be killed"
     assert finished("collect", new, tmp_path / "data").content_hash == whole.content_hash
 
 
