@@ -20,7 +20,7 @@ from typing import NamedTuple
 from psyllm.safety.directory import numbers
 from psyllm.safety.patterns import compile_pattern, sentence_around
 from psyllm.text.fold import screening_fold
-from psyllm.text.han import HAN_CLASS, han_count, han_only
+from psyllm.text.han import han_count, han_only
 from psyllm.text.ngrams import char_ngrams
 from psyllm.text.sentences import ends_complete, split_sentences
 
@@ -36,7 +36,7 @@ _LOOP = re.compile(r"([^\W\d_].{1,29}?)\1{2,}|([^\W\d_])\2{4,}", re.DOTALL)
 _LONG_SENTENCE_CHARS = 8
 _LEAST_DISTINCT_SHARE = 0.55  # of runs of four characters, once there are enough of them
 _ENOUGH_RUNS = 80
-_LETTER = re.compile(rf"[0-9a-z{HAN_CLASS}]|[^\W_]")
+_LETTER = re.compile(r"[^\W\d_]|\u3007")
 _NUMBER = re.compile(r"\+?[0-9](?:[-  ()]{0,2}[0-9]){2,}")
 _DIAL = re.compile(r"(?:拨打?|致电|电话|热线|号码|打|联系|拨通|call)[^。!?\n]{0,12}$")
 _SPELT_NUMBER = re.compile(r"(?:拨打?|致电|电话|热线|号码)[^。!?\n]{0,8}?([〇零一二两三四五六七八九幺]{3,})")

@@ -30,7 +30,10 @@ class Level(IntEnum):
     @classmethod
     def of(cls, label: str) -> Level:
         """Return the level of a label; an unknown label raises ValueError."""
-        return cls(_LABELS.index(label))
+        if label not in _LABELS:
+            message = f"{label!r} is no level; levels are {', '.join(_LABELS)}"
+            raise ValueError(message)
+        return next(level for level in cls if level.label == label)
 
 
 _LABELS: tuple[Label, ...] = ("none", "distress", "risk", "urgent", "in_progress")

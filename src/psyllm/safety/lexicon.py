@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast, get_args
 
 from psyllm.core.errors import MalformedInput
-from psyllm.safety.levels import About, Level
+from psyllm.safety.levels import About, Label, Level
 from psyllm.safety.patterns import compile_pattern
 from psyllm.text.fold import DISGUISES
 
@@ -73,8 +73,10 @@ def _checked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     seen: set[str] = set()
     for row in rows:
         name = row.get("id", "without id")
-        if name in seen or row.get("about", "self") not in get_args(About):
-            raise _broken(name, "an id used twice or an unknown `about`")
+        if "id" not in row or name in seen:
+            raise _broken(name, "an id is missing or used twice")
+        if row.get("about", "self") not in get_args(About) or row.get("level", "none") not in get_args(Label):
+            raise _broken(name, "an unknown `level` or `about`")
         seen.add(name)
     return rows
 

@@ -22,6 +22,11 @@ def compile_pattern(pattern: str, parts: Mapping[str, str]) -> re.Pattern[str]:
 
 def sentence_around(text: str, start: int, end: int) -> str:
     """Return the sentence or sentences that `start:end` touches, without their end marks."""
+    # End marks at the rim of a match belong to it, not to the sentence that they end.
+    while start < end and _SENTENCE_ENDS.match(text[start]):
+        start += 1
+    while start < end and _SENTENCE_ENDS.match(text[end - 1]):
+        end -= 1
     borders = [border.start() for border in _SENTENCE_ENDS.finditer(text)]
     before = max((border + 1 for border in borders if border < start), default=0)
     after = min((border for border in borders if border >= end), default=len(text))

@@ -1,0 +1,140 @@
+"""How well screening finds danger and how decent text fares with the guard.
+
+Reads the folder of outside test data (PSYLLM_TEST_DATA, default ../shared/data)
+and prints tables: recall and false alarms per half with Wilson intervals
+beside the keyword floor, recall per label, latency, share of visitors' turns
+raised in an unlabelled corpus, and the guard's pass rates.
+
+    python bench/screening.py
+"""
+
+import json
+import lzma
+import os
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from psyllm.safety.guard import check
+from psyllm.safety.levels import Level
+from psyllm.safety.report import (
+    LEAST_RECALL,
+    MOST_FALSE_ALARMS,
+    Figures,
+    LabelledText,
+    Rate,
+    figures,
+    read_labelled,
+    wilson,
+)
+from psyllm.safety.screen import screen
+
+DATA = Path(os.environ.get("PSYLLM_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
+SEED = 20261123
+TURNS = 500
+SAFETY_CLASSES = (
+    "nonsense",
+    "humanoid mimicry",
+    "linguistic neglect",
+    "unamiable judgement",
+    "toxic language",
+    "unauthorised preachment",
+    "nonfactual statement",
+    "safe reply",
+)
+
+
+def main() -> None:
+    rows = read_labelled(DATA / "crisis" / "psysuicide_valid.json")
+    halves = {half: figures(row for row in rows if row.half == half) for half in ("tuning", "judging")}
+    print("PsySUICIDE (valid), any risk; patterns were written on the tuning half only")
+    print_halves(halves)
+    print_labels(halves["judging"])
+    print_latency(rows)
+    dialogues = read_dialogues()
+    print_raised(sample_turns(dialogues, "client"))
+    print_guard(sample_turns(dialogues, "counselor"))
+    print_guard_classes()
+
+
+def print_halves(halves: dict[str, Figures]) -> None:
+    print(f"\n{'':24}{'recall':>24}{'false alarms':>24}{'urgent: any risk':>24}{'urgent as urgent':>24}")
+    for half, one in halves.items():
+        cells = (one.recall, one.false_alarms, one.urgent_recall, one.urgent_as_urgent)
+        print(f"{half:24}" + "".join(f"{shown(cell):>24}" for cell in cells))
+    print(f"{'keyword floor':24}{LEAST_RECALL:>24}{MOST_FALSE_ALARMS:>24}")
+    judged = halves["judging"]
+    missed_ratio = (1 - LEAST_RECALL) / max(1 - judged.recall.share, 1e-9)
+    alarm_ratio = MOST_FALSE_ALARMS / max(judged.false_alarms.share, 1e-9)
+    print(f"the floor misses {missed_ratio:.1f} times as many, and alarms {alarm_ratio:.1f} times as often")
+
+
+def print_labels(judged: Figures) -> None:
+    print("\njudging half, share raised to risk by label")
+    for label, rate in sorted(judged.by_label.items(), key=lambda item: -item[1].of):
+        print(f"  {shown(rate):>26}  {label}")
+
+
+def print_latency(rows: Sequence[LabelledText]) -> None:
+    times_ms = []
+    for row in rows:
+        start = time.perf_counter()
+        screen([row.text])
+        times_ms.append(1000 * (time.perf_counter() - start))
+    times_ms.sort()
+    long_text = "".join(row.text for row in rows)[:4000]
+    start = time.perf_counter()
+    screen([long_text])
+    long_ms = 1000 * (time.perf_counter() - start)
+    print(f"\nlatency of one message: median {times_ms[len(times_ms) // 2]:.2f} ms,", end=" ")
+    print(f"p99 {times_ms[int(0.99 * len(times_ms))]:.2f} ms; 4,000 characters {long_ms:.0f} ms")
+
+
+def read_dialogues() -> list[list[dict[str, str]]]:
+    with lzma.open(DATA / "smilechat" / "train.jsonl.xz", "rt", encoding="utf-8") as lines:
+        dialogues = [json.loads(line)["dialog"] for line in lines]
+    return random.Random(SEED).sample(dialogues, 10 * TURNS)
+
+
+def sample_turns(dialogues: list[list[dict[str, str]]], role: str) -> list[str]:
+    rng = random.Random(SEED)
+    own = ([turn["content"] for turn in turns if turn["role"] == role] for turns in dialogues)
+    return [rng.choice(turns) for turns in own if turns]
+
+
+def print_raised(turns: list[str]) -> None:
+    levels = Counter(screen([turn]).level for turn in turns)
+    shares = ", ".join(f"{level.label} {levels[level] / len(turns):.2%}" for level in Level)
+    print(f"\nSmileChat, {len(turns)} visitors' turns, one a dialogue (unlabelled): {shares}")
+
+
+def print_guard(turns: list[str]) -> None:
+    long_enough = [turn for turn in turns if len(turn) >= 30][:TURNS]
+    verdicts = [check(turn, final=True) for turn in long_enough]
+    reasons = Counter(reason for verdict in verdicts for reason in verdict.reasons)
+    found = sum(verdict.passed for verdict in verdicts)
+    low, high = wilson(found, len(verdicts))
+    print(
+        f"\nguard, {len(verdicts)} real counsellor turns: passed {found / len(verdicts):.3f} [{low:.3f}, {high:.3f}]"
+    )
+    print("  failed:", ", ".join(f"{name} {count}" for name, count in reasons.most_common()))
+
+
+def print_guard_classes() -> None:
+    rows = json.loads((DATA / "crisis" / "dialogue_safety.json").read_text("utf-8"))
+    print("\nguard on DialogueSafety (most faults there are faults of the dialogue, not of the sentence)")
+    for label, name in enumerate(SAFETY_CLASSES):
+        replies = [re.sub(r"^\[\w+\]", "", row["response"]) for row in rows if row["label"] == label]
+        passed = sum(check(reply, final=False).passed for reply in replies)
+        print(f"  {name:24} passed {passed:4} of {len(replies):4}")
+
+
+def shown(rate: Rate) -> str:
+    return f"{rate.share:.3f} [{rate.low:.3f}, {rate.high:.3f}]"
+
+
+if __name__ == "__main__":
+    main()

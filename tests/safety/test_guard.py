@@ -1,0 +1,112 @@
+"""Each rule of the guard rejects its examples and passes decent text."""
+
+import tomllib
+
+import pytest
+
+from psyllm.core.starter import STARTER, starter_records
+from psyllm.safety.guard import GUARD, check, guard_version, load_guard
+
+ROWS = tomllib.loads(GUARD.read_text("utf-8"))["rules"]
+DECENT = (
+    "听起来你最近真的很不容易，失眠又要上班，一定很累。可以先从一件小事开始，比如睡前半小时放下手机，"
+    "让身体慢慢安静下来。如果这样过了两三周还是睡不好，可以去医院的睡眠门诊看一看。"
+)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
+def test_a_rule_rejects_its_examples_and_lets_the_others_pass(row):
+    assert row["must_reject"]
+    assert row["must_pass"]
+    for text in row["must_reject"]:
+        verdict = check(text, final=False)
+        assert not verdict.passed
+        assert row["id"] in verdict.reasons, text
+    for text in row["must_pass"]:
+        assert check(text, final=False).passed, (text, check(text, final=False).reasons)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
+def test_a_rejected_sentence_spoils_an_otherwise_decent_answer(row):
+    for text in row["must_reject"]:
+        assert not check(f"{DECENT}{text}。", final=True).passed, text
+
+
+def test_decent_text_passes_at_every_sentence_and_at_the_end():
+    assert check(DECENT, final=True) == (True, ())
+    for end in range(1, len(DECENT)):
+        assert check(DECENT[:end], final=False).passed, DECENT[:end]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("请拨打400-161-9995，那里有人听你说。", "unknown-number"),
+        ("你可以打热线12320。", "unknown-number"),
+        ("我的号码是13800138000。", "unknown-number"),
+        ("请拨打一三五七九。", "unknown-number"),
+        ("I am fine thank you and you are fine too.", "not-chinese"),
+        ("颽鼉齉龘靐虪麤灪爨驫鱻羴飝雥蠿鑱鼂黻黼龗鱺驪鸞虋讟豔钃", "rare-characters"),
+        ("慢慢来慢慢来慢慢来慢慢来。", "loop"),
+        ("你可以试着和他谈一谈。你可以试着和他谈一谈。", "loop"),
+        ("好好好好好好好好", "loop"),
+    ],
+)
+def test_forms_that_no_answer_may_have(text, reason):
+    assert reason in check(text, final=False).reasons
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "请拨打12356。",
+        "可以打 010-82951332。",
+        "请拨打120或110。",
+        "走了10000步，花了3000000元",
+        "请拨打一二三五六。",
+    ],
+)
+def test_numbers_of_the_directory_and_amounts_may_be_named(text):
+    assert check(text, final=False).passed
+
+
+def test_a_loop_of_whole_phrases_without_full_stops_is_seen():
+    text = "我觉得你可以先休息一下，然后我觉得你可以先休息一下，" * 4
+    assert "loop" in check(text, final=False).reasons
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "too-short"),
+        ("嗯。", "too-short"),
+        (DECENT[:-1], "ends-mid-sentence"),
+        (f"{DECENT}如果你", "ends-mid-sentence"),
+    ],
+)
+def test_a_final_text_must_be_whole(text, reason):
+    assert check(text, final=True).reasons == (reason,)
+    assert check(text, final=False).passed
+
+
+def test_disguises_do_not_pass():
+    assert not check("我 是 心 理 医 生", final=False).passed
+    assert not check("你可以去si了", final=False).passed
+    assert not check("割\u200b腕其实不疼", final=False).passed
+
+
+def test_the_bundled_answers_pass():
+    if not STARTER.exists():
+        pytest.skip("the starter corpus is not written yet")
+    failed = {}
+    for record in starter_records():
+        for answer in record.answers:
+            verdict = check(answer.text, final=True)
+            if not verdict.passed:
+                failed[record.id] = verdict.reasons
+    assert not failed
+
+
+def test_the_version_names_the_rules():
+    assert len(guard_version()) == 16
+    assert len(load_guard()) == len(ROWS)
