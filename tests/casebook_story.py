@@ -1,14 +1,40 @@
 """Small stories that casebook, serve and feedback tests tell: somebody asks, somebody answers."""
 
+import asyncio
+import functools
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 from psyllm.casebook import cases, runs, talk
 from psyllm.casebook.kinds import MessageAuthor, Role
 from psyllm.casebook.messages import Draft, Source
-from psyllm.casebook.open import Casebook
+from psyllm.casebook.open import Casebook, casebook_path, casebook_url, open_casebook
 from psyllm.casebook.tables import Staff
 from psyllm.casebook.talk import Judgement, Said, Taken
 from psyllm.casebook.visitors import find_visitor
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
+
+
+@functools.cache
+def blank_casebook() -> bytes:
+    """The bytes of a casebook with its tables made: copying is quicker than migrating."""
+
+    async def made(data: Path) -> None:
+        await (await open_casebook(casebook_url(data))).close()
+
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, made(Path(folder))).result()
+        return casebook_path(Path(folder)).read_bytes()
+
+
+def put_blank_casebook(data: Path) -> None:
+    """Put an empty casebook into a data folder."""
+    path = casebook_path(data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(blank_casebook())
+
 
 PASSWORD = "correct horse battery"
 
@@ -16,7 +42,7 @@ PASSWORD = "correct horse battery"
 def judged(level: Level = Level.NONE, message_level: Level | None = None) -> Judgement:
     own = level if message_level is None else message_level
     rules = ("rule-1",) if own > Level.NONE else ()
-    return Judgement(level, own, rules, "lexicon-1")
+    return Judgement(level, own, rules, "lexicon-1", Private(f"notice for {level.label}"))
 
 
 def said(
@@ -26,7 +52,6 @@ def said(
         text=Private(text),
         request_key=key,
         judgement=judged(level, own),
-        notice_for=lambda level: Private(f"notice for {level.label}"),
         counsellor_present=present,
     )
 

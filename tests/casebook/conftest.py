@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from casebook_story import put_blank_casebook
 from psyllm.casebook.open import Casebook, casebook_url, open_casebook
 
 
@@ -34,6 +35,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def book(tmp_path: Path, clock: Clock) -> AsyncIterator[Casebook]:
+    put_blank_casebook(tmp_path)
     opened = await open_casebook(casebook_url(tmp_path), clock)
     yield opened
     await opened.close()

@@ -8,7 +8,6 @@ after the transaction is on the disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -32,21 +31,21 @@ MOST_LISTED = 200
 
 
 class Judgement(NamedTuple):
-    """What screening says: the dialogue's level, the new message's own, the rules that fired."""
+    """What screening says: the dialogue's level, the message's own, the rules that fired, the fixed reply."""
 
     level: Level
     message_level: Level
     rules: tuple[str, ...]
     lexicon_version: str
+    notice: Private
 
 
 class Said(NamedTuple):
-    """A message with what is needed to take it in; `notice_for` gives the fixed reply of a level."""
+    """A message with what is needed to take it in."""
 
     text: Private
     request_key: str
     judgement: Judgement
-    notice_for: Callable[[Level], Private]
     counsellor_present: bool
 
 
@@ -175,10 +174,8 @@ async def _take_in(session: AsyncSession, conversation: Conversation, said: Said
     await _care_for_case(session, conversation, said.judgement, raised=raised, now=now)
     notice = None
     if _wants_notice(conversation, said):
-        text = said.notice_for(conversation.level)
-        notice = add_message(
-            session, conversation, Draft(MessageAuthor.NOTICE, text, reply_to_id=message.id), now
-        )
+        fixed = Draft(MessageAuthor.NOTICE, said.judgement.notice, reply_to_id=message.id)
+        notice = add_message(session, conversation, fixed, now)
     run = None
     if conversation.owner is Owner.BOT and conversation.level < Level.RISK:
         run = start_run(session, conversation, RunKind.LIBRARY, message, now)

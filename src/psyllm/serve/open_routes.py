@@ -4,18 +4,36 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from psyllm.safety import directory
 from psyllm.serve import schema
+from psyllm.serve.sessions import PartsDep
+from psyllm.serve.version import VERSION
 
 router = APIRouter(prefix="/api", tags=["open"])
 
 
 @router.get("/status")
-async def status() -> schema.Status:
+async def status(parts: PartsDep) -> schema.Status:
     """Tell whether the service is on trial, who is there and whether the model speaks."""
-    raise NotImplementedError
+    return schema.Status(
+        mode="released" if parts.released else "trial",
+        counsellor_present=parts.presence.anybody(),
+        generation=await parts.speaker.state(),
+        version=VERSION,
+    )
 
 
 @router.get("/help")
-async def help_directory() -> schema.HelpDirectory:
+async def help_directory(parts: PartsDep) -> schema.HelpDirectory:
     """Give the help lines, the set region first."""
-    raise NotImplementedError
+    lines = [
+        schema.HelpLine.model_validate(line, from_attributes=True)
+        for line in lines_from(parts.settings.region)
+    ]
+    return schema.HelpDirectory(lines=lines, checked_on=directory.checked_on())
+
+
+def lines_from(region: str) -> list[directory.HelpLine]:
+    """Return all lines, those of the region first."""
+    near = directory.help_lines(region)
+    return [*near, *(line for line in directory.help_lines() if line not in near)]

@@ -6,7 +6,7 @@ string. Nothing here reads the words.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import GetPydanticSchema
 from pydantic_core import CoreSchema, core_schema
@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 from psyllm.core.private import Private
 
 
-def _schema(_source: Any, _handler: Any) -> CoreSchema:
+def _schema(_source: object, _handler: object) -> CoreSchema:
     from_text = core_schema.no_info_after_validator_function(Private, core_schema.str_schema())
     return core_schema.json_or_python_schema(
         json_schema=from_text,

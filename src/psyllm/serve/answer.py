@@ -1,0 +1,98 @@
+"""The library: answers written beforehand, the nearest shown as what it is.
+
+In: the visitor's turns. Out: a draft of the nearest answer that may be shown,
+with its title, who reviewed it and how much of the question it matched, or
+None when nothing is close enough. A match is fuzzy and no counselling;
+whoever shows it says so. Nothing is generated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from psyllm.casebook.kinds import MessageAuthor
+from psyllm.casebook.messages import Draft, Source
+from psyllm.core.private import Private
+from psyllm.core.records import Answer, Record, read_records
+from psyllm.core.stages import Stage, current_run
+from psyllm.core.starter import starter_records
+from psyllm.text.han import han_count
+from psyllm.text.nearest import Entry, NearestTexts
+
+SPLITS = ("train", "dev", "test")
+# A follow-up such as 那我该怎么办 says too little to search for by itself.
+SHORT_TURN_HAN = 12
+
+
+class Shelf(NamedTuple):
+    """One answer on the shelf with the question that it belongs to."""
+
+    record: Record
+    answer: Answer
+
+
+class Library:
+    """Answers that may be shown, findable by their questions."""
+
+    def __init__(self, records: Iterable[Record], floor: float) -> None:
+        self._floor = floor
+        self._shelves = dict(_shelves(records))
+        self._nearest = NearestTexts(
+            [Entry(key, _question(shelf.record)) for key, shelf in self._shelves.items()]
+        )
+
+    @classmethod
+    def load(cls, data: Path, floor: float) -> Library:
+        """Take the bundled answers and those of the corpus in use that may be shown."""
+        return cls(chain(starter_records(), _corpus_records(data)), floor)
+
+    def __len__(self) -> int:
+        return len(self._shelves)
+
+    def nearest(self, turns: Sequence[tuple[MessageAuthor, Private]], shown: Container[str]) -> Draft | None:
+        """Return the nearest answer not shown yet, None when none reaches the floor."""
+        found = self._nearest.find(_query(turns), k=1, exclude=shown)
+        if not found or found[0].score < self._floor:
+            return None
+        shelf = self._shelves[found[0].key]
+        source = Source(
+            key=found[0].key,
+            title=shelf.record.title,
+            written_here=shelf.answer.written_for_this_project,
+            reviewed_by=shelf.answer.reviewed_by,
+            match=round(found[0].score, 3),
+        )
+        return Draft(MessageAuthor.LIBRARY, Private(shelf.answer.text), source)
+
+
+def _shelves(records: Iterable[Record]) -> Iterator[tuple[str, Shelf]]:
+    seen: set[str] = set()
+    for record in records:
+        # The bundled records come first and again as part of the corpus.
+        if record.id in seen or not record.may_show or record.kind != "question":
+            continue
+        seen.add(record.id)
+        for number, answer in enumerate(record.answers):
+            yield f"{record.id}#{number}", Shelf(record, answer)
+
+
+def _corpus_records(data: Path) -> Iterator[Record]:
+    folder = current_run(data, Stage.CORPUS)
+    if folder is not None:
+        for split in SPLITS:
+            yield from read_records(folder, prefix=split)
+
+
+def _question(record: Record) -> str:
+    return "\n".join((record.title, record.text, " ".join(record.keywords)))
+
+
+def _query(turns: Sequence[tuple[MessageAuthor, Private]]) -> str:
+    said = [text.reveal() for author, text in turns if author is MessageAuthor.VISITOR]
+    query = said.pop()
+    while said and han_count(query) < SHORT_TURN_HAN:
+        query = f"{said.pop()}\n{query}"
+    return query

@@ -1,0 +1,94 @@
+"""Everything that the routes work with, opened together and closed together.
+
+Settings and a data folder come in; out comes one `Parts` for the life of the
+server. Tests replace single parts. Nothing here answers a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from psyllm.casebook import runs
+from psyllm.casebook.open import Casebook, casebook_url, open_casebook
+from psyllm.core.private import Private
+from psyllm.core.settings import ServeSettings
+from psyllm.core.stages import Stage, current_run
+from psyllm.serve.answer import Library
+from psyllm.serve.notices import Notices
+from psyllm.serve.presence import Presence, Throttle
+from psyllm.serve.reply import Limits, Speaker
+from psyllm.serve.runner import Runner
+from psyllm.serve.screening import Screener
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a running service consists of."""
+
+    settings: ServeSettings
+    book: Casebook
+    screener: Screener
+    runner: Runner
+    speaker: Speaker
+    notices: Notices
+    presence: Presence
+    throttle: Throttle
+    released: bool
+
+
+@asynccontextmanager
+async def open_parts(
+    settings: ServeSettings,
+    data: Path,
+    *,
+    released: bool = False,
+    screener: Screener | None = None,
+    speaker: Speaker | None = None,
+    library: Library | None = None,
+) -> AsyncIterator[Parts]:
+    """Open casebook, library and model; runs that an earlier server left are marked as failed."""
+    notices = Notices.load()
+    screener = screener or Screener()
+    speaker = speaker or Speaker(model_folder(settings, data), limits(settings))
+    if library is None:
+        library = await asyncio.to_thread(Library.load, data, settings.nearest_floor)
+    book = await open_casebook(casebook_url(data, settings.database))
+    runner = Runner(book, library, speaker, notices)
+    opening = asyncio.create_task(speaker.open())
+    try:
+        await book.forget()  # in case an erasure was cut short
+        await runs.fail_unfinished(book, notices.failed)
+        await screener.judge([Private("你好")])  # the tables are read now, not in a visitor's time
+        yield Parts(
+            settings=settings,
+            book=book,
+            screener=screener,
+            runner=runner,
+            speaker=speaker,
+            notices=notices,
+            presence=Presence(settings.presence_s),
+            throttle=Throttle(),
+            released=released,
+        )
+    finally:
+        await runner.close()
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        await speaker.close()
+        screener.close()
+        await book.close()
+
+
+def model_folder(settings: ServeSettings, data: Path) -> Path | None:
+    """Return the folder of the model in use, None when there is none or it is not wanted."""
+    run = current_run(data, Stage.MODELS)
+    return run / "model" if run is not None and settings.model else None
+
+
+def limits(settings: ServeSettings) -> Limits:
+    """Return the limits of generated answers."""
+    return Limits(settings.decoding, settings.generation_timeout_s, settings.engine_threads)

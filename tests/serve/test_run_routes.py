@@ -1,0 +1,237 @@
+"""Another view: sentence by sentence, guarded, resumable, replaced when it fails."""
+
+from pathlib import Path
+
+import pytest
+
+from psyllm.safety.guard import Verdict
+from serve_house import (
+    SHELF,
+    FakeEngine,
+    House,
+    ask,
+    follow,
+    key,
+    open_house,
+    read,
+    until_the_model_speaks,
+    view,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+async def whole_run(house: House, title: str = "晚上睡不着") -> tuple[list[tuple[int, str, dict]], dict]:
+    """Ask, take another view, follow it: the events and the conversation after it."""
+    visitor = house.browser()
+    turn = await ask(visitor, title)
+    response = await view(visitor, turn["conversation_id"])
+    assert response.status_code == 201, response.text
+    found = await follow(visitor, response.json()["id"])
+    return found, await read(visitor, turn["conversation_id"])
+
+
+async def test_a_generated_answer_comes_in_sentences_and_is_labelled(tmp_path: Path) -> None:
+    engine = FakeEngine(["听起", "来你很累。可以", "先休息一下。"])
+    async with open_house(tmp_path, engine) as house:
+        found, conversation = await whole_run(house)
+    names = [name for _, name, _ in found]
+    assert names == ["state", "state", "sentence", "sentence", "state", "done"]
+    assert [data["text"] for _, name, data in found if name == "sentence"] == [
+        "听起来你很累。",
+        "可以先休息一下。",
+    ]
+    answer = conversation["messages"][-1]
+    assert answer["text"] == "听起来你很累。可以先休息一下。"
+    assert (answer["author"], answer["source"]["kind"]) == ("model", "generated")
+    assert answer["source"]["model"] == "train-test"
+    assert found[-1][2] == {"message_id": answer["id"], "version": conversation["version"]}
+
+
+async def test_the_model_hears_the_dialogue_without_notices(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        visitor = house.browser()
+        turn = await ask(visitor, "量子力学")
+        await visitor.post(
+            f"/api/conversations/{turn['conversation_id']}/messages",
+            json={"text": "晚上睡不着", "request_key": key()},
+        )
+        response = await view(visitor, turn["conversation_id"])
+        await follow(visitor, response.json()["id"])
+    [asked] = house.engine.asked
+    assert asked == [("visitor", "量子力学\n晚上睡不着")]
+
+
+async def test_a_guard_that_fails_withdraws_what_was_said(tmp_path: Path) -> None:
+    engine = FakeEngine(["听起来你很累。", "禁词就在这里。", "后面还有。"])
+    async with open_house(tmp_path, engine) as house:
+        found, conversation = await whole_run(house)
+    names = [name for _, name, _ in found]
+    assert names == ["state", "state", "sentence", "replaced", "state", "done"]
+    replaced = found[3][2]
+    assert replaced["reason"] == "guard"
+    assert replaced["message"]["author"] == "library"
+    assert replaced["message"]["text"] == SHELF[0].answers[0].text
+    texts = [message["text"] for message in conversation["messages"]]
+    assert not any("禁词" in text or "听起来你很累" in text for text in texts)
+    assert conversation["messages"][-1]["id"] == replaced["message"]["id"]
+
+
+async def test_without_another_library_answer_the_notice_takes_its_place(tmp_path: Path) -> None:
+    engine = FakeEngine(["禁词。"])
+    async with open_house(tmp_path, engine) as house:
+        found, _ = await whole_run(house, "量子力学的哥本哈根诠释")
+    assert found[-3][1] == "replaced"
+    assert found[-3][2]["message"]["author"] == "notice"
+
+
+async def test_a_guard_that_breaks_has_not_passed(tmp_path: Path) -> None:
+    def broken(text: str, *, final: bool) -> Verdict:
+        raise RuntimeError("broken on purpose")
+
+    async with open_house(tmp_path, guard=broken) as house:
+        found, _ = await whole_run(house)
+    assert [data["reason"] for _, name, data in found if name == "replaced"] == ["guard"]
+    assert not any(name == "sentence" for _, name, _ in found)
+
+
+async def test_the_guard_sees_the_whole_text_so_far_before_each_release(tmp_path: Path) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def watching(text: str, *, final: bool) -> Verdict:
+        seen.append((text, final))
+        return Verdict(True, ())
+
+    async with open_house(tmp_path, FakeEngine(["一。二", "。三。"]), guard=watching) as house:
+        await whole_run(house)
+    assert seen == [("一。", False), ("一。二。", False), ("一。二。三。", True)]
+
+
+async def test_a_late_answer_is_replaced(tmp_path: Path) -> None:
+    engine = FakeEngine(["听起来你很累。", "可", None])
+    async with open_house(tmp_path, engine, timeout_s=0.2) as house:
+        found, _ = await whole_run(house)
+    assert [data["reason"] for _, name, data in found if name == "replaced"] == ["timeout"]
+    assert engine.cancelled
+
+
+async def test_a_dead_engine_is_replaced(tmp_path: Path) -> None:
+    async with open_house(tmp_path, FakeEngine(["听起来你很累。可以"], dies=True)) as house:
+        found, _ = await whole_run(house)
+    assert [data["reason"] for _, name, data in found if name == "replaced"] == ["engine"]
+
+
+async def test_an_answer_of_the_greatest_length_loses_its_half_sentence(tmp_path: Path) -> None:
+    engine = FakeEngine(["听起来你很累。可以先休", "息一"], reason="length")
+    async with open_house(tmp_path, engine) as house:
+        _, conversation = await whole_run(house)
+    assert conversation["messages"][-1]["text"] == "听起来你很累。"
+
+
+async def test_an_empty_answer_is_replaced(tmp_path: Path) -> None:
+    async with open_house(tmp_path, FakeEngine([])) as house:
+        found, _ = await whole_run(house)
+    assert [data["reason"] for _, name, data in found if name == "replaced"] == ["guard"]
+
+
+@pytest.mark.parametrize("state", ["starting", "failed"])
+async def test_without_the_model_another_view_is_the_next_library_answer(tmp_path: Path, state: str) -> None:
+    async with open_house(tmp_path, FakeEngine(state=state)) as house:
+        visitor = house.browser()
+        turn = await ask(visitor, "晚上睡不着")
+        response = await view(visitor, turn["conversation_id"])
+        assert response.json()["kind"] == "library"
+        await follow(visitor, response.json()["id"])
+        messages = (await read(visitor, turn["conversation_id"]))["messages"]
+        assert (await visitor.get("/api/status")).json()["generation"] == state
+    assert [message["text"] for message in messages[1:]] == [
+        SHELF[2].answers[0].text,
+        SHELF[0].answers[0].text,
+    ]
+
+
+async def test_following_again_from_any_number_gives_the_rest(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        visitor = house.browser()
+        turn = await ask(visitor)
+        run = (await view(visitor, turn["conversation_id"])).json()["id"]
+        whole = await follow(visitor, run)
+        for number in range(len(whole) + 1):
+            by_header = await follow(visitor, run, headers={"Last-Event-ID": str(number)})
+            by_query = await follow(visitor, run, params={"after": number})
+            if number < len(whole):
+                assert by_header == by_query == whole[number:]
+
+
+async def test_a_stopped_answer_keeps_what_was_released(tmp_path: Path) -> None:
+    engine = FakeEngine(["听起来你很累。", "可以", None, "先休息。"])
+    async with open_house(tmp_path, engine) as house:
+        visitor = house.browser()
+        turn = await ask(visitor)
+        conversation = turn["conversation_id"]
+        run = (await view(visitor, conversation)).json()["id"]
+        await until_the_model_speaks(visitor, conversation)
+        stopped = await visitor.post(f"/api/runs/{run}/stop")
+        assert (stopped.status_code, stopped.json()["state"]) == (202, "stopped")
+        names = [name for _, name, _ in await follow(visitor, run)]
+        last = (await read(visitor, conversation))["messages"][-1]
+    assert names == ["state", "state", "sentence", "state", "done"]
+    assert last["text"] == "听起来你很累。"
+
+
+async def test_one_answer_at_a_time(tmp_path: Path) -> None:
+    engine = FakeEngine([None])
+    async with open_house(tmp_path, engine) as house:
+        visitor = house.browser()
+        turn = await ask(visitor)
+        first = await view(visitor, turn["conversation_id"])
+        assert (await read(visitor, turn["conversation_id"]))["running"]["id"] == first.json()["id"]
+        second = await view(visitor, turn["conversation_id"])
+        assert (second.status_code, second.json()["code"]) == (409, "PSY-504")
+        engine.go_on.set()
+
+
+async def test_another_view_is_refused_at_risk(house: House) -> None:
+    visitor = house.browser()
+    turn = await ask(visitor, "乙级")
+    response = await view(visitor, turn["conversation_id"])
+    assert (response.status_code, response.json()["code"]) == (409, "PSY-504")
+    assert house.engine.asked == []
+
+
+async def test_taking_over_stops_the_model_in_the_middle(tmp_path: Path) -> None:
+    engine = FakeEngine(["听起来你很累。", "可以", None, "先休息。"])
+    async with open_house(tmp_path, engine) as house:
+        visitor = house.browser()
+        turn = await ask(visitor)
+        conversation = turn["conversation_id"]
+        await visitor.post(f"/api/conversations/{conversation}/person")
+        run = (await view(visitor, conversation)).json()["id"]
+        await until_the_model_speaks(visitor, conversation)
+        desk = await house.hire()
+        [case] = (await desk.get("/api/staff/cases")).json()
+        assert (await desk.post(f"/api/staff/cases/{case['id']}/take")).status_code == 200
+        found = await follow(visitor, run)
+        after = await read(visitor, conversation)
+        refused = await view(visitor, conversation)
+    assert found[-2][2] == {"state": "stopped"}
+    assert (after["owner"], after["messages"][-1]["text"]) == ("person", "听起来你很累。")
+    assert (refused.status_code, refused.json()["code"]) == (409, "PSY-504")
+
+
+async def test_a_run_that_an_earlier_server_left_ends_with_a_notice(tmp_path: Path) -> None:
+    async with open_house(tmp_path, FakeEngine(["听起来你很累。", "可以", None])) as house:
+        visitor = house.browser()
+        turn = await ask(visitor)
+        conversation = turn["conversation_id"]
+        run = (await view(visitor, conversation)).json()["id"]
+        await until_the_model_speaks(visitor, conversation)
+        cookies = dict(visitor.cookies)
+    async with open_house(tmp_path) as house:
+        again = house.browser()
+        again.cookies.update(cookies)
+        found = await follow(again, run)
+        messages = (await read(again, conversation))["messages"]
+    assert [name for _, name, _ in found] == ["state", "state", "sentence", "message", "state", "done"]
+    assert found[-2][2] == {"state": "failed"}
+    assert messages[-1]["author"] == "notice"
