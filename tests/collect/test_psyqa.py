@@ -92,6 +92,11 @@ def test_a_missing_answer_text_is_named_by_its_place(tmp_path):
         read(path)
 
 
+def test_an_empty_span_does_not_fit():
+    spans = [Span(start=0, end=0, type="Others"), Span(start=0, end=7, type="Others")]
+    assert exclusive_spans(spans, 7) is None
+
+
 @given(lengths=st.lists(st.integers(1, 9), min_size=1), short=st.booleans())
 def test_contiguous_spans_come_out_covering_the_text(lengths, short):
     edges = [sum(lengths[:n]) for n in range(len(lengths) + 1)]

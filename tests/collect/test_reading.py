@@ -120,3 +120,11 @@ def test_the_hash_of_a_folder_changes_with_names_and_bytes(tmp_path):
 def test_what_is_not_there_is_missing(tmp_path):
     with pytest.raises(MissingFile):
         content_hash(tmp_path / "no")
+
+
+def test_damaged_utf8_that_happens_to_be_valid_gbk_is_not_called_gbk(tmp_path):
+    raw = "天是过天我一心近心".encode()
+    damaged = raw[:20] + raw[21:]
+    damaged.decode("gbk")
+    with pytest.raises(WrongEncoding, match="is not UTF-8: byte 18 of it is damaged"):
+        decode(damaged, tmp_path)

@@ -1,8 +1,16 @@
+from itertools import product
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from psyllm.core.records import Answer, Record, Turn
 from psyllm.core.settings import CorpusSettings
 from psyllm.corpus.grouping import group_records
+from psyllm.text.groups import Groups
+from psyllm.text.han import han_only
+from psyllm.text.hashed_ngrams import without_space
+from psyllm.text.ngrams import char_ngrams, jaccard
 
 QUESTION = "我最近总是睡不着，躺下就想着白天的事情，越想越着急，应该怎么办才好呢？"
 OTHER = "孩子上了初中以后不愿意和我说话，一回家就关上房门，我不知道怎么和他沟通。"
@@ -86,3 +94,48 @@ def test_ties_reach_through_others():
 
 def test_no_records_have_no_groups():
     assert groups() == []
+
+
+words = st.text(alphabet="我你心难a，", max_size=9)
+some_records = st.lists(
+    st.one_of(
+        st.builds(lambda *texts: dialogue(0, *texts), words, words, words),
+        st.builds(
+            lambda title, text: dialogue(0, kind="question", title=title, text=text, turns=()), words, words
+        ),
+        st.builds(
+            lambda title, text: dialogue(0, kind="document", title=title, text=text, turns=()), words, words
+        ),
+    ),
+    max_size=7,
+)
+
+
+def is_found(opening, text, characters, is_asked):
+    bare, other = han_only(opening), han_only(text)
+    begins = len(bare) >= characters and other.startswith(bare[:characters])
+    inside = is_asked and len(bare) >= characters and bare[:characters] in other
+    near = any(
+        jaccard(char_ngrams(view(opening)), char_ngrams(view(text))) >= 0.8
+        for view in (without_space, han_only)
+    )
+    return begins or inside or near
+
+
+def naive_groups(records, characters):
+    known = Groups(len(records))
+    for left, right in product(range(len(records)), repeat=2):
+        one, other = records[left], records[right]
+        openings = {one.opening()} | ({one.title} if one.kind == "question" else set())
+        texts = {*other.texts(), other.opening(), *({other.title} if other.kind == "question" else set())}
+        if any(is_found(o, t, characters, one.kind != "document") for o in openings for t in texts):
+            known.join(left, right)
+    return list(known.all().values())
+
+
+@given(some_records, st.integers(3, 6))
+def test_the_groups_are_exactly_those_that_comparing_all_would_give(records, characters):
+    numbered = [
+        record.model_copy(update={"id": f"a:{n}", "group": f"a:{n}"}) for n, record in enumerate(records)
+    ]
+    assert groups(*numbered, opening_chars=characters) == naive_groups(numbered, characters)

@@ -101,8 +101,7 @@ class DuplicateFinder:
             groups.join(first_with.setdefault(content, place), place)
         borders = np.concatenate([[0], *self._sizes]).cumsum()
         is_first = np.array([first_with[content] == place for place, content in enumerate(self._hashes)])
-        is_asked = is_first & (np.diff(borders) > 0)
-        for left, right in candidate_pairs(np.concatenate(self._keys), is_asked):
+        for left, right in candidate_pairs(np.concatenate(self._keys), is_first):
             if groups.of(left) != groups.of(right) and self._are_near(left, right, borders):
                 groups.join(left, right)
         return groups

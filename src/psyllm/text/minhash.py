@@ -33,7 +33,7 @@ MOST_COMPARED = 32
 
 
 def band_keys(sets: NgramSets) -> NDArray[np.uint64]:
-    """Return the keys of each text, shape (texts, bands); a text without n-grams has keys of its own."""
+    """Return the keys of each text, shape (texts, bands); all texts without n-grams have the same."""
     borders = [int(border) for border in sets.borders]
     digests = RMinHash.digest_matrix_from_flat_token_hashes(
         sets.hashes, borders, PERMUTATIONS, SEED
@@ -43,9 +43,9 @@ def band_keys(sets: NgramSets) -> NDArray[np.uint64]:
     return keys
 
 
-def candidate_pairs(keys: NDArray[np.uint64], has_ngrams: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Yield (earlier, later) for texts that share a key in any band; a pair may come more than once."""
-    indices = np.flatnonzero(has_ngrams)
+def candidate_pairs(keys: NDArray[np.uint64], taken: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Yield (earlier, later) of the taken texts that share a key in any band; a pair may come repeatedly."""
+    indices = np.flatnonzero(taken)
     for band in range(keys.shape[1]):
         column = keys[indices, band]
         order = np.argsort(column, kind="stable")
