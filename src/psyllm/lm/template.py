@@ -119,15 +119,18 @@ def encode_training(tokenizer: Encoder, messages: Sequence[Message], max_tokens:
 def encode_prompt(tokenizer: Encoder, messages: Sequence[Message], max_tokens: int) -> list[int]:
     """Return at most `max_tokens` ids that end in <|counsellor|>.
 
-    If the dialogue is too long, the newest turns stay, and the question before
+    What a counsellor said after the visitor's last words is left out: the model
+    answers the visitor, and training never shows it two answers in a row. If
+    the dialogue is too long, the newest turns stay, and the question before
     them where it takes no more than half of the room, as in training.
     """
+    messages = _until_visitor(messages)
     room = max_tokens - 1
     turns = [_encode(tokenizer, message).ids for message in messages]
     answer = [tokenizer.mark(COUNSELLOR)]
     if sum(map(len, turns)) <= room:
         return [*_flat(turns), *answer]
-    asks_first = bool(messages) and messages[0].role == "visitor" and len(turns[0]) <= room // 2
+    asks_first = messages[0].role == "visitor" and len(turns[0]) <= room // 2
     if asks_first:
         newest = _newest(messages[1:], turns[1:], room - len(turns[0]))
         if newest:
@@ -141,6 +144,11 @@ def encode_prompt(tokenizer: Encoder, messages: Sequence[Message], max_tokens: i
 def encode_text(tokenizer: Encoder, messages: Iterable[Message]) -> list[int]:
     """Return a whole dialogue's ids, uncut, for training on all of its words."""
     return _flat(_encode(tokenizer, message).ids for message in messages)
+
+
+def _until_visitor(messages: Sequence[Message]) -> Sequence[Message]:
+    asked = [index for index, message in enumerate(messages) if message.role == "visitor"]
+    return messages[: asked[-1] + 1] if asked else []
 
 
 def _encode(tokenizer: Encoder, message: Message) -> Example:
