@@ -130,6 +130,12 @@ def test_reasons_point_into_the_last_turn_and_hold_no_words(turns):
     assert screening.message_level <= screening.level
 
 
+def test_a_reason_points_at_the_words_as_they_were_written():
+    text = "昨天很累，自\u200b杀的念头"
+    reason = screen([text]).reasons[0]
+    assert text[reason.start : reason.end] == "自\u200b杀"
+
+
 @given(st.sampled_from(PHRASES["danger"]), st.sampled_from(["\u200b", "\u2060", "\ufe0f", "\u0336"]))
 def test_invisible_characters_hide_nothing(text, invisible):
     assert screen([invisible.join(text)]).level >= screen([text]).level

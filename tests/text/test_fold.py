@@ -34,6 +34,11 @@ def test_cleaning_composes_and_leaves_a_joined_emoji_whole():
     assert clean_text("👨\u200d👩\u200d👧").text == "👨\u200d👩\u200d👧"
 
 
+def test_a_joiner_after_a_sign_that_is_still_to_be_composed_is_judged_by_the_sign():
+    once = clean_text("=\u0338\u200dx").text
+    assert once == clean_text(once).text == "≠\u200dx"
+
+
 @given(st.text() | ODD)
 def test_cleaning_twice_changes_nothing_more_and_gives_encodable_nfc(text):
     once = clean_text(text).text

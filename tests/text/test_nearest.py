@@ -47,8 +47,8 @@ def test_excluded_keys_are_passed_over_and_k_is_kept():
 
 
 def test_equal_entries_keep_their_order():
-    texts = NearestTexts([Entry(str(number), "睡不着怎么办") for number in range(20)])
-    assert [match.key for match in texts.find("睡不着", k=20)] == [str(number) for number in range(20)]
+    texts = NearestTexts([Entry(str(number), "睡不着怎么办") for number in range(300)])
+    assert [match.key for match in texts.find("睡不着", k=300)] == [str(number) for number in range(300)]
 
 
 def test_the_library_says_nothing_while_indexing(capfd, caplog):
