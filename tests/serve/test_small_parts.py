@@ -1,6 +1,6 @@
 """Presence, throttle, bells, library, prompt, notices, release: the small parts alone."""
 
-from datetime import UTC, datetime
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from psyllm.casebook.kinds import MessageAuthor
 from psyllm.core.private import Private
 from psyllm.core.records import Record, write_records
+from psyllm.core.settings import ServeSettings
 from psyllm.core.stages import Stage, StageRun, writing
 from psyllm.core.starter import starter_records
 from psyllm.safety.levels import Level
@@ -108,6 +109,17 @@ def test_the_library_answers_every_bundled_question_with_its_own_answer() -> Non
         assert draft.text.reveal() in {answer.text for answer in record.answers}
 
 
+def test_the_set_floor_finds_what_is_there_and_mostly_says_so_when_nothing_is() -> None:
+    questions = tomllib.loads((Path(__file__).parent / "library_questions.toml").read_text("utf-8"))
+    bundled = [record for record in starter_records() if record.kind == "question"]
+    library = Library(bundled, ServeSettings().nearest_floor)
+    found = [(library.nearest(turns(asked), ()), begins) for asked, begins in questions["near"]]
+    right = sum(draft is not None and begins in (draft.source.title or "") for draft, begins in found)
+    shown = sum(library.nearest(turns(asked), ()) is not None for asked in questions["far"])
+    assert right >= 0.9 * len(questions["near"])
+    assert shown <= 0.25 * len(questions["far"])
+
+
 def test_nothing_under_the_floor_and_nothing_shown_twice() -> None:
     assert Library(SHELF, 0.12).nearest(turns("量子力学"), ()) is None
     assert Library(SHELF, 1.01).nearest(turns("晚上睡不着"), ()) is None
@@ -124,6 +136,10 @@ def test_a_short_follow_up_is_searched_for_with_what_was_said_before() -> None:
     draft = Library(SHELF, 0.12).nearest(turns("考试前我总是很紧张，手会发抖", "那怎么办"), ())
     assert draft is not None
     assert draft.source.title == "考试前很紧张"
+
+
+def test_a_greeting_matches_nothing() -> None:
+    assert Library(SHELF, 0.0).nearest(turns("晚上好"), ()) is None
 
 
 def test_a_prompt_has_no_notices_and_joins_turns_of_one_side() -> None:
@@ -167,4 +183,3 @@ def test_nothing_is_released_without_a_signed_report(tmp_path: Path) -> None:
     assert not release_of(tmp_path).signed
     assert model_hash(tmp_path) == "none"
     assert current_hashes("none")["model"] == "none"
-    assert datetime.now(UTC)

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_question_is_answered_from_the_library_and_labelled(house: House) -> None:
     visitor = house.browser()
-    turn = await ask(visitor, "晚上睡不着", "躺下就想很多")
+    turn = await ask(visitor, "睡不着", "躺下就想很多事情，越想越清醒")
     assert turn["run"] == {"id": turn["run"]["id"], "kind": "library", "state": "done"}
     assert (turn["level"], turn["help"], turn["help_first"], turn["case_open"]) == (
         "none",
@@ -37,7 +37,7 @@ async def test_a_question_is_answered_from_the_library_and_labelled(house: House
     )
     found = await read(visitor, turn["conversation_id"])
     asked, answer = found["messages"]
-    assert asked["text"] == "晚上睡不着\n躺下就想很多"
+    assert asked["text"] == "睡不着\n躺下就想很多事情，越想越清醒"
     assert answer["text"] == SHELF[0].answers[0].text
     source = answer["source"]
     assert (source["kind"], source["title"]) == ("library", SHELF[0].title)

@@ -163,7 +163,7 @@ class ServeSettings(Frozen):
     model: bool = Field(True, description="whether the generated second view is offered")
     decoding: Decoding = Field(default_factory=Decoding)
     nearest_floor: Annotated[float, Field(ge=0)] = Field(
-        0.12, description="share of the question's words an answer must match to be shown"
+        0.27, description="share of the question's words an answer must match to be shown"
     )
     presence_s: Positive = Field(
         120, description="a counsellor counts as present so long after the last request"

@@ -25,6 +25,8 @@ from psyllm.text.nearest import Entry, NearestTexts
 SPLITS = ("train", "dev", "test")
 # A follow-up such as 那我该怎么办 says too little to search for by itself.
 SHORT_TURN_HAN = 12
+# Of fewer characters any common word is a large share (在吗 matches a third of some question).
+FEWEST_HAN = 5
 
 
 class Shelf(NamedTuple):
@@ -54,16 +56,17 @@ class Library:
 
     def nearest(self, turns: Sequence[tuple[MessageAuthor, Private]], shown: Container[str]) -> Draft | None:
         """Return the nearest answer not shown yet, None when none reaches the floor."""
-        found = self._nearest.find(_query(turns), k=1, exclude=shown)
-        if not found or found[0].score < self._floor:
+        found = [match for query in _queries(turns) for match in self._nearest.find(query, exclude=shown)]
+        best = max(found, key=lambda match: match.score, default=None)
+        if best is None or best.score < self._floor:
             return None
-        shelf = self._shelves[found[0].key]
+        shelf = self._shelves[best.key]
         source = Source(
-            key=found[0].key,
+            key=best.key,
             title=shelf.record.title,
             written_here=shelf.answer.written_for_this_project,
             reviewed_by=shelf.answer.reviewed_by,
-            match=round(found[0].score, 3),
+            match=round(best.score, 3),
         )
         return Draft(MessageAuthor.LIBRARY, Private(shelf.answer.text), source)
 
@@ -90,9 +93,10 @@ def _question(record: Record) -> str:
     return "\n".join((record.title, record.text, " ".join(record.keywords)))
 
 
-def _query(turns: Sequence[tuple[MessageAuthor, Private]]) -> str:
+def _queries(turns: Sequence[tuple[MessageAuthor, Private]]) -> list[str]:
+    """Return what to search for: the newest words, and their first line alone, which names the matter."""
     said = [text.reveal() for author, text in turns if author is MessageAuthor.VISITOR]
     query = said.pop()
     while said and han_count(query) < SHORT_TURN_HAN:
         query = f"{said.pop()}\n{query}"
-    return query
+    return [text for text in {query: None, query.split("\n", 1)[0]: None} if han_count(text) >= FEWEST_HAN]
