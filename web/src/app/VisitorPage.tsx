@@ -28,11 +28,7 @@ export function VisitorPage() {
         {t("app.skip")}
       </a>
       <Header name={t("app.name")} trial={trial}>
-        <HelpControls
-          open={over === "help"}
-          reachable={reachable}
-          onToggle={() => setOver(over === "help" ? null : "help")}
-        />
+        <HelpControls open={over === "help"} onToggle={() => setOver(over === "help" ? null : "help")} />
       </Header>
       <main id="main" tabIndex={-1} className="main">
         {over === "help" && <HelpSheet onClose={close} />}

@@ -24,13 +24,10 @@ function App() {
 }
 
 const root = document.getElementById("root");
-// The neutral page has no root; should a server give this page in its place, it stays empty.
-if (root && window.location.pathname !== "/blank.html") {
+if (root) {
   createRoot(root).render(
     <Broken>
       <App />
     </Broken>,
   );
-} else if (root) {
-  root.remove();
 }

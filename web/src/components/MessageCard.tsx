@@ -8,6 +8,9 @@ import "./message.css";
 
 type Author = Message["author"];
 
+// Share of the question's words that the found one matches; below it "near" would say too much.
+const NEAR_MATCH = 0.35;
+
 const AUTHORS: Record<Author, PlainKey> = {
   visitor: "author.visitor",
   library: "author.library",
@@ -39,9 +42,7 @@ export function MessageCard({ author, text, createdAt, source = null, desk = fal
           </time>
         )}
       </header>
-      {author === "library" && source?.title && (
-        <p className="message-found">{t("source.found", { title: source.title })}</p>
-      )}
+      {author === "library" && source?.title && <p className="message-found">{foundText(source)}</p>}
       <Prose text={text} />
       {sourceText(author, source) && <p className="message-source">{sourceText(author, source)}</p>}
       {children}
@@ -64,6 +65,10 @@ function Prose({ text }: { text: string }) {
       ))}
     </div>
   );
+}
+
+function foundText({ title, match }: SourceNote): string {
+  return t(match !== null && match < NEAR_MATCH ? "source.foundFar" : "source.found", { title });
 }
 
 function sourceText(author: Author, source: SourceNote | null): string {

@@ -11,7 +11,6 @@ export const SAY = "POST /api/conversations/*/messages";
 export const READ = "GET /api/conversations/*";
 export const RUNS = "POST /api/conversations/*/runs";
 export const EVENTS = "GET /api/runs/*/events";
-export const PERSON = "POST /api/conversations/*/person";
 
 export const answered = conversation({ version: 3, messages: [message(), libraryAnswer] });
 
@@ -33,7 +32,7 @@ export function fakeService(): FakeServer {
     [EVENTS]: () => answering().response,
     [RUNS]: () => json({ ...run, id: "r2", kind: "generated", state: "queued" }, 201),
     "POST /api/runs/*/stop": () => json(run, 202),
-    [PERSON]: () => json({ case_open: true, counsellor_present: false }, 201),
+    "POST /api/conversations/*/person": () => json({ case_open: true, counsellor_present: false }, 201),
     "POST /api/messages/*/rating": () => json(rating, 201),
     "GET /api/me/export": () => json({ conversations: [] }),
     "DELETE /api/me": () => empty(),

@@ -1,10 +1,19 @@
 /** The open conversation: answers as what they are, another view, stopping, a person, help first, lost lines. */
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
-import { ASK, answered, ask, EVENTS, fakeService, openPage, PERSON, READ, RUNS, SAY } from "../app/visitor";
+import { ASK, answered, ask, EVENTS, fakeService, openPage, READ, RUNS, SAY } from "../app/visitor";
 import { expectNoViolations } from "../axe";
 import { empty, json, Line, problem } from "../fakeServer";
-import { conversation, libraryAnswer, message, modelAnswer, notice, turn, urgentTurn } from "../samples";
+import {
+  conversation,
+  libraryAnswer,
+  message,
+  modelAnswer,
+  notice,
+  status,
+  turn,
+  urgentTurn,
+} from "../samples";
 
 const log = () => screen.findByRole("log", { name: "对话" });
 const another = () => screen.findByRole("button", { name: "换一种说法看看" });
@@ -22,10 +31,21 @@ test("a library answer is shown as what it is", async () => {
   await expectNoViolations();
 });
 
+test("a weak match is not called near", async () => {
+  const server = fakeService();
+  const far = { ...libraryAnswer, source: libraryAnswer.source && { ...libraryAnswer.source, match: 0.2 } };
+  server.on(READ, () => json(conversation({ messages: [message(), far] })));
+  await ask(openPage());
+  expect(await screen.findByText("没有找到很像的，最接近的一篇是：《总是醒着》")).toBeDefined();
+});
+
 test("a reviewed answer names who reviewed it", async () => {
   const server = fakeService();
-  const reviewed = { ...libraryAnswer, source: { ...libraryAnswer.source, reviewed_by: "王医生" } };
-  server.on(READ, () => json(conversation({ messages: [message(), reviewed as typeof libraryAnswer] })));
+  const reviewed = {
+    ...libraryAnswer,
+    source: libraryAnswer.source && { ...libraryAnswer.source, reviewed_by: "王医生" },
+  };
+  server.on(READ, () => json(conversation({ messages: [message(), reviewed] })));
   await ask(openPage());
   expect(await screen.findByText(/由王医生审阅/)).toBeDefined();
 });
@@ -130,10 +150,11 @@ test("distress mentions help quietly, and the mention opens the card", async () 
 });
 
 test("who asks for a person while nobody is there is told so, with the numbers", async () => {
-  fakeService();
+  const server = fakeService();
   const user = openPage();
   await ask(user);
   await another();
+  server.on(READ, () => json({ ...answered, version: 4, case: "open" }));
   await user.click(screen.getByRole("button", { name: "我想和人说话" }));
   expect(await screen.findByText(/现在没有人在看。急的话/)).toBeDefined();
   expect(screen.getByRole("region", { name: "现在就可以打的电话" })).toBeDefined();
@@ -143,7 +164,7 @@ test("who asks for a person while nobody is there is told so, with the numbers",
 test("a counsellor who takes over is announced, the program falls silent, and new words come by themselves", async () => {
   vi.useFakeTimers({ shouldAdvanceTime: true });
   const server = fakeService();
-  server.on(PERSON, () => json({ case_open: true, counsellor_present: true }, 201));
+  server.on("GET /api/status", () => json({ ...status, counsellor_present: true }));
   const user = openPage();
   await ask(user);
   await another();
@@ -167,6 +188,15 @@ test("a counsellor who takes over is announced, the program falls silent, and ne
   expect(screen.getByText("你好，我在。")).toBeDefined();
   await expectNoViolations();
   vi.useRealTimers();
+});
+
+test("when the counsellor who took over is away, the page says so, with the numbers", async () => {
+  const server = fakeService();
+  server.on(ASK, () => json(turn({ owner: "person", case_open: true, run: null }), 201));
+  server.on(READ, () => json({ ...answered, owner: "person", case: "taken" }));
+  await ask(openPage());
+  expect(await screen.findByText(/接手的辅导员现在不在线/)).toBeDefined();
+  expect(screen.getByRole("region", { name: "现在就可以打的电话" })).toBeDefined();
 });
 
 test("a further message keeps its words when it fails, and the box is empty when it is taken", async () => {
@@ -208,7 +238,7 @@ test("a view that the server refuses is told calmly, and the newest state is fet
   server.on(RUNS, () => problem(409, "PSY-504"));
   server.on(READ, () => json({ ...answered, owner: "person", case: "taken" }));
   await user.click(await another());
-  expect(await screen.findByText(/辅导员已经接手/)).toBeDefined();
+  expect(await screen.findByText(/接手的辅导员/)).toBeDefined();
   expect(screen.getByRole("alert").textContent).toContain("对话刚刚有变化");
 });
 

@@ -153,12 +153,12 @@ test("reading takes up a run that is going, and leaves one alone that is being f
   expect(read.answering?.text).toBe("夜里很长。");
 });
 
-test("a person who takes over ends the waiting for one", () => {
-  const state = after(...answered, { type: "asked", answer: { case_open: true, counsellor_present: false } });
-  expect(state.asked).not.toBeNull();
+test("who asked for a person waits for one, and a person who came makes the program silent", () => {
+  const state = after(...answered, { type: "asked" });
+  expect(state.conversation?.case).toBe("open");
   expect(awaitsPerson(state)).toBe(true);
   const taken = chat(state, { type: "read", conversation: conversation({ owner: "person", case: "taken" }) });
-  expect(taken.asked).toBeNull();
+  expect(awaitsPerson(taken)).toBe(true);
   expect(mayAskAnother(taken)).toBe(false);
 });
 

@@ -1,25 +1,13 @@
 /** What a person reads before the first word: who is there, who can see it, what is kept, how to delete it. */
 import type { Status } from "../../api/types";
+import { PrivacyFacts } from "../../components/PrivacyFacts";
 import { t } from "../../lib/messages/t";
 
 export function Before() {
   return (
     <section className="before" aria-labelledby="before-heading">
       <h2 id="before-heading">{t("before.heading")}</h2>
-      <dl>
-        <div>
-          <dt>{t("before.whoTitle")}</dt>
-          <dd>{t("before.who")}</dd>
-        </div>
-        <div>
-          <dt>{t("before.storedTitle")}</dt>
-          <dd>{t("before.stored")}</dd>
-        </div>
-        <div>
-          <dt>{t("before.deleteTitle")}</dt>
-          <dd>{t("before.delete")}</dd>
-        </div>
-      </dl>
+      <PrivacyFacts />
     </section>
   );
 }

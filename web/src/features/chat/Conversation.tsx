@@ -8,7 +8,7 @@ import { t } from "../../lib/messages/t";
 import { Composer } from "./Composer";
 import { MessageList } from "./MessageList";
 import { PersonNote, Progress } from "./Progress";
-import { type ChatState, mayAskAnother } from "./state";
+import { awaitsPerson, type ChatState, mayAskAnother } from "./state";
 import type { Chat } from "./useChat";
 import { useReading } from "./useReading";
 
@@ -21,11 +21,12 @@ interface Props {
 
 export function Conversation({ chat, status, onHelp, renderRating }: Props) {
   const { state } = chat;
+  const present = status?.counsellor_present === true;
   const heading = useRef<HTMLHeadingElement>(null);
   const end = useRef<HTMLDivElement>(null);
   const log = useRef<HTMLDivElement>(null);
   const own = state.messages.filter((message) => message.author === "visitor");
-  useReading(
+  const { unseen, showNewest } = useReading(
     { log, end },
     {
       newest: state.answering?.messageId ?? state.messages[state.messages.length - 1]?.id,
@@ -46,9 +47,6 @@ export function Conversation({ chat, status, onHelp, renderRating }: Props) {
       </h1>
       <MessageList log={log} state={state} renderRating={renderRating} />
       <Progress state={state} onStop={() => void chat.stop()} />
-      <div className="person-note" role="status">
-        <PersonNote state={state} />
-      </div>
       {state.conversation?.level === "distress" && !state.conversation.help && (
         <p className="quiet-help">
           {t("help.quiet")}{" "}
@@ -57,7 +55,7 @@ export function Conversation({ chat, status, onHelp, renderRating }: Props) {
           </Button>
         </p>
       )}
-      {needsNumbers(state) && <HelpCard />}
+      {needsNumbers(state, present) && <HelpCard />}
       <NextSteps chat={chat} status={status} />
       {state.failure && (
         <FailureNote
@@ -66,24 +64,28 @@ export function Conversation({ chat, status, onHelp, renderRating }: Props) {
         />
       )}
       <div ref={end} />
-      <Composer sending={state.sending} onSay={chat.say} />
+      <div className="foot">
+        {unseen && <Button onClick={showNewest}>{t("chat.unseen")}</Button>}
+        <div className="person-note" role="status">
+          <PersonNote conversation={state.conversation} present={present} />
+        </div>
+        <Composer sending={state.sending} onSay={chat.say} />
+      </div>
     </div>
   );
 }
 
 /** Whether the numbers belong here although the conversation itself did not ask for them. */
-function needsNumbers({ conversation, asked, failure }: ChatState): boolean {
-  if (conversation?.help) return false;
-  const nobody = asked !== null && !asked.counsellor_present && conversation?.owner === "bot";
-  return nobody || failure?.failure.help === true;
+function needsNumbers(state: ChatState, present: boolean): boolean {
+  if (state.conversation?.help) return false;
+  return (awaitsPerson(state) && !present) || state.failure?.failure.help === true;
 }
 
 function NextSteps({ chat, status }: { chat: Chat; status: Status | null }) {
   const { state } = chat;
   const another = mayAskAnother(state);
   const writes = status?.generation === "ready";
-  const withPerson = state.conversation?.owner === "person" || state.asked !== null;
-  const person = !withPerson && state.conversation?.case !== "open";
+  const person = !awaitsPerson(state);
   if (!another && !person) return null;
   return (
     <div className="next-steps">

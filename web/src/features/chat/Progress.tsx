@@ -40,10 +40,17 @@ function waitingFor(answering: Answering): PlainKey {
   return answering.state === "queued" ? "chat.queued" : "chat.writing";
 }
 
-/** Whether a person has come, will come, or was asked for while nobody is there. */
-export function PersonNote({ state }: { state: ChatState }) {
-  const { conversation, asked } = state;
-  if (conversation?.owner === "person") return <p className="person-here">{t("chat.taken")}</p>;
-  if (asked) return <p>{t(asked.counsellor_present ? "chat.personPresent" : "chat.personAbsent")}</p>;
-  return conversation?.case === "open" ? <p>{t("chat.caseOpen")}</p> : null;
+interface PersonProps {
+  conversation: ChatState["conversation"];
+  /** Whether a counsellor is there at this moment. */
+  present: boolean;
+}
+
+/** Whether a person has come, may come, or was asked for while nobody is there. */
+export function PersonNote({ conversation, present }: PersonProps) {
+  if (conversation?.owner === "person") {
+    return <p className="person-here">{t(present ? "chat.taken" : "chat.takenAway")}</p>;
+  }
+  if (conversation?.case !== "open") return null;
+  return <p>{t(present ? "chat.personPresent" : "chat.personAbsent")}</p>;
 }

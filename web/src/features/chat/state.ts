@@ -5,7 +5,7 @@
  * `answering` until the run is done. Nothing here talks to the server.
  */
 import type { Failure } from "../../api/failure";
-import type { Conversation, Message, PersonAsked, RunEvent, RunInfo, Turn } from "../../api/types";
+import type { Conversation, Message, RunEvent, RunInfo, Turn } from "../../api/types";
 
 export type Doing = "open" | "send" | "read" | "follow" | "another" | "person" | "stop";
 export type Remark = "stopped" | "replaced" | "replacedLate" | "ended";
@@ -27,7 +27,6 @@ export interface ChatState {
   answering: Answering | null;
   helpFirst: boolean;
   sending: boolean;
-  asked: PersonAsked | null;
   remark: Remark | null;
   failure: { doing: Doing; failure: Failure } | null;
 }
@@ -41,7 +40,7 @@ export type ChatEvent =
   | { type: "broken"; broken: boolean }
   | { type: "lost" }
   | { type: "stopping" }
-  | { type: "asked"; answer: PersonAsked }
+  | { type: "asked" }
   | { type: "failed"; doing: Doing; failure: Failure }
   | { type: "calmed" }
   | { type: "left" };
@@ -52,7 +51,6 @@ export const nothing: ChatState = {
   answering: null,
   helpFirst: false,
   sending: false,
-  asked: null,
   remark: null,
   failure: null,
 };
@@ -76,7 +74,7 @@ export function chat(state: ChatState, event: ChatEvent): ChatState {
     case "stopping":
       return withAnswering(state, { stopping: true });
     case "asked":
-      return asked(state, event.answer);
+      return asked(state);
     case "failed":
       return { ...state, sending: false, failure: { doing: event.doing, failure: event.failure } };
     case "calmed":
@@ -102,14 +100,12 @@ export function awaitsPerson({ conversation }: ChatState): boolean {
 
 function read(state: ChatState, conversation: Conversation): ChatState {
   const { messages, running, ...rest } = conversation;
-  const moved = state.conversation !== null && state.conversation.owner !== rest.owner;
   return {
     ...state,
     conversation: rest,
     messages,
     helpFirst: rest.help && (rest.level === "urgent" || rest.level === "in_progress"),
     answering: state.answering ?? (running === null ? null : begin(running)),
-    asked: moved ? null : state.asked,
     failure: state.failure?.doing === "read" || state.failure?.doing === "open" ? null : state.failure,
   };
 }
@@ -203,12 +199,12 @@ function keepReleased(state: ChatState, answering: Answering | null): ChatState 
   return { ...state, messages: merged(state.messages, [kept]) };
 }
 
-function asked(state: ChatState, answer: PersonAsked): ChatState {
+function asked(state: ChatState): ChatState {
   const conversation = state.conversation && {
     ...state.conversation,
     case: state.conversation.case === "taken" ? ("taken" as const) : ("open" as const),
   };
-  return { ...state, asked: answer, conversation, failure: null };
+  return { ...state, conversation, failure: null };
 }
 
 function withAnswering(state: ChatState, change: Partial<Answering>): ChatState {

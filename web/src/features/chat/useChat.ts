@@ -156,7 +156,8 @@ export function useChat(): Chat {
   const askPerson = async (): Promise<void> => {
     if (id === null) return;
     try {
-      dispatch({ type: "asked", answer: await server.askForPerson(id) });
+      await server.askForPerson(id);
+      dispatch({ type: "asked" });
     } catch (thrown) {
       fail("person", thrown);
     }

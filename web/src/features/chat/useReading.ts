@@ -2,7 +2,7 @@
  * Where the page stands while a conversation grows: at the start of what is new,
  * and never moved under the eyes of somebody who has scrolled back to read.
  */
-import { type RefObject, useEffect, useRef } from "react";
+import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
 
 // Nearer to the end than this counts as reading along.
 const NEAR_PX = 240;
@@ -23,7 +23,14 @@ interface Places {
   end: RefObject<HTMLElement | null>;
 }
 
-export function useReading({ log, end }: Places, { newest, newestOwn, failure }: New): void {
+interface Reading {
+  /** Something new has come while the reader was elsewhere on the page. */
+  unseen: boolean;
+  showNewest: () => void;
+}
+
+export function useReading({ log, end }: Places, { newest, newestOwn, failure }: New): Reading {
+  const [unseen, setUnseen] = useState(false);
   const along = useRef(true);
   const ownBefore = useRef<string | undefined>(undefined);
 
@@ -31,6 +38,7 @@ export function useReading({ log, end }: Places, { newest, newestOwn, failure }:
     const look = (): void => {
       const left = document.documentElement.scrollHeight - window.scrollY - window.innerHeight;
       along.current = left <= NEAR_PX;
+      if (along.current) setUnseen(false);
     };
     window.addEventListener("scroll", look, { passive: true });
     return () => window.removeEventListener("scroll", look);
@@ -40,7 +48,10 @@ export function useReading({ log, end }: Places, { newest, newestOwn, failure }:
     if (newest === undefined) return;
     const sent = newestOwn !== ownBefore.current;
     ownBefore.current = newestOwn;
-    if (!sent && !along.current) return;
+    if (!sent && !along.current) {
+      setUnseen(true);
+      return;
+    }
     const help = sent ? log.current?.querySelector(".help-card") : null;
     if (help) help.scrollIntoView({ block: "start" });
     else if (newest === newestOwn) end.current?.scrollIntoView({ block: "end" });
@@ -50,4 +61,11 @@ export function useReading({ log, end }: Places, { newest, newestOwn, failure }:
   useEffect(() => {
     if (failure !== null) end.current?.scrollIntoView({ block: "end" });
   }, [failure, end]);
+
+  const showNewest = useCallback(() => {
+    setUnseen(false);
+    log.current?.lastElementChild?.scrollIntoView({ block: "start" });
+  }, [log]);
+
+  return { unseen, showNewest };
 }

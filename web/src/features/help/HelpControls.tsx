@@ -5,20 +5,17 @@ import { leaveAtOnce, useEscapeTwice } from "./leave";
 
 interface Props {
   open: boolean;
-  /** Whether the server can give the neutral page. */
-  reachable: boolean;
   onToggle: () => void;
 }
 
-export function HelpControls({ open, reachable, onToggle }: Props) {
-  const leave = (): void => leaveAtOnce(reachable);
-  useEscapeTwice(leave);
+export function HelpControls({ open, onToggle }: Props) {
+  useEscapeTwice(leaveAtOnce);
   return (
     <div className="header-actions">
       <Button tone="help" aria-expanded={open} onClick={onToggle}>
         {t("help.button")}
       </Button>
-      <Button title={t("hide.label")} onClick={leave}>
+      <Button title={t("hide.label")} onClick={leaveAtOnce}>
         {t("hide.button")}
       </Button>
     </div>

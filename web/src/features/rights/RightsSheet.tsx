@@ -4,6 +4,7 @@ import { asFailure, type Failure } from "../../api/failure";
 import { eraseData, exportData } from "../../api/visitor";
 import { Button } from "../../components/Button";
 import { FailureNote } from "../../components/FailureNote";
+import { PrivacyFacts } from "../../components/PrivacyFacts";
 import { Sheet } from "../../components/Sheet";
 import { t } from "../../lib/messages/t";
 import { saveFile } from "./saveFile";
@@ -21,6 +22,13 @@ export function RightsSheet({ onClose, onErased }: Props) {
   const [step, setStep] = useState<Step>("resting");
   const [exported, setExported] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
+
+  const outcome = useRef<HTMLParagraphElement>(null);
+
+  useEffect(() => {
+    // The button that had the focus is gone.
+    if (step === "deleted") outcome.current?.focus();
+  }, [step]);
 
   const download = async (): Promise<void> => {
     setFailure(null);
@@ -48,6 +56,7 @@ export function RightsSheet({ onClose, onErased }: Props) {
   return (
     <Sheet title={t("rights.title")} closeLabel={t("rights.close")} onClose={onClose}>
       <p>{t("rights.lead")}</p>
+      <PrivacyFacts />
       {failure && <FailureNote failure={failure} />}
       <section className="right" aria-labelledby="right-export">
         <h2 id="right-export">{t("rights.exportTitle")}</h2>
@@ -62,7 +71,9 @@ export function RightsSheet({ onClose, onErased }: Props) {
         {(step === "asking" || step === "deleting") && (
           <Confirm busy={step === "deleting"} onYes={() => void erase()} onNo={() => setStep("resting")} />
         )}
-        <p role="status">{step === "deleted" ? t("rights.deleted") : ""}</p>
+        <p role="status" ref={outcome} tabIndex={-1}>
+          {step === "deleted" ? t("rights.deleted") : ""}
+        </p>
       </section>
     </Sheet>
   );
