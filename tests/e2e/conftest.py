@@ -1,0 +1,135 @@
+"""A real server, a real small model and a real browser, for whole journeys."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from conftest import IN_CI
+from journeys import PHONE, STAFF, psyllm
+from memorised import memorised_model
+from psyllm.core.stages import Stage, StageRun, writing
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Site(NamedTuple):
+    """A running server: where it is and where its data lie."""
+
+    url: str
+    data: Path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Chromium; without one these tests fail in CI and are skipped elsewhere."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        message = "Chromium is missing; install it: apt-get install chromium"
+        pytest.fail(message) if IN_CI else pytest.skip(message)
+    return program
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def data_with_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose model in use has learnt three answers by heart, and one counsellor."""
+    data = tmp_path_factory.mktemp("site")
+    with writing(StageRun(data, Stage.MODELS, "memorised", "mark", (), {})) as run:
+        memorised_model(run.folder / "model")
+        run.finish(counts={"answers": 3})
+    # Playwright holds an event loop in this thread, so the program is started as a user starts it.
+    password = data / "password"
+    password.write_text(STAFF[1])
+    psyllm("serve", "staff", "add", STAFF[0], "--password-file", str(password), "--data", str(data))
+    return data
+
+
+@pytest.fixture(scope="session")
+def site(data_with_model: Path) -> Iterator[Site]:
+    with serving(
+        data_with_model, "serve.decoding.temperature=0", "serve.decoding.repetition_penalty=1"
+    ) as opened:
+        yield opened
+
+
+class serving:  # noqa: N801 - used as a context manager
+    """The program itself, as a user starts it, until the block ends."""
+
+    def __init__(self, data: Path, *settings: str) -> None:
+        self.data = data
+        sets = [word for setting in settings for word in ("--set", setting)]
+        self.command = [
+            sys.executable,
+            "-m",
+            "psyllm.cli",
+            "serve",
+            "--port",
+            "0",
+            "--data",
+            str(data),
+            *sets,
+        ]
+
+    def __enter__(self) -> Site:
+        self.process = subprocess.Popen(
+            self.command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+        )
+        line = self.process.stdout.readline()
+        return Site(re.search(r"http://127\.0\.0\.1:\d+", line)[0], self.data)
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
+    """A function that opens an address as a new person; any error of the page fails the test."""
+    contexts, faults = [], []
+
+    def open_it(path: str = "/", viewport: dict[str, int] = PHONE) -> Page:
+        context = browser.new_context(viewport=viewport, locale="zh-CN", accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((site.url, "blob:", "data:")) or faults.append(request.url)
+            ),
+        )
+        page.goto(site.url + path)
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert faults == [], "the page broke, or asked somebody else for something"

@@ -1,0 +1,42 @@
+"""Steps of a visitor's and a counsellor's way through the pages, for tests in a browser."""
+
+import subprocess
+import sys
+
+from playwright.sync_api import Page
+
+from conftest import ROOT
+
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 800}
+STAFF = ("li", "a long password for tests")
+
+
+def psyllm(*words: str) -> None:
+    """Run one command of the program; any failure fails the test."""
+    subprocess.run([sys.executable, "-m", "psyllm.cli", *words], check=True, capture_output=True)
+
+
+def ask(page: Page, title: str, details: str = "") -> None:
+    """Write the first question and send it."""
+    page.get_by_label("用一句话说说是什么事").fill(title)
+    page.get_by_label("想多说一点（可以不写）").fill(details)
+    page.get_by_role("button", name="写好了，发送").click()
+    page.get_by_role("log").wait_for()
+
+
+def sign_in(page: Page) -> None:
+    """Sign the counsellor in at the desk."""
+    page.get_by_label("姓名").fill(STAFF[0])
+    page.get_by_label("密码").fill(STAFF[1])
+    page.get_by_role("button", name="登录").click()
+    page.get_by_role("heading", name="个案", exact=True).wait_for()
+
+
+def axe(page: Page) -> list[str]:
+    """Return the WCAG 2.2 AA violations that axe finds on the page as it is."""
+    source = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+    page.evaluate(source.read_text("utf-8"))
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)
+    return [f"{rule['id']}: {rule['nodes'][0]['html'][:120]}" for rule in found["violations"]]
