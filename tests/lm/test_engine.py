@@ -174,7 +174,7 @@ def test_a_child_that_dies_too_often_stays_down(memorised, run):
         for _ in range(2):
             process = engine._process
             process.kill()
-            await until(lambda: engine._process is not process or engine._failure is not None)
+            await until(lambda dead=process: engine._process is not dead or engine._failure is not None)
         state = (await engine.health()).state
         with pytest.raises(EngineFailed):
             await engine.submit(asked("你好"), WORD_FOR_WORD, 1)

@@ -89,10 +89,13 @@ class _Loop(Trainer):
         self,
         model: torch.nn.Module,
         inputs: Mapping[str, torch.Tensor],
-        return_outputs: bool = False,  # noqa: FBT001, FBT002, ARG002 - the base class's signature
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the base class's signature
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """Return the sum of the losses over the learnt tokens of the whole step."""
+        """Return the sum of the losses over the learnt tokens, divided by their number in the whole step."""
+        if return_outputs:
+            message = "this loop gives losses only"
+            raise NotImplementedError(message)
         losses = self._losses(model, inputs)
         return losses.sum() / (losses.numel() if num_items_in_batch is None else num_items_in_batch)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,13 @@ def _train(settings: TrainSettings, corpus: Path, parents: tuple[Parent, ...], w
         },
         drops={"may_not_train": train.refused + dev.refused},
         seeds={"train": settings.seed},
-        details={**began, "stages": work.results},
+        details={
+            **began,
+            "processor": _processor(),
+            "cores": os.cpu_count() or 1,
+            "weights": work.weights,
+            "stages": work.results,
+        },
     )
 
 
@@ -122,6 +129,16 @@ def _precision(settings: TrainSettings) -> str:
 
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    flags = Path("/proc/cpuinfo")
-    has_bf16 = flags.is_file() and "avx512_bf16" in flags.read_text("utf-8")
-    return "bf16" if has_bf16 else "fp32"
+    return "bf16" if "avx512_bf16" in _cpu_lines().get("flags", "") else "fp32"
+
+
+def _processor() -> str:
+    return _cpu_lines().get("model name", platform.machine())
+
+
+def _cpu_lines() -> dict[str, str]:
+    """Return what Linux says about the first core."""
+    path = Path("/proc/cpuinfo")
+    text = path.read_text("utf-8").partition("\n\n")[0] if path.is_file() else ""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -8,10 +8,10 @@ stage's folder. Out: steps and folders. Nothing here loads a tensor.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def need_room(folder: Path, wanted_bytes: int) -> None:
     """Refuse to go on when a checkpoint would not fit.
 
     Raises:
-        OSError: ENOSPC, before anything is written.
+        OSError: ENOSPC and its kin, before anything of the checkpoint is written.
     """
-    if shutil.disk_usage(folder).free < wanted_bytes:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    with tempfile.TemporaryFile(dir=folder) as trial:
+        os.posix_fallocate(trial.fileno(), 0, wanted_bytes)

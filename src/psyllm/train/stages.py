@@ -45,6 +45,7 @@ class Work:
     lineage: dict[str, Any]
     lines: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    weights: int = 0
 
 
 def check_settings(settings: TrainSettings) -> None:
@@ -73,6 +74,7 @@ def run_stages(work: Work) -> None:
     keep_freed_memory()
     context = min(context, getattr(model.config, "max_position_embeddings", context))
     choose_attention(model, context)
+    work.weights = sum(weight.numel() for weight in model.parameters())
     if work.settings.adapt.steps:
         rows = _adapt_rows(work, work.train, tokenizer, context)
         dev = _adapt_rows(work, work.dev, tokenizer, context)

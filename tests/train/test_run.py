@@ -1,0 +1,281 @@
+"""The door of training: the same bytes each time, over kills, from any base."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hardship import no_space, scarce_disk
+from lm.small import foreign_base
+from psyllm.core.errors import (
+    BadCheckpoint,
+    BadSetting,
+    DiskFull,
+    EmptyCorpus,
+    MissingFile,
+    MissingStage,
+    TokenizerMismatch,
+)
+from psyllm.core.progress import listening
+from psyllm.core.stages import read_manifest
+from psyllm.lm.checkpoint import load
+from psyllm.lm.template import END, PAD
+from psyllm.train import saved
+from psyllm.train.run import run
+from train.conftest import dialogue, document, make_corpus, question
+
+
+def model_folder(data):
+    return data / "4_models" / (data / "4_models" / "current").read_text().strip()
+
+
+def changed(settings, **stages):
+    update = {
+        name: getattr(settings, name).model_copy(update=values) if isinstance(values, dict) else values
+        for name, values in stages.items()
+    }
+    return settings.model_copy(update=update)
+
+
+class Stopped(Exception):
+    """Stands for a process that ends here."""
+
+
+def stop_at(stage, step):
+    def listener(progress):
+        if progress.task == f"training: {stage}" and progress.done == step:
+            raise Stopped
+
+    return listening(listener)
+
+
+def test_a_run_leaves_a_model_that_answers_and_its_losses(data, settings):
+    manifest = run(settings, data)
+    folder = model_folder(data)
+    checkpoint = load(folder / "model")
+    assert checkpoint.context_tokens == settings.model.context_tokens
+    assert checkpoint.card.lineage["run"] == manifest.run
+    assert checkpoint.tokenizer.mark(PAD) != checkpoint.tokenizer.mark(END)
+    assert load(folder / "adapt" / "model").tokenizer.size == checkpoint.tokenizer.size
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert {(line["stage"], "dev_loss" in line) for line in lines} == {
+        (stage, dev) for stage in ("adapt", "answer") for dev in (True, False)
+    }
+    assert (manifest.details["threads"], manifest.details["precision"]) == (1, "fp32")
+    assert manifest.counts["train_records"] == 20
+    assert manifest.counts["adapt_steps"] == 12
+    assert not list(folder.rglob("checkpoint-*"))
+
+
+def test_the_same_run_gives_the_same_bytes_and_another_seed_does_not(data, settings):
+    first = run(settings, data)
+    shutil.rmtree(data / "4_models")
+    again = run(settings, data)
+    assert again.files == first.files
+    assert again.content_hash == first.content_hash
+    other = run(settings.model_copy(update={"seed": 8}), data)
+    assert other.files["model/model.safetensors"] != first.files["model/model.safetensors"]
+
+
+def test_a_complete_run_is_not_done_again(data, settings):
+    first = run(settings, data)
+    seen = []
+    with listening(seen.append):
+        assert run(settings, data) == first
+    assert not seen
+
+
+KILLED = """
+import os, signal, sys, threading
+from pathlib import Path
+from psyllm.core.progress import listening
+from psyllm.core.settings import TrainSettings
+from psyllm.train.run import run
+data, settings, stage, step, wait_s = sys.argv[1:]
+
+def end(progress):
+    if progress.task == f"training: {stage}" and progress.done == int(step):
+        threading.Timer(float(wait_s), os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+with listening(end):
+    run(TrainSettings.model_validate_json(settings), Path(data))
+"""
+
+
+@pytest.mark.parametrize("stage", ["adapt", "answer"])
+def test_kill_9_at_a_random_step_of_a_stage_ends_in_the_same_bytes(stage, data, settings, tmp_path):
+    seed = int(os.environ.get("PSYLLM_KILL_SEED", random.SystemRandom().randrange(1 << 32)))
+    chance = random.Random(f"{seed} {stage}")
+    step, wait_s = chance.randint(1, 11), chance.uniform(0, 0.05)
+    sys.stdout.write(f"PSYLLM_KILL_SEED={seed}: {stage}, {wait_s:.3f} s after step {step}\n")
+    shutil.copytree(data, tmp_path / "undisturbed")
+    expected = run(settings, tmp_path / "undisturbed")
+    command = [
+        sys.executable,
+        "-c",
+        KILLED,
+        str(data),
+        settings.model_dump_json(),
+        stage,
+        str(step),
+        str(wait_s),
+    ]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert not list((data / "4_models").glob("*/manifest.json"))
+    assert run(settings, data).files == expected.files
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(data, settings, tmp_path):
+    shutil.copytree(data, tmp_path / "undisturbed")
+    expected = run(settings, tmp_path / "undisturbed")
+    with scarce_disk(tmp_path / "small") as small:
+        shutil.copytree(data / "3_corpus", small / "3_corpus")
+        with no_space(small, 100_000), pytest.raises(DiskFull) as caught:
+            run(settings, small)
+        assert "free some space" in caught.value.next_step
+        assert run(settings, small).files == expected.files
+
+
+def test_an_interrupted_run_goes_on_with_the_threads_it_began_with(data, settings, monkeypatch):
+    all_cores = settings.model_copy(update={"threads": 0})
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    with stop_at("adapt", 6), pytest.raises(Stopped):
+        run(all_cores, data)
+    (folder,) = (data / "4_models").glob("model-*")
+    assert saved.whole_steps(folder / "adapt") == [4]
+    assert read_manifest(folder) is None
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert run(all_cores, data).details["threads"] == 1
+
+
+def test_the_precision_is_chosen_by_the_processor_and_written_down(data, settings):
+    automatic = changed(settings, precision="auto", adapt={"steps": 2}, answer={"steps": 2})
+    has_bf16 = "avx512_bf16" in Path("/proc/cpuinfo").read_text()
+    assert run(automatic, data).details["precision"] == ("bf16" if has_bf16 else "fp32")
+
+
+def test_bf16_gives_the_same_bytes_twice(data, settings):
+    short = changed(settings, precision="bf16", adapt={"steps": 4}, answer={"steps": 4})
+    first = run(short, data)
+    shutil.rmtree(data / "4_models")
+    assert run(short, data).files == first.files
+
+
+def test_a_stage_of_no_steps_is_left_out(data, settings):
+    manifest = run(changed(settings, adapt={"steps": 0}), data)
+    assert set(manifest.details["stages"]) == {"answer"}
+    manifest = run(changed(settings, answer={"steps": 0}), data)
+    assert set(manifest.details["stages"]) == {"adapt"}
+    folder = model_folder(data)
+    assert manifest.files["model/model.safetensors"] == manifest.files["adapt/model/model.safetensors"]
+    load(folder / "model")
+
+
+def test_the_end_of_an_answer_is_learnt(data, settings):
+    """After training, <|end|> after an answer is far likelier than by chance."""
+    from psyllm.lm.score import score
+    from psyllm.lm.template import record_messages
+
+    # one sentence is every answer, so the end is easy to see
+    alike = [question(number).model_copy(update={"answers": question(1).answers}) for number in range(12)]
+    make_corpus(data, alike, [])
+    run(changed(settings, adapt={"steps": 0}, answer={"steps": 60}), data)
+    folder = model_folder(data) / "model"
+    (messages,) = record_messages(alike[0])
+    whole, *_ = score(folder, [messages], threads=1)
+    checkpoint = load(folder)
+    import torch
+
+    ids = [
+        2,
+        *checkpoint.tokenizer.encode(messages[0].text),
+        3,
+        *checkpoint.tokenizer.encode(messages[1].text),
+    ]
+    with torch.no_grad():
+        shares = checkpoint.model(torch.tensor([ids[-96:]]), use_cache=False).logits[0, -1].softmax(-1)
+    assert shares[checkpoint.tokenizer.mark(END)] > 0.5
+    assert whole.nll_nats / whole.tokens < 3
+
+
+def test_records_that_may_not_be_trained_on_change_nothing(data, settings):
+    first = run(settings, data)
+    train = [question(n) for n in range(12)] + [dialogue(n) for n in range(4)]
+    train += [document(n) for n in range(4)]
+    dev = [question(n) for n in range(100, 104)] + [document(100)]
+    barred = [question(n, may_train=False) for n in range(50, 60)]
+    make_corpus(data, [*train, *barred], [*dev, *barred])
+    shutil.rmtree(data / "4_models")
+    second = run(settings, data)
+    assert second.drops == {"may_not_train": 20}
+    assert second.files["metrics.jsonl"] == first.files["metrics.jsonl"]
+    assert second.files["model/model.safetensors"] == first.files["model/model.safetensors"]
+
+
+def test_a_corpus_without_training_records_is_refused(data, settings):
+    make_corpus(data, [question(1, may_train=False)], [])
+    with pytest.raises(EmptyCorpus, match="no training record"):
+        run(settings, data)
+
+
+def test_a_corpus_of_documents_alone_needs_no_answer_stage(data, settings):
+    make_corpus(data, [document(n) for n in range(5)], [])
+    with pytest.raises(EmptyCorpus) as caught:
+        run(settings, data)
+    assert "train.answer.steps=0" in caught.value.next_step
+    run(changed(settings, answer={"steps": 0}), data)
+
+
+def test_no_corpus_is_refused(tmp_path, settings):
+    with pytest.raises(MissingStage):
+        run(settings, tmp_path)
+
+
+def test_rows_at_once_must_divide_a_steps_rows(data, settings):
+    with pytest.raises(BadSetting, match="does not divide"):
+        run(changed(settings, answer={"rows_at_once": 3}), data)
+
+
+def test_a_foreign_base_is_trained_on_with_the_marks_added(data, settings, tmp_path):
+    rows = foreign_base(tmp_path / "gpt2")
+    based = changed(settings, base=tmp_path / "gpt2", adapt={"steps": 4}, answer={"steps": 4})
+    manifest = run(based, data)
+    checkpoint = load(model_folder(data) / "model")
+    assert checkpoint.tokenizer.size == rows + 4
+    assert checkpoint.model.config.model_type == "gpt2"
+    assert checkpoint.context_tokens == 64  # the base has no more positions
+    assert manifest.parents[1].run == "gpt2"
+    assert checkpoint.card.lineage["base"] == "gpt2"
+
+
+def test_an_own_model_can_be_the_base_and_a_changed_base_is_another_run(data, settings, tmp_path):
+    run(settings, data)
+    base = shutil.copytree(model_folder(data) / "model", tmp_path / "base")
+    based = changed(settings, base=base, adapt={"steps": 0}, answer={"steps": 2})
+    first = run(based, data)
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(config))
+    assert run(based, data).run != first.run
+
+
+def test_a_base_with_another_models_tokenizer_is_refused(data, settings, tmp_path):
+    foreign_base(tmp_path / "gpt2")
+    run(settings, data)
+    shutil.copy(model_folder(data) / "model" / "tokenizer.json", tmp_path / "gpt2" / "tokenizer.json")
+    with pytest.raises(TokenizerMismatch) as caught:
+        run(changed(settings, base=tmp_path / "gpt2"), data)
+    assert caught.value.next_step
+
+
+def test_a_base_that_is_not_there_or_empty_is_refused(data, settings, tmp_path):
+    with pytest.raises(MissingFile, match="does not exist"):
+        run(changed(settings, base=tmp_path / "none"), data)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadCheckpoint):
+        run(changed(settings, base=tmp_path / "empty"), data)

@@ -1,0 +1,55 @@
+"""Only whole checkpoints count."""
+
+import errno
+import json
+
+import pytest
+
+from psyllm.train import saved
+
+
+def checkpoint(stage, step, *, whole=True):
+    folder = saved.folder_of(stage, step)
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"w" * step)
+    (folder / saved.STATE).write_text(json.dumps({"log_history": [{"step": step}]}))
+    if whole:
+        saved.mark_whole(folder)
+    return folder
+
+
+def test_a_checkpoint_without_its_mark_or_with_a_torn_file_does_not_count(tmp_path):
+    checkpoint(tmp_path, 5)
+    checkpoint(tmp_path, 10, whole=False)
+    (checkpoint(tmp_path, 15) / "model.safetensors").write_bytes(b"w")
+    (checkpoint(tmp_path, 20) / saved.STATE).unlink()
+    (checkpoint(tmp_path, 25) / saved.WHOLE).write_text("{")
+    assert saved.whole_steps(tmp_path) == [5]
+    saved.drop_torn(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-5"]
+    assert saved.history(tmp_path, 5) == [{"step": 5}]
+
+
+def test_steps_are_numbers_and_not_words(tmp_path):
+    for step in (5, 100, 20):
+        checkpoint(tmp_path, step)
+    assert saved.whole_steps(tmp_path) == [5, 20, 100]
+
+
+def test_the_newest_and_the_best_stay(tmp_path):
+    for step in (1, 2, 3, 4, 5):
+        checkpoint(tmp_path, step)
+    saved.drop_old(tmp_path, keep=2, best=2)
+    assert saved.whole_steps(tmp_path) == [2, 4, 5]
+    saved.drop_old(tmp_path, keep=2, best=None)
+    assert saved.whole_steps(tmp_path) == [4, 5]
+    saved.drop_all(tmp_path)
+    assert saved.whole_steps(tmp_path) == []
+
+
+def test_a_checkpoint_that_would_not_fit_is_refused_beforehand(tmp_path):
+    saved.need_room(tmp_path, 1000)
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - which words, the file system chooses
+        saved.need_room(tmp_path, 1 << 60)
+    assert caught.value.errno in {errno.ENOSPC, errno.EFBIG}
+    assert list(tmp_path.iterdir()) == []
