@@ -4,11 +4,13 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -16,6 +18,7 @@ import psutil
 import pytest
 
 from memorised import MEMORISED, memorised_model
+from psyllm.casebook.open import casebook_path
 from psyllm.core.errors import BadSetting, NotReleased, PortInUse
 from psyllm.core.settings import Decoding, ServeSettings
 from psyllm.core.stages import Stage, StageRun, set_current, writing
@@ -145,13 +148,31 @@ def test_an_address_of_another_machine_is_a_setting_to_mend(tmp_path: Path) -> N
         run(ServeSettings(host="203.0.113.7", port=0), tmp_path)
 
 
-def test_stopping_ends_open_streams_at_once(tmp_path: Path) -> None:
-    # A counsellor's desk polls; a visitor's stream stays open as long as the run is queued.
+def test_stopping_ends_open_streams_and_does_not_wait_for_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+    following = threading.Event()
+
+    def follow(cookies: httpx.Cookies, url: str, run_id: str) -> None:
+        with browser(url) as visitor:
+            visitor.cookies = cookies
+            for _, name, _ in stream(visitor, run_id):
+                heard.append(name)
+                following.set()
+
     with Service(FREE, tmp_path) as service, browser(service.url) as visitor:
         turn = ask(visitor, "晚上睡不着")
-        list(stream(visitor, turn["run"]["id"]))
-        began = time.monotonic()
-    assert time.monotonic() - began < 5
+        with closing(sqlite3.connect(casebook_path(tmp_path))) as database:
+            database.execute("UPDATE runs SET state = 'running'")
+            database.execute("DELETE FROM run_events WHERE name = 'done'")
+            database.commit()
+        thread = threading.Thread(target=follow, args=(visitor.cookies, service.url, turn["run"]["id"]))
+        thread.start()
+        assert following.wait(10)
+    thread.join()
+    assert heard == ["state", "message", "state"]
+    assert "timeout graceful shutdown exceeded" not in caplog.text
 
 
 SCRIPT = """

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -173,7 +173,7 @@ class Speaker:
             text += delta
             whole = complete_prefix(text)
             if len(whole) > released:
-                self._need_passed(whole, final=False)
+                await self._need_passed(whole, final=False)
                 yield whole[released:]
                 released = len(whole)
         reason = engine.finish_reason(ticket)
@@ -181,18 +181,20 @@ class Speaker:
             return
         # An answer cut off by its greatest length loses its last half sentence.
         whole = text.rstrip() if reason == "end" else complete_prefix(text, final=True)
-        self._need_passed(whole, final=True)
+        await self._need_passed(whole, final=True)
         if len(whole) > released:
             yield whole[released:]
 
-    def _need_passed(self, text: str, *, final: bool) -> None:
-        verdict = None
-        with suppress(Exception):  # a guard that breaks has not passed
-            verdict = self._guard(text, final=final)
-        if verdict is None or not verdict.passed:
-            reasons = ("guard_broke",) if verdict is None else verdict.reasons
-            log.info("a generated answer was withdrawn: %s", ", ".join(reasons))
-            raise GuardFailed
+    async def _need_passed(self, text: str, *, final: bool) -> None:
+        # In a thread: other visitors must not wait while a text is looked at.
+        work = asyncio.to_thread(self._guard, text, final=final)
+        [verdict] = await asyncio.gather(work, return_exceptions=True)
+        if isinstance(verdict, Verdict) and verdict.passed:
+            return
+        # A guard that breaks has not passed; its error's text may quote the words.
+        reasons = verdict.reasons if isinstance(verdict, Verdict) else (type(verdict).__name__,)
+        log.info("a generated answer was withdrawn: %s", ", ".join(reasons))
+        raise GuardFailed
 
 
 def prompt(turns: Sequence[tuple[MessageAuthor, Private]]) -> list[Message]:
