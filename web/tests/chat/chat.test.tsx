@@ -190,13 +190,19 @@ test("a counsellor who takes over is announced, the program falls silent, and ne
   vi.useRealTimers();
 });
 
-test("when the counsellor who took over is away, the page says so, with the numbers", async () => {
+test("a counsellor who took over is called away only by a later word of the service", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
   const server = fakeService();
   server.on(ASK, () => json(turn({ owner: "person", case_open: true, run: null }), 201));
   server.on(READ, () => json({ ...answered, owner: "person", case: "taken" }));
-  await ask(openPage());
+  const user = openPage();
+  await screen.findByText(/^现在没有人在看/);
+  await ask(user);
+  expect(await screen.findByText(/辅导员已经接手/)).toBeDefined();
+  await vi.advanceTimersByTimeAsync(20_100);
   expect(await screen.findByText(/接手的辅导员现在不在线/)).toBeDefined();
   expect(screen.getByRole("region", { name: "现在就可以打的电话" })).toBeDefined();
+  vi.useRealTimers();
 });
 
 test("a further message keeps its words when it fails, and the box is empty when it is taken", async () => {
@@ -238,7 +244,7 @@ test("a view that the server refuses is told calmly, and the newest state is fet
   server.on(RUNS, () => problem(409, "PSY-504"));
   server.on(READ, () => json({ ...answered, owner: "person", case: "taken" }));
   await user.click(await another());
-  expect(await screen.findByText(/接手的辅导员/)).toBeDefined();
+  expect(await screen.findByText(/辅导员已经接手/)).toBeDefined();
   expect(screen.getByRole("alert").textContent).toContain("对话刚刚有变化");
 });
 

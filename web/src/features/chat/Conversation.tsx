@@ -10,6 +10,7 @@ import { MessageList } from "./MessageList";
 import { PersonNote, Progress } from "./Progress";
 import { awaitsPerson, type ChatState, mayAskAnother } from "./state";
 import type { Chat } from "./useChat";
+import { type Presence, usePresence } from "./usePresence";
 import { useReading } from "./useReading";
 
 interface Props {
@@ -21,7 +22,7 @@ interface Props {
 
 export function Conversation({ chat, status, onHelp, renderRating }: Props) {
   const { state } = chat;
-  const present = status?.counsellor_present === true;
+  const presence = usePresence(state, status);
   const heading = useRef<HTMLHeadingElement>(null);
   const end = useRef<HTMLDivElement>(null);
   const log = useRef<HTMLDivElement>(null);
@@ -55,7 +56,7 @@ export function Conversation({ chat, status, onHelp, renderRating }: Props) {
           </Button>
         </p>
       )}
-      {needsNumbers(state, present) && <HelpCard />}
+      {needsNumbers(state, presence) && <HelpCard />}
       <NextSteps chat={chat} status={status} />
       {state.failure && (
         <FailureNote
@@ -67,7 +68,7 @@ export function Conversation({ chat, status, onHelp, renderRating }: Props) {
       <div className="foot">
         {unseen && <Button onClick={showNewest}>{t("chat.unseen")}</Button>}
         <div className="person-note" role="status">
-          <PersonNote conversation={state.conversation} present={present} />
+          <PersonNote conversation={state.conversation} presence={presence} />
         </div>
         <Composer sending={state.sending} onSay={chat.say} />
       </div>
@@ -76,9 +77,9 @@ export function Conversation({ chat, status, onHelp, renderRating }: Props) {
 }
 
 /** Whether the numbers belong here although the conversation itself did not ask for them. */
-function needsNumbers(state: ChatState, present: boolean): boolean {
-  if (state.conversation?.help) return false;
-  return (awaitsPerson(state) && !present) || state.failure?.failure.help === true;
+function needsNumbers({ conversation, failure }: ChatState, { present, away }: Presence): boolean {
+  if (conversation?.help) return false;
+  return away || (conversation?.case === "open" && !present) || failure?.failure.help === true;
 }
 
 function NextSteps({ chat, status }: { chat: Chat; status: Status | null }) {

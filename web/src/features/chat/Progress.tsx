@@ -2,6 +2,7 @@
 import { Button } from "../../components/Button";
 import { type PlainKey, t } from "../../lib/messages/t";
 import type { Answering, ChatState, Remark } from "./state";
+import type { Presence } from "./usePresence";
 
 const REMARKS: Record<Remark, PlainKey> = {
   stopped: "chat.stopped",
@@ -42,15 +43,14 @@ function waitingFor(answering: Answering): PlainKey {
 
 interface PersonProps {
   conversation: ChatState["conversation"];
-  /** Whether a counsellor is there at this moment. */
-  present: boolean;
+  presence: Presence;
 }
 
 /** Whether a person has come, may come, or was asked for while nobody is there. */
-export function PersonNote({ conversation, present }: PersonProps) {
+export function PersonNote({ conversation, presence }: PersonProps) {
   if (conversation?.owner === "person") {
-    return <p className="person-here">{t(present ? "chat.taken" : "chat.takenAway")}</p>;
+    return <p className="person-here">{t(presence.away ? "chat.takenAway" : "chat.taken")}</p>;
   }
   if (conversation?.case !== "open") return null;
-  return <p>{t(present ? "chat.personPresent" : "chat.personAbsent")}</p>;
+  return <p>{t(presence.present ? "chat.personPresent" : "chat.personAbsent")}</p>;
 }
