@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import GetPydanticSchema
-from pydantic_core import CoreSchema, core_schema
+from pydantic import PlainSerializer, PlainValidator
 
 from psyllm.core.private import Private
 
 
-def _schema(_source: object, _handler: object) -> CoreSchema:
-    from_text = core_schema.no_info_after_validator_function(Private, core_schema.str_schema())
-    return core_schema.json_or_python_schema(
-        json_schema=from_text,
-        python_schema=core_schema.union_schema([core_schema.is_instance_schema(Private), from_text]),
-        serialization=core_schema.plain_serializer_function_ser_schema(
-            Private.reveal, return_schema=core_schema.str_schema(), when_used="json"
-        ),
-    )
+def _hidden(value: object) -> Private:
+    if isinstance(value, Private):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a text is needed")  # noqa: TRY004  (pydantic turns this kind into a refusal)
+    return Private(value)
 
 
-Words = Annotated[Private, GetPydanticSchema(_schema)]
+Words = Annotated[
+    Private,
+    PlainValidator(_hidden, json_schema_input_type=str),
+    PlainSerializer(Private.reveal, return_type=str, when_used="json"),
+]
