@@ -1,19 +1,10 @@
-/** The open conversation: answers as what they are, another view, stopping, a person, help first, lost lines. */
+/** The open conversation: answers as what they are, another view, stopping, help first, lost lines. */
 import { screen, waitFor, within } from "@testing-library/react";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { ASK, answered, ask, EVENTS, fakeService, openPage, READ, RUNS, SAY } from "../app/visitor";
 import { expectNoViolations } from "../axe";
-import { empty, json, Line, problem } from "../fakeServer";
-import {
-  conversation,
-  libraryAnswer,
-  message,
-  modelAnswer,
-  notice,
-  status,
-  turn,
-  urgentTurn,
-} from "../samples";
+import { json, Line, problem } from "../fakeServer";
+import { conversation, libraryAnswer, message, modelAnswer, notice, turn, urgentTurn } from "../samples";
 
 const log = () => screen.findByRole("log", { name: "对话" });
 const another = () => screen.findByRole("button", { name: "换一种说法看看" });
@@ -147,62 +138,6 @@ test("distress mentions help quietly, and the mention opens the card", async () 
   expect(screen.queryByRole("region", { name: "现在就可以打的电话" })).toBeNull();
   await user.click(screen.getByRole("button", { name: "看电话" }));
   expect(screen.getByRole("region", { name: "求助电话" })).toBeDefined();
-});
-
-test("who asks for a person while nobody is there is told so, with the numbers", async () => {
-  const server = fakeService();
-  const user = openPage();
-  await ask(user);
-  await another();
-  server.on(READ, () => json({ ...answered, version: 4, case: "open" }));
-  await user.click(screen.getByRole("button", { name: "我想和人说话" }));
-  expect(await screen.findByText(/现在没有人在看。急的话/)).toBeDefined();
-  expect(screen.getByRole("region", { name: "现在就可以打的电话" })).toBeDefined();
-  expect(screen.queryByRole("button", { name: "我想和人说话" })).toBeNull();
-});
-
-test("a counsellor who takes over is announced, the program falls silent, and new words come by themselves", async () => {
-  vi.useFakeTimers({ shouldAdvanceTime: true });
-  const server = fakeService();
-  server.on("GET /api/status", () => json({ ...status, counsellor_present: true }));
-  const user = openPage();
-  await ask(user);
-  await another();
-  server.on(READ, () => json({ ...answered, version: 4, case: "open" }, 200, { ETag: '"4"' }));
-  await user.click(screen.getByRole("button", { name: "我想和人说话" }));
-  await screen.findByText(/现在有辅导员在线。有人接手时/);
-  const taken = { ...answered, version: 5, owner: "person", case: "taken" } as const;
-  server.on(READ, () => json(taken, 200, { ETag: '"5"' }));
-  await vi.advanceTimersByTimeAsync(4_100);
-  expect(await screen.findByText(/辅导员已经接手/)).toBeDefined();
-  expect(screen.queryByRole("button", { name: "换一种说法看看" })).toBeNull();
-  server.on(READ, ({ headers }) => {
-    if (headers.get("If-None-Match") !== '"5"') return problem(500);
-    const words = message({ id: "p1", seq: 7, author: "counsellor", text: "你好，我在。" });
-    return json({ ...taken, messages: [...taken.messages, words] }, 200, { ETag: '"6"' });
-  });
-  await vi.advanceTimersByTimeAsync(4_100);
-  expect(await screen.findByText("你好，我在。")).toBeDefined();
-  server.on(READ, ({ headers }) => (headers.get("If-None-Match") === '"6"' ? empty(304) : problem(500)));
-  await vi.advanceTimersByTimeAsync(4_100);
-  expect(screen.getByText("你好，我在。")).toBeDefined();
-  await expectNoViolations();
-  vi.useRealTimers();
-});
-
-test("a counsellor who took over is called away only by a later word of the service", async () => {
-  vi.useFakeTimers({ shouldAdvanceTime: true });
-  const server = fakeService();
-  server.on(ASK, () => json(turn({ owner: "person", case_open: true, run: null }), 201));
-  server.on(READ, () => json({ ...answered, owner: "person", case: "taken" }));
-  const user = openPage();
-  await screen.findByText(/^现在没有人在看/);
-  await ask(user);
-  expect(await screen.findByText(/辅导员已经接手/)).toBeDefined();
-  await vi.advanceTimersByTimeAsync(20_100);
-  expect(await screen.findByText(/接手的辅导员现在不在线/)).toBeDefined();
-  expect(screen.getByRole("region", { name: "现在就可以打的电话" })).toBeDefined();
-  vi.useRealTimers();
 });
 
 test("a further message keeps its words when it fails, and the box is empty when it is taken", async () => {
