@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from casebook_story import ask
 from psyllm.casebook.open import Casebook, casebook_path, casebook_url, open_casebook
 from psyllm.casebook.tables import Table
-from psyllm.core.errors import CasebookError
+from psyllm.core.errors import CasebookError, DiskFull
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +51,29 @@ async def test_a_reader_cannot_write(book: Casebook) -> None:
     with pytest.raises(OperationalError):
         async with book.reading() as session:
             await session.execute(text("DELETE FROM visitors"))
+
+
+async def test_a_full_disk_is_told_and_keeps_nothing_of_the_block(book: Casebook) -> None:
+    async with book.writing() as session:
+        pages = await session.scalar(text("PRAGMA page_count"))
+        await session.execute(text(f"PRAGMA max_page_count = {pages}"))
+    with pytest.raises(DiskFull, match="no space"):
+        await ask(book, "字" * 50_000)
+    async with book.writing() as session:
+        await session.execute(text("PRAGMA max_page_count = 1000000"))
+        assert await session.scalar(text("SELECT count(*) FROM visitors")) == 0
+    await ask(book, "字" * 50_000)
+
+
+async def test_a_writer_that_another_process_keeps_out_is_told(book: Casebook, tmp_path: Path) -> None:
+    async with book.writing() as session:
+        await session.execute(text("PRAGMA busy_timeout = 50"))
+    with closing(sqlite3.connect(casebook_path(tmp_path), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CasebookError, match="locked"):
+            await ask(book)
+        other.execute("ROLLBACK")
+    await ask(book)
 
 
 async def test_writers_take_turns(book: Casebook) -> None:

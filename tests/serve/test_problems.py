@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from psyllm.core.errors import (
     BadInput,
@@ -64,6 +65,21 @@ async def test_our_errors_have_a_status_a_code_and_a_next_step(
         error.code,
         show_help,
     )
+
+
+async def test_a_full_disk_is_told_with_help(house: House) -> None:
+    async with house.parts.book.writing() as session:
+        pages = await session.scalar(text("PRAGMA page_count"))
+        await session.execute(text(f"PRAGMA max_page_count = {pages}"))
+    visitor = house.browser()
+    answers = [
+        await visitor.post(
+            "/api/conversations", json={"title": "丙级", "details": "字" * 3900, "request_key": key()}
+        )
+        for _ in range(8)
+    ]
+    last = answers[-1]
+    assert (last.status_code, last.json()["code"], last.json()["help"]) == (507, "PSY-203", True)
 
 
 async def test_a_failure_of_ours_says_little_and_shows_help(house: House) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from memorised import MEMORISED, memorised_model
 from psyllm.casebook.open import casebook_path
-from psyllm.core.errors import BadSetting, NotReleased, PortInUse
+from psyllm.core.errors import BadSetting, CasebookError, NotReleased, PortInUse
 from psyllm.core.settings import Decoding, ServeSettings
 from psyllm.core.stages import Stage, StageRun, set_current, writing
 from psyllm.serve.run import Service, is_loopback, run
@@ -119,6 +119,32 @@ def test_a_model_folder_that_cannot_be_used_leaves_the_service_running(tmp_path:
             time.sleep(0.05)
         assert state == "failed"
         assert ask(visitor, "晚上睡不着")["run"]["kind"] == "library"
+
+
+def test_a_model_that_dies_in_the_middle_is_replaced_and_comes_back(trained: Path) -> None:
+    with Service(ServeSettings(port=0, decoding=EXACT), trained) as service, browser(service.url) as visitor:
+        until_ready(visitor)
+        turn = ask(visitor, MEMORISED[1][0])
+        [child] = psutil.Process().children()
+        child.suspend()  # so that the answer can't be quicker than the kill
+        path = f"/api/conversations/{turn['conversation_id']}/runs"
+        view = visitor.post(path, json={"kind": "another_view", "request_key": key()}).json()
+        assert view["kind"] == "generated"
+        followed = stream(visitor, view["id"])
+        assert next(followed)[1] == "state"
+        assert next(followed)[2] == {"state": "running"}
+        child.kill()
+        found = list(followed)
+        assert [data["reason"] for _, name, data in found if name == "replaced"] == ["engine"]
+        until_ready(visitor)
+
+
+def test_a_casebook_that_cannot_be_opened_ends_the_command_with_its_error(tmp_path: Path) -> None:
+    data = tmp_path / "other"
+    data.mkdir()
+    (data / "casebook").write_text("a file where a folder should be")
+    with pytest.raises(CasebookError, match="can't be made"):
+        run(FREE, data)
 
 
 def test_a_port_in_use_is_named_with_the_next_step(tmp_path: Path) -> None:

@@ -23,9 +23,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from psyllm.core.errors import CasebookError
+from psyllm.core.errors import CasebookError, DiskFull
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 5000  # how long another process (the staff commands) may hold the writer's place
@@ -87,9 +88,17 @@ class Casebook:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
-        """Give a session whose changes are committed together when the block ends without an error."""
-        async with self._place, self._writing() as session, session.begin():
-            yield session
+        """Give a session whose changes are committed together when the block ends without an error.
+
+        Raises:
+            DiskFull: there is no space for them; nothing of the block is kept.
+            CasebookError: another process held the writer's place, or the disk failed.
+        """
+        try:
+            async with self._place, self._writing() as session, session.begin():
+                yield session
+        except OperationalError as error:
+            raise _explained(error) from error
 
     async def forget(self) -> None:
         """Move the write-ahead log into the database and cut it to nothing, so that deleted rows are gone.
@@ -151,6 +160,17 @@ def _migrate(connection: Connection) -> None:
 
 def _is_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING
+
+
+def _explained(error: OperationalError) -> Exception:
+    found = str(error.orig)
+    if "disk is full" in found:
+        message = "no space is left for the casebook; nothing was kept of what was just written"
+        return DiskFull(message, "free some space; the help lines answer without this service")
+    if "locked" in found or "disk I/O" in found or "readonly" in found:
+        message = f"the casebook can't be written to: {found}"
+        return CasebookError(message, "see that no other program holds it, then try again")
+    return error
 
 
 def _cut_log(path: str) -> bool:

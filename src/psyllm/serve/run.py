@@ -7,11 +7,14 @@ is told the address.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
+import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -37,9 +40,9 @@ def run(settings: ServeSettings, data: Path, announce: Announce | None = None) -
     """
     server = _Server(settings, data, announce)
     try:
-        server.run(sockets=[server.socket])
+        server.run()
     except KeyboardInterrupt:
-        return  # uvicorn raises it again after it has stopped cleanly
+        return  # before the first request: nothing has happened yet
     finally:
         server.socket.close()
 
@@ -72,7 +75,7 @@ class Service:
 
     def _serve(self) -> None:
         try:
-            self._server.run(sockets=[self._server.socket])
+            self._server.run()
         finally:
             self._ready.set()
 
@@ -86,21 +89,46 @@ class _Server(uvicorn.Server):
             message = f"{settings.host} can be reached by others, and {released.reason}"
             next_step = "serve at 127.0.0.1, or run: psyllm serve report, then psyllm serve sign"
             raise NotReleased(message, next_step)
+        self._settings = settings
+        self._data = data
+        self._released = released.signed
         self._announce = announce
         self.socket = listen(settings.host, settings.port)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.url = f"http://{host}:{self.socket.getsockname()[1]}"
-        self._app = create_app(lambda: open_parts(settings, data, released=released.signed))
+        self._app = create_app()
         super().__init__(
             uvicorn.Config(
                 self._app,
                 log_config=None,
                 access_log=False,  # addresses of visitors are nobody's business
                 server_header=False,
-                lifespan="on",
+                lifespan="off",  # the parts are opened outside, so that their errors come out of `run`
                 timeout_graceful_shutdown=STOP_WAIT_S,
             )
         )
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the parts, serve until told to stop, close the parts."""
+        asyncio.run(self._serve_with_parts(sockets or [self.socket]))
+
+    async def _serve_with_parts(self, sockets: list[socket.socket]) -> None:
+        async with open_parts(self._settings, self._data, released=self._released) as parts:
+            self._app.state.parts = parts
+            await self.serve(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on Ctrl-C and SIGTERM; uvicorn would raise them again in the middle of closing the parts."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as always, then tell the address."""
@@ -110,9 +138,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams first, since an open stream would hold the server up."""
-        parts: Parts | None = getattr(self._app.state, "parts", None)
-        if parts is not None:
-            parts.runner.bells.close()
+        parts: Parts = self._app.state.parts
+        parts.runner.bells.close()
         await super().shutdown(sockets)
 
     def stop_soon(self) -> None:
