@@ -4,9 +4,10 @@ import pytest
 
 from casebook_story import answer_from_library, ask, hire, open_case_id, said
 from psyllm.casebook import cases, runs, talk
-from psyllm.casebook.kinds import MessageAuthor, ReplacedBecause, RunKind, RunState
+from psyllm.casebook.kinds import MessageAuthor, Owner, ReplacedBecause, RunKind, RunState
 from psyllm.casebook.messages import Draft, Source
 from psyllm.casebook.open import Casebook
+from psyllm.casebook.tables import Conversation
 from psyllm.core.errors import NotFound, StaleVersion, WrongState
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
@@ -100,15 +101,26 @@ async def test_nothing_is_published_after_the_visitor_wrote_again(book: Casebook
         await runs.publish_sentence(book, run_id, Private("一。"), Source())
 
 
-async def test_a_version_that_moved_without_stopping_the_run_still_stops_it(book: Casebook) -> None:
-    _, taken = await ask(book)
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"version": 9}, StaleVersion),
+        ({"owner": Owner.PERSON}, WrongState),
+        ({"level": Level.RISK}, WrongState),
+    ],
+)
+async def test_each_check_alone_keeps_a_run_from_publishing(
+    book: Casebook, change: dict[str, object], error: type[Exception]
+) -> None:
+    visitor, taken = await ask(book)
     assert taken.run is not None
     async with book.writing() as session:
-        conversation = await session.get(type(taken.conversation), taken.conversation.id)
-        assert conversation is not None
-        conversation.version += 1
-    with pytest.raises(StaleVersion):
+        conversation = await session.get_one(Conversation, taken.conversation.id)
+        for name, value in change.items():
+            setattr(conversation, name, value)
+    with pytest.raises(error):
         await runs.publish_whole(book, taken.run.id, LIBRARY)
+    assert len(await shown(book, visitor, taken.conversation.id)) == 1
 
 
 async def test_another_view_is_refused_at_risk_with_a_person_and_beside_another_run(book: Casebook) -> None:
