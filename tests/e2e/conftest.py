@@ -80,7 +80,7 @@ class serving:  # noqa: N801 - used as a context manager
 
     def __init__(self, data: Path, *settings: str) -> None:
         self.data = data
-        sets = [word for setting in settings for word in ("--set", setting)]
+        sets = [word for setting in ("serve.model=any", *settings) for word in ("--set", setting)]
         self.command = [
             sys.executable,
             "-m",
@@ -97,8 +97,8 @@ class serving:  # noqa: N801 - used as a context manager
         self.process = subprocess.Popen(
             self.command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
         )
-        line = self.process.stdout.readline()
-        return Site(re.search(r"http://127\.0\.0\.1:\d+", line)[0], self.data)
+        found = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in self.process.stdout)
+        return Site(next(address[0] for address in found if address), self.data)
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
@@ -115,7 +115,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
     contexts, faults = [], []
 
     def open_it(path: str = "/", viewport: dict[str, int] = PHONE) -> Page:
-        context = browser.new_context(viewport=viewport, locale="zh-CN", accept_downloads=True)
+        context = browser.new_context(viewport=viewport, locale="zh-CN", reduced_motion="reduce")
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
@@ -131,5 +131,10 @@ def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
 
     yield open_it
     for context in contexts:
+        # The next test finds an empty queue and nobody at the desk.
+        context.set_offline(False)
+        for leave in (context.request.delete, context.request.post):
+            path = "/api/me" if leave == context.request.delete else "/api/staff/logout"
+            leave(site.url + path, headers={"X-Psy-Request": "1"})
         context.close()
     assert faults == [], "the page broke, or asked somebody else for something"

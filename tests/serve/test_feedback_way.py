@@ -17,7 +17,7 @@ QUESTION = "论文文档打开三个月，只写了一个标题，一坐下就�
 
 def test_a_rating_becomes_a_record_while_the_server_runs(tmp_path: Path) -> None:
     with (
-        Service(ServeSettings(port=0, model=False), tmp_path) as service,
+        Service(ServeSettings(port=0, model="none"), tmp_path) as service,
         httpx.Client(base_url=service.url, headers=HEADERS) as visitor,
     ):
         body = {"title": QUESTION, "details": "", "request_key": key()}

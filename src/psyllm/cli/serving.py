@@ -45,11 +45,13 @@ def serve(
     """Serve visitors and the desk until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return
+    from psyllm.serve.fitness import fit_model
     from psyllm.serve.run import run
 
     settings = settings_from(preset, config, set_).serve
     wanted = {"host": host, "port": port}
     settings = settings.model_copy(update={key: value for key, value in wanted.items() if value is not None})
+    typer.echo(fit_model(settings, data).reason)
     run(settings, data, announce)
 
 

@@ -160,7 +160,12 @@ class ServeSettings(Frozen):
     database: str = Field(
         "", description="SQLAlchemy URL of the casebook; empty is SQLite at DATA/casebook/casebook.sqlite3"
     )
-    model: bool = Field(True, description="whether the generated second view is offered")
+    model: Literal["fit", "any", "none"] = Field(
+        "fit", description="which model may write to visitors: one that its report finds fit, any, or none"
+    )
+    most_bits_per_char: Annotated[float, Field(gt=0)] = Field(
+        4.0, description="a model is fit when its report says at most so many bits per character"
+    )
     decoding: Decoding = Field(default_factory=Decoding)
     nearest_floor: Annotated[float, Field(ge=0)] = Field(
         0.27, description="share of the question's words an answer must match to be shown"

@@ -34,6 +34,7 @@ _HERE = Path(__file__).parent
 RULES = _HERE / "fluency.toml"
 WEIGHTS = _HERE / "fluency_weights.toml"
 TABLES = _HERE / "fluency.npz"
+FLUENCY_FILES = (Path(__file__), RULES, WEIGHTS, TABLES)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -49,7 +50,7 @@ MEASURES = (
 _FIRST_HAN, _HAN_RANGE = 0x4E00, 0x5200  # the unified ideographs; rarer ones are no pair
 _SMOOTHING = 50.0
 _UNSEEN_COUNT = 0.3
-_FEWEST_CHARS = 8  # less is not judged
+_FEWEST_CHARS = 16  # a shorter text holds too few pairs to be judged
 _STRETCH_CHARS = 45  # sentences are scored together until they have so many characters
 _LONGEST_OPEN_QUOTE = 120  # a quotation may run over sentences, not over paragraphs or whole answers
 _MARK = re.compile(r"[，。、：；“”？！…,:;?!\n]")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psyllm.safety.directory import numbers
+from psyllm.safety.fluency import FLUENCY_FILES, unreadable
 from psyllm.safety.patterns import compile_pattern, sentence_around
 from psyllm.text.fold import screening_fold
 from psyllm.text.han import han_count, han_only
@@ -64,6 +65,7 @@ def check(text_so_far: str, *, final: bool) -> Verdict:
     seen = screening_fold(text_so_far).text
     reasons = [rule.id for rule in load_guard() if _says(rule, seen)]
     reasons += [name for name, fails in _FORMS if fails(seen)]
+    reasons += unreadable(text_so_far, final=final)
     if final:
         reasons += _unfinished(text_so_far)
     return Verdict(not reasons, tuple(reasons))
@@ -85,8 +87,9 @@ def load_guard(path: Path = GUARD) -> tuple[GuardRule, ...]:
 
 
 def guard_version() -> str:
-    """Return the hash of the guard's rules of speech and form."""
-    return hashlib.sha256(GUARD.read_bytes() + b"\x1f" + Path(__file__).read_bytes()).hexdigest()[:16]
+    """Return the hash of the guard's rules of speech, form and fluency."""
+    files = [GUARD, Path(__file__), *FLUENCY_FILES]
+    return hashlib.sha256(b"\x1f".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def _says(rule: GuardRule, seen: str) -> bool:

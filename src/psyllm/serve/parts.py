@@ -16,8 +16,8 @@ from psyllm.casebook import runs
 from psyllm.casebook.open import Casebook, casebook_url, open_casebook
 from psyllm.core.private import Private
 from psyllm.core.settings import ServeSettings
-from psyllm.core.stages import Stage, current_run
 from psyllm.serve.answer import Library
+from psyllm.serve.fitness import fit_model
 from psyllm.serve.notices import Notices
 from psyllm.serve.presence import Presence, Throttle
 from psyllm.serve.reply import Limits, Speaker
@@ -53,7 +53,7 @@ async def open_parts(
     """Open casebook, library and model; runs that an earlier server left are marked as failed."""
     notices = Notices.load()
     screener = screener or Screener()
-    speaker = speaker or Speaker(model_folder(settings, data), limits(settings))
+    speaker = speaker or Speaker(fit_model(settings, data).folder, limits(settings))
     if library is None:
         library = await asyncio.to_thread(Library.load, data, settings.nearest_floor)
     book = await open_casebook(casebook_url(data, settings.database))
@@ -81,12 +81,6 @@ async def open_parts(
         await speaker.close()
         screener.close()
         await book.close()
-
-
-def model_folder(settings: ServeSettings, data: Path) -> Path | None:
-    """Return the folder of the model in use, None when there is none or it is not wanted."""
-    run = current_run(data, Stage.MODELS)
-    return run / "model" if run is not None and settings.model else None
 
 
 def limits(settings: ServeSettings) -> Limits:
