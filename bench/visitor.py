@@ -5,7 +5,8 @@ DIR (default data/) into a temporary folder, serves it over loopback in a
 process of its own, and lets visitors ask, follow, take another view and, in a
 conversation of its own, write something urgent. Each visitor waits one to two
 seconds between steps, as people do at least; the numbers of visitors and
-rounds are bounded. Without a model only the library answers. First words are
+rounds are bounded. Any model may write here, fit or not: its clock is what is
+measured. Without one only the library answers. First words are
 the first sentence, or what takes the place of an answer that the guard did not
 pass. Prints a table; exit status 1 when a target is missed.
 """
@@ -144,7 +145,7 @@ def serving(data: Path) -> Iterator[str]:
     script = (
         "import sys; from pathlib import Path; from psyllm.core.settings import ServeSettings;"
         "from psyllm.serve.run import run;"
-        "run(ServeSettings(port=0), Path(sys.argv[1]), announce=lambda url: print(url, flush=True))"
+        "run(ServeSettings(port=0, model='any'), Path(sys.argv[1]), announce=lambda url: print(url, flush=True))"
     )
     command = [sys.executable, "-c", script, str(data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

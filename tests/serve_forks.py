@@ -24,7 +24,7 @@ def main() -> None:
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
-            settings = ServeSettings(port=0, model=False)
+            settings = ServeSettings(port=0, model="none")
             run(settings, data, announce=lambda url: tell(f"{os.getpid()} {url}"))
             os._exit(0)
         os.waitpid(child, 0)

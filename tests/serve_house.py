@@ -31,6 +31,7 @@ from psyllm.serve.screening import Screener
 
 PASSWORD = "correct horse battery"
 HEADERS = {"X-Psy-Request": "1"}
+LOW_FLOOR = 0.05  # so that these tests do not hang on how nearness is scored
 # Words that stand for a level in these tests, so that they don't hang on the lexicon.
 SIGNS = {"甲级": Level.DISTRESS, "乙级": Level.RISK, "丙级": Level.URGENT, "丁级": Level.IN_PROGRESS}
 
@@ -162,7 +163,7 @@ async def open_house(
             data,
             screener=Screener(screen, limit_s),
             speaker=speaker,
-            library=Library(SHELF, settings.nearest_floor),
+            library=Library(SHELF, LOW_FLOOR),
         )
     )
     async with app.router.lifespan_context(app):

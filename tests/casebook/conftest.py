@@ -5,8 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from casebook_story import put_blank_casebook
+from psyllm.casebook import staff
 from psyllm.casebook.open import Casebook, casebook_url, open_casebook
 
 
@@ -26,6 +29,13 @@ class Clock:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 with the least work, for it is slow on purpose."""
+    quick = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    monkeypatch.setattr(staff, "_ARGON2", quick)
 
 
 @pytest.fixture

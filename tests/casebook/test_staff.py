@@ -54,6 +54,15 @@ async def test_a_session_ends_by_time_by_signing_out_and_by_disabling(book: Case
     assert await staff.sign_in(book, "lin", Private(PASSWORD), 60) is None
 
 
+async def test_a_session_of_somebody_disabled_opens_nothing_even_if_it_was_not_ended(book: Casebook) -> None:
+    await staff.add(book, "lin", Role.COUNSELLOR, Private(PASSWORD))
+    found = await staff.sign_in(book, "lin", Private(PASSWORD), 60)
+    assert found is not None
+    async with book.writing() as session:
+        (await session.get_one(Staff, found[0].id)).disabled_at = book.now()
+    assert await staff.signed_in(book, found[1]) is None
+
+
 async def test_somebody_disabled_can_be_added_again(book: Casebook) -> None:
     await staff.add(book, "lin", Role.COUNSELLOR, Private(PASSWORD))
     await staff.disable(book, "lin")

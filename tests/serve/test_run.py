@@ -25,7 +25,7 @@ from psyllm.core.stages import Stage, StageRun, set_current, writing
 from psyllm.serve.run import Service, is_loopback, run
 from serve_house import HEADERS, key
 
-FREE = ServeSettings(port=0, model=False)
+FREE = ServeSettings(port=0, model="none")
 EXACT = Decoding(max_new_tokens=120, temperature=0, top_p=1, repetition_penalty=1)
 
 
@@ -75,7 +75,7 @@ def stream(visitor: httpx.Client, run_id: str, after: int = 0) -> Iterator[tuple
 
 
 def test_a_real_model_answers_through_the_whole_service(trained: Path) -> None:
-    settings = ServeSettings(port=0, decoding=EXACT)
+    settings = ServeSettings(port=0, model="any", decoding=EXACT)
     with Service(settings, trained) as service, browser(service.url) as visitor:
         assert visitor.get("/api/status").json()["mode"] == "trial"
         until_ready(visitor)
@@ -94,7 +94,7 @@ def test_a_real_model_answers_through_the_whole_service(trained: Path) -> None:
 
 
 def test_a_stream_that_broke_goes_on_where_it_stopped(trained: Path) -> None:
-    settings = ServeSettings(port=0, decoding=EXACT)
+    settings = ServeSettings(port=0, model="any", decoding=EXACT)
     with Service(settings, trained) as service, browser(service.url) as visitor:
         until_ready(visitor)
         turn = ask(visitor, MEMORISED[0][0])
@@ -111,7 +111,7 @@ def test_a_model_folder_that_cannot_be_used_leaves_the_service_running(tmp_path:
     with writing(StageRun(tmp_path, Stage.MODELS, "train-broken", "mark", (), {})) as stage_run:
         (stage_run.folder / "model").mkdir()
         stage_run.finish(counts={})
-    with Service(ServeSettings(port=0), tmp_path) as service, browser(service.url) as visitor:
+    with Service(ServeSettings(port=0, model="any"), tmp_path) as service, browser(service.url) as visitor:
         for _ in range(100):
             state = visitor.get("/api/status").json()["generation"]
             if state != "starting":
@@ -122,7 +122,10 @@ def test_a_model_folder_that_cannot_be_used_leaves_the_service_running(tmp_path:
 
 
 def test_a_model_that_dies_in_the_middle_is_replaced_and_comes_back(trained: Path) -> None:
-    with Service(ServeSettings(port=0, decoding=EXACT), trained) as service, browser(service.url) as visitor:
+    with (
+        Service(ServeSettings(port=0, model="any", decoding=EXACT), trained) as service,
+        browser(service.url) as visitor,
+    ):
         until_ready(visitor)
         turn = ask(visitor, MEMORISED[1][0])
         [child] = psutil.Process().children()
@@ -206,7 +209,7 @@ import sys
 from pathlib import Path
 from psyllm.core.settings import Decoding, ServeSettings
 from psyllm.serve.run import run
-run(ServeSettings(port=0), Path(sys.argv[1]), announce=lambda url: print(url, flush=True))
+run(ServeSettings(port=0, model="any"), Path(sys.argv[1]), announce=lambda url: print(url, flush=True))
 print("stopped cleanly", flush=True)
 """
 
