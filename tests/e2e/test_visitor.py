@@ -35,7 +35,7 @@ def test_help_stays_on_the_screen_when_the_server_does_not_answer(open_page):
     expect(page.locator('a[href="tel:12356"]').first).to_be_visible()
     expect(page.get_by_label("用一句话说说是什么事")).to_have_value("今天很难受")
     page.context.set_offline(False)
-    page.get_by_role("button", name="再试一次").click()
+    page.get_by_role("button", name="写好了，发送").click()
     expect(page.get_by_role("log").get_by_text("今天很难受")).to_be_visible()
 
 
