@@ -57,13 +57,16 @@ async def test_the_events_of_a_library_answer_hold_the_whole_message(house: Hous
     assert data[3] == {"message_id": data[1]["message"]["id"], "version": 2}
 
 
-async def test_nothing_close_enough_is_said_honestly(house: House) -> None:
-    visitor = house.browser()
-    turn = await ask(visitor, "量子力学的哥本哈根诠释")
-    found = await read(visitor, turn["conversation_id"])
-    assert found["messages"][-1]["author"] == "notice"
-    assert "没有找到" in found["messages"][-1]["text"]
-    assert not found["messages"][-1]["can_rate"]
+@pytest.mark.parametrize("state", ["ready", "failed"])
+async def test_nothing_close_enough_is_said_honestly(tmp_path: Path, state: str) -> None:
+    async with open_house(tmp_path, FakeEngine(state=state)) as house:
+        visitor = house.browser()
+        turn = await ask(visitor, "量子力学的哥本哈根诠释")
+        found = await read(visitor, turn["conversation_id"])
+    notice = found["messages"][-1]
+    assert (notice["author"], notice["can_rate"]) == ("notice", False)
+    assert "没有找到" in notice["text"]
+    assert ("换个角度" in notice["text"]) is (state == "ready")
 
 
 async def test_the_secret_lies_in_the_cookie_only(house: House) -> None:

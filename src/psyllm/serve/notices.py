@@ -13,9 +13,10 @@ TABLE = Path(__file__).parent / "notices.toml"
 
 
 class Notices(NamedTuple):
-    """`nothing_near` when no answer fits, `failed` when one broke, `help` when one was withdrawn."""
+    """When no answer fits (without and with a model to ask), when one broke, when one was withdrawn."""
 
     nothing_near: Private
+    nothing_near_but_view: Private
     failed: Private
     help: Private
 
@@ -25,6 +26,7 @@ class Notices(NamedTuple):
         texts = tomllib.loads(TABLE.read_text("utf-8"))
         return cls(
             nothing_near=Private(texts["nothing_near"].strip()),
+            nothing_near_but_view=Private(f"{texts['nothing_near']}{texts['offer_view']}".strip()),
             failed=Private(texts["failed"].strip()),
             help=Private(Notice.HELP.text),
         )

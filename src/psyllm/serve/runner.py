@@ -93,7 +93,10 @@ class Runner:
         work = await runs.begin(self._book, run_id)
         self.bells.ring(run_id)
         if work.kind is RunKind.LIBRARY:
-            draft = await self._from_library(work, self._notices.nothing_near)
+            can_view = await self._speaker.state() == "ready"
+            notices = self._notices
+            otherwise = notices.nothing_near_but_view if can_view else notices.nothing_near
+            draft = await self._from_library(work, otherwise)
             await runs.publish_whole(self._book, run_id, draft)
         else:
             instead = await self._from_library(work, self._notices.help)
