@@ -66,7 +66,7 @@ async def test_nothing_close_enough_is_said_honestly(tmp_path: Path, state: str)
     notice = found["messages"][-1]
     assert (notice["author"], notice["can_rate"]) == ("notice", False)
     assert "没有找到" in notice["text"]
-    assert ("换个角度" in notice["text"]) is (state == "ready")
+    assert ("换一种说法看看" in notice["text"]) is (state == "ready")
 
 
 async def test_the_secret_lies_in_the_cookie_only(house: House) -> None:
