@@ -47,6 +47,14 @@ def test_a_long_prompt_is_read_in_parts_without_disturbing_anyone(tiny, monkeypa
     assert READ_TOKENS > 5
     long = [Message("visitor", "，".join("我最近总是睡不着觉怎么办才好") * 3)]
     decoder = Decoder(tiny)
+    step = decoder._slots.step
+
+    def watched(ids, positions):
+        reading = [(row, one.read) for row, one in enumerate(decoder._rows) if one and not one.said]
+        assert all(positions[row] >= read for row, read in reading)
+        return step(ids, positions)
+
+    decoder._slots.step = watched
     decoder.add("short", ASKED[0], GREEDY, 1)
     said = decoder.step()
     decoder.add("long", long, GREEDY, 1)

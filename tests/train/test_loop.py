@@ -9,10 +9,12 @@ import torch
 from psyllm.core.progress import listening
 from psyllm.core.settings import ModelShape, TrainingStage
 from psyllm.lm.checkpoint import build
+from psyllm.lm.loss import to_batch, token_losses
 from psyllm.lm.pack import Rows, pack_wrapped
 from psyllm.lm.template import NOT_LEARNT
 from psyllm.lm.tokenizer import train_tokenizer
 from psyllm.train import saved
+from psyllm.train.history import dev_losses
 from psyllm.train.loop import Ordered, line_every, train_stage
 from psyllm.train.watch import Plan
 
@@ -109,9 +111,10 @@ def test_early_stopping_is_the_same_over_a_resume_and_gives_the_best_weights(tmp
     assert (resumed.steps, resumed.best) == (whole.steps, whole.best)
     assert figures(resumed) == figures(whole)
     assert same(weights, again)
-    stopped = RISING.model_copy(update={"steps": whole.best})
-    falls_elsewhere, _ = train(tmp_path / "b", stage=stopped)
-    assert falls_elsewhere.best == whole.best
+    model = build(SHAPE, TOKENIZER, seed=3)
+    model.load_state_dict(weights)
+    lowest = min(loss for _, loss in dev_losses(whole.logged))
+    assert token_losses(model, to_batch(DEV)).mean().item() == pytest.approx(lowest, rel=1e-5)
 
 
 def test_a_stage_killed_after_its_last_checkpoint_takes_no_further_step(tmp_path):
@@ -152,8 +155,6 @@ def test_a_step_in_parts_is_the_step_at_once_however_uneven_the_rows(tmp_path):
 
 
 def test_the_first_loss_is_nats_over_the_learnt_tokens_of_the_step(tmp_path):
-    from psyllm.lm.loss import to_batch, token_losses
-
     stage = STAGE.model_copy(update={"steps": 1, "evaluate_every_steps": 1, "learning_rate": 1e-12})
     trained, _ = train(tmp_path / "a", rows=uneven(), stage=stage)
     ordered = Ordered(uneven(), 4, seed=5)

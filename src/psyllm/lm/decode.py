@@ -140,6 +140,5 @@ class Decoder:
             if len(answer.said) >= answer.most_tokens:
                 reason = "length"
         if reason is not None:
-            text += answer.speaker.finish()
             self._rows[row] = None
         return [Said(answer.ticket, text, reason)] if text or reason else []

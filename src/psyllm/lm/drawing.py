@@ -71,30 +71,24 @@ class Speaker:
     """Turns ids into text piece by piece, whole characters only.
 
     Bytes that never become a character are left out, and what was shown once
-    is never taken back.
+    is never taken back, also where a stray byte spoils the bytes before it.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._ids: list[int] = []
-        self.shown = ""
+        self._text = ""  # of these ids, as shown
 
     def add(self, token: int) -> str:
         """Return the text that this id completes, often none."""
         self._ids.append(token)
-        text = self._tokenizer.decode(self._ids)
-        if text.endswith(HALF_A_CHARACTER):
+        found = self._tokenizer.decode(self._ids)
+        if found.endswith(HALF_A_CHARACTER):
             return ""
-        return self._show(text)
-
-    def finish(self) -> str:
-        """Return what is left once no id will follow."""
-        return self._show(self._tokenizer.decode(self._ids))
-
-    def _show(self, text: str) -> str:
-        text = text.replace(HALF_A_CHARACTER, "")
-        if not text.startswith(self.shown):
-            return ""
-        new = text[len(self.shown) :]
-        self.shown = text
+        text = found.replace(HALF_A_CHARACTER, "")
+        if not text.startswith(self._text):
+            self._ids, self._text = [token], ""
+            text = self._tokenizer.decode(self._ids)
+        new = text[len(self._text) :]
+        self._text = text
         return new

@@ -70,7 +70,7 @@ class Engine:
         self._failure: PsyError | None = None
         self._settled = asyncio.Event()  # ready for the first time, or failed for good
         self._deaths: deque[float] = deque()
-        self._closing = False
+        self._closing = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
 
     @classmethod
@@ -168,7 +168,7 @@ class Engine:
 
     async def close(self) -> None:
         """End the child and every open answer."""
-        self._closing = True
+        self._closing.set()
         process = self._process
         if process is not None and process.returncode is None:
             if process.stdin is not None:
@@ -210,6 +210,12 @@ class Engine:
             env=environment,
         )
 
+    async def _spawn_again(self) -> None:
+        try:
+            await self._spawn()
+        except OSError:
+            self._failure = _down()
+
     async def _supervise(self) -> None:
         while True:
             process = self._process
@@ -222,9 +228,10 @@ class Engine:
                 self._failure = self._failure or _down()
                 self._settled.set()
                 return
-            await asyncio.sleep(self._wait_s())
-            if not self._closing:
-                await self._spawn()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._wait_s())
+            if not self._closing.is_set():
+                await self._spawn_again()
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """Hand out what the child says until it ends; end it when it hangs."""
@@ -234,13 +241,14 @@ class Engine:
             try:
                 async with asyncio.timeout(self._restarts.silence_s):
                     line = await process.stdout.readline()
+                if not line:
+                    return
+                self._hear(unpack_line(line))
             except TimeoutError:
                 if self._ready.is_set() and any(not ticket.closed for ticket in self._tickets.values()):
                     _kill(process)
-                continue
-            if not line:
-                return
-            self._hear(unpack_line(line))
+            except (ValueError, KeyError):  # no line of ours: the child is out of its mind
+                _kill(process)
 
     def _hear(self, said: dict[str, Any]) -> None:
         if said["kind"] == "ready":
@@ -275,7 +283,7 @@ class Engine:
                 del self._tickets[oldest]
 
     def _may_restart(self) -> bool:
-        if self._closing or self._failure is not None:
+        if self._closing.is_set() or self._failure is not None:
             return False
         now = time.monotonic()
         self._deaths.append(now)
