@@ -1,7 +1,11 @@
 """Steps of a visitor's and a counsellor's way through the pages, for tests in a browser."""
 
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import NamedTuple
 
 from playwright.sync_api import Page
 
@@ -9,12 +13,59 @@ from conftest import ROOT
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 STAFF = ("li", "a long password for tests")
 
 
 def psyllm(*words: str) -> None:
     """Run one command of the program; any failure fails the test."""
     subprocess.run([sys.executable, "-m", "psyllm.cli", *words], check=True, capture_output=True)
+
+
+class Site(NamedTuple):
+    """A running server: where it is and where its data lie."""
+
+    url: str
+    data: Path
+
+
+class Serving:
+    """The program itself, as a user starts it, until the block ends."""
+
+    def __init__(self, data: Path, *settings: str) -> None:
+        self.data = data
+        sets = [word for setting in ("serve.model=any", *settings) for word in ("--set", setting)]
+        self.command = [
+            sys.executable,
+            "-m",
+            "psyllm.cli",
+            "serve",
+            "--port",
+            "0",
+            "--data",
+            str(data),
+            *sets,
+        ]
+
+    def __enter__(self) -> Site:
+        self.process = subprocess.Popen(
+            self.command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+        )
+        found = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in self.process.stdout)
+        return Site(next(address[0] for address in found if address), self.data)
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        self.process.stdout.close()
 
 
 def ask(page: Page, title: str, details: str = "") -> None:

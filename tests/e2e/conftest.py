@@ -1,38 +1,16 @@
 """A real server, a real small model and a real browser, for whole journeys."""
 
-import os
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from conftest import IN_CI
-from journeys import PHONE, STAFF, psyllm
+from journeys import FLAGS, PHONE, STAFF, Serving, Site, psyllm
 from memorised import memorised_model
 from psyllm.core.stages import Stage, StageRun, writing
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-class Site(NamedTuple):
-    """A running server: where it is and where its data lie."""
-
-    url: str
-    data: Path
 
 
 @pytest.fixture(scope="session")
@@ -69,41 +47,10 @@ def data_with_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def site(data_with_model: Path) -> Iterator[Site]:
-    with serving(
+    with Serving(
         data_with_model, "serve.decoding.temperature=0", "serve.decoding.repetition_penalty=1"
     ) as opened:
         yield opened
-
-
-class serving:  # noqa: N801 - used as a context manager
-    """The program itself, as a user starts it, until the block ends."""
-
-    def __init__(self, data: Path, *settings: str) -> None:
-        self.data = data
-        sets = [word for setting in ("serve.model=any", *settings) for word in ("--set", setting)]
-        self.command = [
-            sys.executable,
-            "-m",
-            "psyllm.cli",
-            "serve",
-            "--port",
-            "0",
-            "--data",
-            str(data),
-            *sets,
-        ]
-
-    def __enter__(self) -> Site:
-        self.process = subprocess.Popen(
-            self.command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
-        )
-        found = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in self.process.stdout)
-        return Site(next(address[0] for address in found if address), self.data)
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait(20)
-        self.process.stdout.close()
 
 
 OpenPage = Callable[..., Page]
