@@ -9,6 +9,7 @@ the model on the test split.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from psyllm.core.errors import EmptyCorpus, MissingFile
+from psyllm.core.progress import track
 from psyllm.core.settings import TrainSettings
 from psyllm.core.stages import (
     Manifest,
@@ -31,7 +33,7 @@ from psyllm.core.stages import (
 )
 
 BEGAN = "began.json"
-BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json")
+BASE_SUFFIXES = frozenset({".json", ".safetensors", ".bin", ".model", ".txt"})
 
 
 def run(settings: TrainSettings, data: Path) -> Manifest:
@@ -100,15 +102,16 @@ def _train(settings: TrainSettings, corpus: Path, parents: tuple[Parent, ...], w
 
 
 def _base(settings: TrainSettings) -> tuple[Parent, ...]:
-    """Name the base checkpoint by the hashes of its files."""
+    """Name the base checkpoint by the content of its files."""
     if settings.base is None:
         return ()
     if not settings.base.is_dir():
         message = f"the base checkpoint {settings.base} does not exist"
         raise MissingFile(message, "name a local checkpoint folder: --set train.base=FOLDER")
-    files = (settings.base / name for name in BASE_FILES)
-    hashes = "-".join(file_hash(path) for path in files if path.is_file())
-    return (Parent(stage="base", run=settings.base.name, content_hash=hashes),)
+    files = sorted(path for path in settings.base.iterdir() if path.suffix in BASE_SUFFIXES)
+    listing = "\n".join(f"{path.name} {file_hash(path)}" for path in track(files, "reading the base"))
+    content_hash = hashlib.sha256(listing.encode()).hexdigest()
+    return (Parent(stage="base", run=settings.base.name, content_hash=content_hash),)
 
 
 def _began(settings: TrainSettings, folder: Path) -> dict[str, Any]:
