@@ -1,0 +1,79 @@
+"""How often the bundled questions have something near for a real opening, and how near.
+
+Reads the folder of outside test data (PSYLLM_TEST_DATA, default ../shared/data)
+and prints, for the first words of every 100th dialogue, the share that reaches
+several floors with Wilson intervals, the scores' deciles, the concepts that
+matches share most, and the time taken. Whether a match is on topic is for a
+person to judge: `--show N` prints N openings with their match.
+
+    python bench/nearest.py [--show N]
+"""
+
+import argparse
+import json
+import lzma
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from psyllm.core.starter import starter_records
+from psyllm.safety.report import wilson
+from psyllm.text.nearest import FLOOR, Entry, Match, NearestTexts
+
+DATA = Path(os.environ.get("PSYLLM_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
+EVERY = 100
+FLOORS = (0.25, FLOOR, 0.35, 0.40, 0.45, 0.50)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--show", type=int, default=0, help="openings to print with their match")
+    show = parser.parse_args().show
+    records = {record.id: record for record in starter_records() if record.kind == "question"}
+    began = time.perf_counter()
+    texts = NearestTexts([Entry(key, one.text, one.title, one.keywords) for key, one in records.items()])
+    indexed_s = time.perf_counter() - began
+    openings = read_openings()
+    began = time.perf_counter()
+    found = [next(iter(texts.find(opening)), Match("", 0.0)) for opening in openings]
+    each_ms = (time.perf_counter() - began) / len(openings) * 1000
+    print(f"{len(records)} bundled questions indexed in {indexed_s:.2f} s, {each_ms:.1f} ms a query")
+    print_coverage([match.score for match in found])
+    print_concepts([match for match in found if match.score >= FLOOR])
+    step = max(1, len(openings) // show) if show else len(openings) + 1
+    for opening, match in list(zip(openings, found, strict=True))[step - 1 :: step]:
+        print(f"\n{opening[:120]}\n  {match.score:.2f} {records[match.key].title if match.key else '-'}")
+
+
+def read_openings() -> list[str]:
+    openings = []
+    with lzma.open(DATA / "smilechat" / "train.jsonl.xz", "rt", encoding="utf-8") as lines:
+        for number, line in enumerate(lines):
+            if number % EVERY == 0:
+                turns = json.loads(line)["dialog"]
+                openings.append(next(turn["content"] for turn in turns if turn["role"] == "client"))
+    return openings
+
+
+def print_coverage(scores: list[float]) -> None:
+    print(f"\n{len(scores)} openings; share with a match at the floor")
+    for floor in FLOORS:
+        reached = sum(score >= floor for score in scores)
+        low, high = wilson(reached, len(scores))
+        print(f"  {floor:.2f}  {reached / len(scores):6.1%}  [{low:.1%}, {high:.1%}]")
+    deciles = np.percentile(scores, range(10, 100, 10))
+    print("deciles  " + "  ".join(f"{decile:.2f}" for decile in deciles))
+
+
+def print_concepts(matches: list[Match]) -> None:
+    counts = Counter(match.concepts[0] if match.concepts else "(none)" for match in matches)
+    print("\nweightiest shared concept of the matches at the floor")
+    for name, count in counts.most_common(20):
+        print(f"  {count:4d}  {name}")
+
+
+if __name__ == "__main__":
+    main()
