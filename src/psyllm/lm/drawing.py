@@ -55,9 +55,9 @@ def _nucleus(shares: npt.NDArray[np.float64], top_p: float) -> npt.NDArray[np.in
         likely = np.argpartition(shares, -LIKELY_KEPT)[-LIKELY_KEPT:]
         if shares[likely].sum() >= top_p:
             likely.sort()
-            order = likely[np.argsort(-shares[likely], kind="stable")]
+            order = likely[np.argsort(-shares[likely])]
             return _reach(order, shares, top_p)
-    return _reach(np.argsort(-shares, kind="stable"), shares, top_p)
+    return _reach(np.argsort(-shares), shares, top_p)
 
 
 def _reach(
