@@ -124,9 +124,10 @@ def test_generated_pages_tell_the_truth():
     "pattern", [r"https?://(registry\.|pypi\.|files\.pythonhosted)", r'"resolved":\s*"http', r"index-url"]
 )
 def test_no_registry_address_is_committed(pattern):
-    this = Path(__file__)
+    # Both hold the pattern that they look for.
+    guards = {Path(__file__), ROOT / "web" / "tests" / "house.test.ts"}
     suffixes = {".py", ".json", ".toml", ".txt", ".md", ".sh", ".yml", ".ts", ".tsx", ""}
-    texts = [path for path in tracked_files() if path.suffix in suffixes and path != this]
+    texts = [path for path in tracked_files() if path.suffix in suffixes and path not in guards]
     found = [str(path) for path in texts if re.search(pattern, path.read_text("utf-8", errors="replace"))]
     assert not found
 

@@ -19,14 +19,14 @@ from psyllm.core.private import Private
 from psyllm.core.records import Answer, Record, read_records
 from psyllm.core.stages import Stage, current_run
 from psyllm.core.starter import starter_records
+from psyllm.safety.levels import Level
+from psyllm.safety.screen import screen
 from psyllm.text.han import han_count
 from psyllm.text.nearest import Entry, NearestTexts
 
 SPLITS = ("train", "dev", "test")
 # A follow-up such as 那我该怎么办 says too little to search for by itself.
 SHORT_TURN_HAN = 12
-# Of fewer characters any common word is a large share (在吗 matches a third of some question).
-FEWEST_HAN = 5
 
 
 class Shelf(NamedTuple):
@@ -43,7 +43,10 @@ class Library:
         self._floor = floor
         self._shelves = dict(_shelves(records))
         self._nearest = NearestTexts(
-            [Entry(key, _question(shelf.record)) for key, shelf in self._shelves.items()]
+            [
+                Entry(key, shelf.record.text, shelf.record.title, shelf.record.keywords)
+                for key, shelf in self._shelves.items()
+            ]
         )
 
     @classmethod
@@ -56,8 +59,7 @@ class Library:
 
     def nearest(self, turns: Sequence[tuple[MessageAuthor, Private]], shown: Container[str]) -> Draft | None:
         """Return the nearest answer not shown yet, None when none reaches the floor."""
-        found = [match for query in _queries(turns) for match in self._nearest.find(query, exclude=shown)]
-        best = max(found, key=lambda match: match.score, default=None)
+        best = next(iter(self._nearest.find(_query(turns), exclude=shown)), None)
         if best is None or best.score < self._floor:
             return None
         shelf = self._shelves[best.key]
@@ -75,11 +77,19 @@ def _shelves(records: Iterable[Record]) -> Iterator[tuple[str, Shelf]]:
     seen: set[str] = set()
     for record in records:
         # The bundled records come first and again as part of the corpus.
-        if record.id in seen or not record.may_show or record.kind != "question":
+        if record.id in seen or not record.may_show or record.kind != "question" or _is_dangerous(record):
             continue
         seen.add(record.id)
         for number, answer in enumerate(record.answers):
             yield f"{record.id}#{number}", Shelf(record, answer)
+
+
+def _is_dangerous(record: Record) -> bool:
+    """Whether somebody in danger asks: the answer begins with emergencies and would frighten anybody else.
+
+    Who is in danger gets the help card and a counsellor instead of a library answer.
+    """
+    return screen([record.opening()]).level >= Level.RISK
 
 
 def _corpus_records(data: Path) -> Iterator[Record]:
@@ -89,14 +99,9 @@ def _corpus_records(data: Path) -> Iterator[Record]:
             yield from read_records(folder, prefix=split)
 
 
-def _question(record: Record) -> str:
-    return "\n".join((record.title, record.text, " ".join(record.keywords)))
-
-
-def _queries(turns: Sequence[tuple[MessageAuthor, Private]]) -> list[str]:
-    """Return what to search for: the newest words, and their first line alone, which names the matter."""
+def _query(turns: Sequence[tuple[MessageAuthor, Private]]) -> str:
     said = [text.reveal() for author, text in turns if author is MessageAuthor.VISITOR]
     query = said.pop()
     while said and han_count(query) < SHORT_TURN_HAN:
         query = f"{said.pop()}\n{query}"
-    return [text for text in {query: None, query.split("\n", 1)[0]: None} if han_count(text) >= FEWEST_HAN]
+    return query

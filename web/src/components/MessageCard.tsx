@@ -9,7 +9,7 @@ import "./message.css";
 type Author = Message["author"];
 
 // Share of the question's words that the found one matches; below it "near" would say too much.
-const NEAR_MATCH = 0.35;
+const NEAR_MATCH = 0.45;
 
 const AUTHORS: Record<Author, PlainKey> = {
   visitor: "author.visitor",
