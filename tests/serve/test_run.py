@@ -40,6 +40,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
+@pytest.fixture(scope="module")
+def served(trained: Path) -> Iterator[str]:
+    """The address of a service whose model is ready."""
+    settings = ServeSettings(port=0, model="any", decoding=EXACT)
+    with Service(settings, trained) as service:
+        with browser(service.url) as visitor:
+            until_ready(visitor)
+        yield service.url
+
+
 def browser(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers=HEADERS, timeout=30)
 
@@ -74,11 +84,9 @@ def stream(visitor: httpx.Client, run_id: str, after: int = 0) -> Iterator[tuple
                 fields = {}
 
 
-def test_a_real_model_answers_through_the_whole_service(trained: Path) -> None:
-    settings = ServeSettings(port=0, model="any", decoding=EXACT)
-    with Service(settings, trained) as service, browser(service.url) as visitor:
+def test_a_real_model_answers_through_the_whole_service(served: str) -> None:
+    with browser(served) as visitor:
         assert visitor.get("/api/status").json()["mode"] == "trial"
-        until_ready(visitor)
         for asked, answer in MEMORISED:
             turn = ask(visitor, asked)
             path = f"/api/conversations/{turn['conversation_id']}/runs"
@@ -93,10 +101,8 @@ def test_a_real_model_answers_through_the_whole_service(trained: Path) -> None:
             assert (whole["text"], whole["source"]["model"]) == (answer, "train-by-heart")
 
 
-def test_a_stream_that_broke_goes_on_where_it_stopped(trained: Path) -> None:
-    settings = ServeSettings(port=0, model="any", decoding=EXACT)
-    with Service(settings, trained) as service, browser(service.url) as visitor:
-        until_ready(visitor)
+def test_a_stream_that_broke_goes_on_where_it_stopped(served: str) -> None:
+    with browser(served) as visitor:
         turn = ask(visitor, MEMORISED[0][0])
         path = f"/api/conversations/{turn['conversation_id']}/runs"
         run_id = visitor.post(path, json={"kind": "another_view", "request_key": key()}).json()["id"]
@@ -121,12 +127,8 @@ def test_a_model_folder_that_cannot_be_used_leaves_the_service_running(tmp_path:
         assert ask(visitor, "晚上睡不着")["run"]["kind"] == "library"
 
 
-def test_a_model_that_dies_in_the_middle_is_replaced_and_comes_back(trained: Path) -> None:
-    with (
-        Service(ServeSettings(port=0, model="any", decoding=EXACT), trained) as service,
-        browser(service.url) as visitor,
-    ):
-        until_ready(visitor)
+def test_a_model_that_dies_in_the_middle_is_replaced_and_comes_back(served: str) -> None:
+    with browser(served) as visitor:
         turn = ask(visitor, MEMORISED[1][0])
         [child] = psutil.Process().children()
         child.suspend()  # so that the answer can't be quicker than the kill
@@ -207,49 +209,45 @@ def test_stopping_ends_open_streams_and_does_not_wait_for_them(
 SCRIPT = """
 import sys
 from pathlib import Path
-from psyllm.core.settings import Decoding, ServeSettings
+from psyllm.core.settings import ServeSettings
 from psyllm.serve.run import run
-run(ServeSettings(port=0, model="any"), Path(sys.argv[1]), announce=lambda url: print(url, flush=True))
+settings = ServeSettings(port=0, model=sys.argv[2])
+run(settings, Path(sys.argv[1]), announce=lambda url: print(url, flush=True))
 print("stopped cleanly", flush=True)
 """
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_stops_cleanly_and_takes_the_models_process_along(trained: Path, sign: signal.Signals) -> None:
-    command = [sys.executable, "-c", SCRIPT, str(trained)]
+@pytest.mark.parametrize(("sign", "model"), [(signal.SIGINT, "any"), (signal.SIGTERM, "none")])
+def test_ctrl_c_stops_cleanly_and_takes_the_models_process_along(
+    trained: Path, sign: signal.Signals, model: str
+) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(trained), model]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdout is not None
-        assert process.stderr is not None
         url = process.stdout.readline().strip()
         with browser(url) as visitor:
-            until_ready(visitor)
             ask(visitor, "晚上睡不着")
         children = psutil.Process(process.pid).children(recursive=True)
-        assert children
-        if sign is signal.SIGINT:
-            os.killpg(process.pid, sign)  # as a terminal does: the child hears it too
-        else:
-            process.send_signal(sign)
+        assert bool(children) is (model == "any")
+        os.killpg(process.pid, sign)  # as a terminal does: the child hears it too
         out, err = process.communicate(timeout=30)
     assert "Traceback" not in err
-    if sign is signal.SIGINT:
-        assert out == "stopped cleanly\n"
-        assert process.returncode == 0
-    gone, alive = psutil.wait_procs(children, timeout=10)
+    assert (out, process.returncode) == ("stopped cleanly\n", 0)
+    _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
-    assert gone
 
 
 def test_a_killed_server_takes_the_models_process_along(trained: Path) -> None:
-    command = [sys.executable, "-c", SCRIPT, str(trained)]
+    command = [sys.executable, "-c", SCRIPT, str(trained), "any"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         with browser(url) as visitor:
             until_ready(visitor)
         children = psutil.Process(process.pid).children(recursive=True)
+        assert children
         process.kill()
         process.wait()
     _, alive = psutil.wait_procs(children, timeout=10)
