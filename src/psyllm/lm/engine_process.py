@@ -24,9 +24,13 @@ from psyllm.lm.wire import pack_line, unpack_line
 if TYPE_CHECKING:
     from psyllm.lm.decode import Decoder
 
+# Help cards and stored messages come before generated words on a busy machine.
+NICENESS = 5
+
 
 def main() -> None:
     """Load the model, then answer until the input ends."""
+    os.nice(NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act on
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints can't break the lines
