@@ -107,3 +107,9 @@ def test_nearly_all_bundled_answers_pass():
 def test_the_version_names_the_rules():
     assert len(guard_version()) == 16
     assert len(load_guard()) == len(ROWS)
+
+
+@pytest.mark.parametrize("number", ["打壹贰叁肆伍", "拨打九九九九", "打九八七六"])
+def test_a_spelt_out_number_outside_the_directory_does_not_pass(number):
+    text = f"{number}，会有人听你说说心里话的，你不是一个人。"
+    assert "unknown-number" in check(text, final=False).reasons

@@ -161,3 +161,25 @@ def test_a_fault_inside_reaches_the_caller(monkeypatch):
     monkeypatch.setattr(screen_module, "screening_fold", broken)
     with pytest.raises(RuntimeError):
         screen(["我想死"])
+
+
+def test_danger_split_over_short_lines_is_read_as_one():
+    assert screen(["我想\n死"]).level is Level.RISK
+    assert screen(["我\n不想\n活了"]).level is Level.RISK
+    assert screen(["我想\n喝水"]).level is Level.NONE
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("I want to kill myself", Level.RISK),
+        ("thinking about ending my life", Level.RISK),
+        ("wo xiang si", Level.RISK),
+        ("k i l l myself", Level.RISK),
+        ("how to die painlessly", Level.URGENT),
+        ("I took an overdose", Level.IN_PROGRESS),
+        ("How do I sleep better before an exam?", Level.NONE),
+    ],
+)
+def test_danger_in_english_letters_is_seen(text, level):
+    assert screen([text]).level is level

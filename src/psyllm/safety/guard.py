@@ -40,8 +40,10 @@ _ENOUGH_RUNS = 80
 _LETTER = re.compile(r"[^\W\d_]|\u3007")
 _NUMBER = re.compile(r"\+?[0-9](?:[-  ()]{0,2}[0-9]){2,}")
 _DIAL = re.compile(r"(?:拨打?|致电|电话|热线|号码|打|联系|拨通|call)[^。!?\n]{0,12}$")
-_SPELT_NUMBER = re.compile(r"(?:拨打?|致电|电话|热线|号码)[^。!?\n]{0,8}?([〇零一二两三四五六七八九幺]{3,})")
-_SPELT_DIGITS = str.maketrans("〇零一二两三四五六七八九幺", "0012234567891")
+_SPELT_NUMBER = re.compile(
+    r"(?:拨打?|致电|电话|热线|号码|打)[^。!?\n]{0,8}?([〇零一二两三四五六七八九幺壹贰叁肆伍陆柒捌玖]{3,})"
+)
+_SPELT_DIGITS = str.maketrans("〇零一二两三四五六七八九幺壹贰叁肆伍陆柒捌玖", "0012234567891123456789")
 _LONG_NUMBER_DIGITS = 7
 
 

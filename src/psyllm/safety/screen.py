@@ -97,18 +97,33 @@ def _turn_reasons(turns: Sequence[str], number: int, lexicon: Lexicon) -> list[R
     """Return the reasons of one turn, read alone and joined to short ones right before it."""
     turn = turns[number]
     reasons = _text_reasons(turn, lexicon)
+    one_line = _short_lines_joined(turn)
+    if one_line != turn:
+        reasons += _further_reasons(one_line, turn, reasons, lexicon)
     first = number
     while first > 0 and number - first < _MOST_JOINED_TURNS - 1 and _is_short(turns[first - 1]):
         first -= 1
     if first < number and _is_short(turn):
-        known = {reason.rule for reason in reasons}
-        joined = "".join(turns[first : number + 1])
-        reasons += [
-            reason._replace(start=0, end=len(turn))
-            for reason in _text_reasons(joined, lexicon)
-            if reason.rule not in known
-        ]
+        reasons += _further_reasons("".join(turns[first : number + 1]), turn, reasons, lexicon)
     return reasons
+
+
+def _further_reasons(joined: str, turn: str, known: Sequence[Reason], lexicon: Lexicon) -> list[Reason]:
+    """Return what the joined reading adds; its places are lost, so the whole turn stands for them."""
+    rules = {reason.rule for reason in known}
+    found = [reason for reason in _text_reasons(joined, lexicon) if reason.rule not in rules]
+    return [reason._replace(start=0, end=len(turn)) for reason in found]
+
+
+def _short_lines_joined(turn: str) -> str:
+    """Close up short lines that follow each other: one word a line, or a title that its details go on with."""
+    joined = ""
+    short_before = False
+    for line in turn.splitlines():
+        short = _is_short(line)
+        joined += ("" if short and short_before else "\n" if joined else "") + line
+        short_before = short
+    return joined
 
 
 def _is_short(turn: str) -> bool:
