@@ -13,7 +13,7 @@ from psyllm.casebook import cases, runs, talk
 from psyllm.casebook.kinds import CaseState, CloseReason, MessageAuthor, Owner, RunKind, RunState
 from psyllm.casebook.open import Casebook
 from psyllm.casebook.tables import Case, Message, Screening
-from psyllm.core.errors import NotFound
+from psyllm.core.errors import BadInput, NotFound
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
 
@@ -282,3 +282,23 @@ async def test_in_any_dialogue_the_level_rises_only_and_danger_always_has_a_case
     assert taken.conversation.level is highest
     assert taken.case_open is (highest >= Level.RISK)
     assert (taken.run is None) is (highest >= Level.RISK)
+
+
+async def test_a_used_key_never_swallows_other_words(book: Casebook) -> None:
+    visitor, taken = await ask(book, key="key-0001")
+    with pytest.raises(BadInput, match="other words"):
+        await talk.say(
+            book,
+            visitor_id=visitor,
+            conversation_id=taken.conversation.id,
+            said=said("别的话", "key-0001", Level.RISK),
+        )
+    with pytest.raises(BadInput, match="other words"):
+        await ask(book, "又是别的话", key="key-0001")
+
+
+async def test_a_list_without_a_limit_has_every_conversation(book: Casebook) -> None:
+    visitor, _ = await ask(book, key="key-0001")
+    await ask(book, key="key-0002")
+    assert len(await talk.list_conversations(book, visitor, most=1)) == 1
+    assert len(await talk.list_conversations(book, visitor, most=None)) == 2

@@ -169,3 +169,22 @@ def test_the_description_names_problems_and_events() -> None:
         for operation in operations.values():
             assert "default" in operation["responses"]
             assert "422" not in operation["responses"]
+
+
+async def test_half_a_character_does_not_keep_a_message_from_being_taken_in(house: House) -> None:
+    body = b'{"title": "\\u4e19\\u7ea7\\ud83d", "details": "", "request_key": "half-a-character"}'
+    response = await house.browser().post(
+        "/api/conversations", content=body, headers={"content-type": "application/json"}
+    )
+    assert response.status_code == 201, response.text
+    assert response.json()["message"]["text"] == "丙级\ufffd"
+
+
+@pytest.mark.parametrize("number", ["9" * 30, "9" * 5000])
+async def test_an_impossible_event_number_does_not_break_the_stream(house: House, number: str) -> None:
+    visitor = house.browser()
+    run = (await ask(visitor))["run"]["id"]
+    response = await visitor.get(f"/api/runs/{run}/events", headers={"Last-Event-ID": number})
+    assert "event: done" in response.text
+    response = await visitor.get(f"/api/runs/{run}/events", params={"after": "9" * 30})
+    assert response.status_code == 200

@@ -23,6 +23,7 @@ from psyllm.casebook.open import Casebook
 from psyllm.casebook.runs import start_run, stop_runs
 from psyllm.casebook.tables import Conversation, Message, Run, Screening, new_id
 from psyllm.casebook.visitors import add_visitor
+from psyllm.core.errors import BadInput
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
 
@@ -69,7 +70,7 @@ async def ask(book: Casebook, *, visitor_id: str | None, secret: str, title: Pri
         else:
             earlier = await earlier_message(session, visitor_id, said.request_key)
             if earlier is not None:
-                return await _taken_before(session, earlier)
+                return await _taken_before(session, earlier, said)
         now = book.now()
         conversation = Conversation(
             id=new_id(),
@@ -94,12 +95,13 @@ async def say(book: Casebook, *, visitor_id: str, conversation_id: str, said: Sa
 
     Raises:
         NotFound: the conversation is not this visitor's.
+        BadInput: the key belongs to other words.
     """
     async with book.writing() as session:
         conversation = await own_conversation(session, visitor_id, conversation_id)
         earlier = await earlier_message(session, visitor_id, said.request_key)
         if earlier is not None:
-            return await _taken_before(session, earlier)
+            return await _taken_before(session, earlier, said)
         return await _take_in(session, conversation, said, book.now())
 
 
@@ -123,13 +125,15 @@ async def turns_to_screen(book: Casebook, visitor_id: str, conversation_id: str)
         return list(await session.scalars(query))
 
 
-async def list_conversations(book: Casebook, visitor_id: str) -> list[Conversation]:
-    """Return the visitor's conversations, newest first."""
+async def list_conversations(
+    book: Casebook, visitor_id: str, *, most: int | None = MOST_LISTED
+) -> list[Conversation]:
+    """Return the visitor's conversations, newest first, at most `most` (None: all)."""
     query = (
         select(Conversation)
         .where(Conversation.visitor_id == visitor_id)
         .order_by(Conversation.updated_at.desc(), Conversation.id)
-        .limit(MOST_LISTED)
+        .limit(most)
     )
     async with book.reading() as session:
         return list(await session.scalars(query))
@@ -232,7 +236,10 @@ def _wants_notice(conversation: Conversation, said: Said) -> bool:
     return conversation.owner is Owner.BOT or nobody_there
 
 
-async def _taken_before(session: AsyncSession, message: Message) -> Taken:
+async def _taken_before(session: AsyncSession, message: Message, said: Said) -> Taken:
+    if message.text != said.text:  # other words would be lost without anybody having read them
+        text = "this request key was used for other words"
+        raise BadInput(text, "send it again with a new request_key")
     conversation = await session.get_one(Conversation, message.conversation_id)
     notice = await session.scalar(select(Message).where(Message.reply_to_id == message.id))
     run = await session.scalar(select(Run).where(Run.for_message_id == message.id, Run.request_key.is_(None)))

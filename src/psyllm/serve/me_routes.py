@@ -17,7 +17,7 @@ EXPORT_LABEL = "author 为 model 的内容由人工智能生成；author 为 lib
 @router.get("/me/export")
 async def export(parts: PartsDep, visitor: Visitor, response: Response) -> schema.Export:
     """Download everything kept about this visitor."""
-    listed = await talk.list_conversations(parts.book, visitor)
+    listed = await talk.list_conversations(parts.book, visitor, most=None)
     whole = [await talk.read_conversation(parts.book, visitor, row.id) for row in listed]
     consents = await ratings.list_consents(parts.book, visitor)
     response.headers["Content-Disposition"] = 'attachment; filename="psyllm-export.json"'

@@ -15,6 +15,7 @@ from psyllm.serve import schema, shape
 from psyllm.serve.sessions import PartsDep, Visitor
 
 router = APIRouter(prefix="/api", tags=["runs"])
+MOST_EVENTS = 1_000_000_000  # a greater number is no event's, and no database would take it
 
 
 async def _own_run(parts: PartsDep, visitor: Visitor, run_id: str) -> Run:
@@ -52,7 +53,9 @@ async def follow(
     last_event_id: Annotated[str, Header()] = "",
 ) -> AsyncIterable[ServerSentEvent]:
     """Stream the run's events after the given number: state, sentence, message, replaced, done."""
-    seen = int(last_event_id) if last_event_id.isdecimal() else after
+    seen = min(after, MOST_EVENTS)
+    if last_event_id.isdecimal() and len(last_event_id) <= len(str(MOST_EVENTS)):
+        seen = int(last_event_id)
     async for news in parts.runner.follow(visitor, run.id, seen):
         for event in news.events:
             yield shape.server_event(event, news)
