@@ -100,7 +100,9 @@ def test_a_second_run_is_up_to_date_until_something_changes(tmp_path):
 def test_nothing_collected_names_the_command(tmp_path):
     with pytest.raises(MissingStage, match="nothing was collected in") as caught:
         run(CleanSettings(), tmp_path)
-    assert caught.value.next_step.startswith("run: psyllm collect import PATH --name NAME")
+    assert caught.value.next_step.startswith(
+        f"run: psyllm collect starter --data {tmp_path}; or: psyllm collect import PATH"
+    )
 
 
 def test_an_empty_corpus_names_the_reasons_and_a_setting(tmp_path):

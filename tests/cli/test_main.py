@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from psyllm.cli.main import run
+from psyllm.core.records import read_records
 from psyllm.core.stages import Stage, StageRun, writing
 
 
@@ -19,14 +20,17 @@ from psyllm.core.stages import Stage, StageRun, writing
         (["clean", "--set", "claen.mask_pii=true"], "PSY-106", "psyllm settings"),
         (["clean", "--preset", "none"], "PSY-106", "--preset NAME"),
         (["clean", "--config", "/nowhere.toml"], "PSY-101", "--config"),
+        (["clean", "--config", "/"], "PSY-107", "ls -ld /"),
+        (["status", "--data", "/dev/null"], "PSY-107", "ls -ld /dev/null"),
         (["collect", "import", "/nowhere.jsonl", "--name", "x", "--licence", "CC0-1.0"], "PSY-101", ""),
         (
             ["collect", "import", "/nowhere.jsonl", "--name", "BAD NAME", "--licence", "CC0-1.0"],
             "PSY-106",
             "--help",
         ),
-        (["clean"], "PSY-200", "psyllm collect"),
+        (["clean"], "PSY-200", "psyllm collect starter --data data"),
         (["corpus"], "PSY-200", "psyllm clean"),
+        (["corpus", "--data", "my data"], "PSY-200", "psyllm clean --data 'my data'"),
         (["train"], "PSY-200", "psyllm corpus"),
         (["evaluate"], "PSY-200", "psyllm train"),
         (["serve", "staff", "add", "li", "--password-file", "/nowhere"], "PSY-101", "--password-file"),
@@ -35,12 +39,30 @@ from psyllm.core.stages import Stage, StageRun, writing
 def test_wrong_input_gives_two_lines_and_status_2(words, code, next_step, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(words) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2, lines
     assert lines[0].startswith("error")
     assert code in lines[0]
     assert lines[1].startswith("next: ")
     assert next_step in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "may_train", "may_show"),
+    [
+        ([], True, False),
+        (["--no-train", "--show"], False, True),
+        (["--set", "collect.may_train=false", "--set", "collect.may_show=true"], False, True),
+        (["--set", "collect.may_train=false", "--train"], True, False),
+    ],
+)
+def test_permissions_may_be_said_by_option_or_by_setting(words, may_train, may_show, tmp_path):
+    source = tmp_path / "one.md"
+    source.write_text("# 睡不着的时候\n\n先把灯关上，慢慢地呼吸。", encoding="utf-8")
+    words = ["collect", "import", str(source), "--name", "one", "--licence", "CC0-1.0", *words]
+    assert run([*words, "--data", str(tmp_path)]) == 0
+    (record,) = read_records(tmp_path / "1_collected" / "one")
+    assert (record.may_train, record.may_show) == (may_train, may_show)
 
 
 def test_help_loads_no_heavy_library():
@@ -100,3 +122,15 @@ def test_doctor_finds_a_casebook_that_others_can_read(tmp_path, capsys):
     found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert not found["casebook"]["good"]
     assert found["casebook"]["mend"] == f"chmod 600 {path}"
+
+
+def test_a_stop_by_ctrl_c_says_what_is_kept_and_how_to_go_on(capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("psyllm.cli.stale.folders", interrupted)
+    assert run(["status"]) == 130
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "stopped; what was complete is kept",
+        "next: run the same command to go on",
+    ]

@@ -1,3 +1,4 @@
+import gzip
 import json
 import shutil
 
@@ -60,3 +61,15 @@ def test_text_of_no_known_form_is_refused(tmp_path, content):
     with pytest.raises(UnknownFormat) as caught:
         recognise(path)
     assert "known are" in caught.value.next_step
+
+
+def test_a_folder_of_packed_files_names_the_file_to_import(tmp_path):
+    (tmp_path / "LICENSE").write_text("Do what you like.", encoding="utf-8")
+    packed = tmp_path / "some talks.jsonl.gz"
+    packed.write_bytes(
+        gzip.compress('{"id": 1, "dialog": [{"role": "client", "content": "你好"}]}\n'.encode())
+    )
+    with pytest.raises(UnknownFormat, match="named itself") as caught:
+        recognise(tmp_path)
+    assert f"psyllm collect import '{packed}' --name NAME" in caught.value.next_step
+    assert recognise(packed).name == "dialogues as JSON"

@@ -78,7 +78,7 @@ def test_other_content_under_the_same_name_is_refused_until_replace_is_set(tmp_p
     other = write_lines(dialogues(6, seed=2), tmp_path / "b")
     with pytest.raises(SourceExists, match=r"holds other content already \(5 records\)") as caught:
         run(settings(other), tmp_path)
-    assert "collect.replace=true" in caught.value.next_step
+    assert "--replace" in caught.value.next_step
     assert len(collected(tmp_path)) == 5
     run(settings(other, replace=True), tmp_path)
     assert len(collected(tmp_path)) == 6

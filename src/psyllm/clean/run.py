@@ -8,6 +8,7 @@ says becomes a flag and never a drop. Splitting is `corpus`'s.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,10 +23,10 @@ from psyllm.core.progress import track
 from psyllm.core.records import Record, read_records, to_row
 from psyllm.core.settings import CleanSettings
 from psyllm.core.stages import (
-    COMMAND_FOR,
     Manifest,
     Stage,
     StageRun,
+    command_for,
     complete_runs,
     fingerprint,
     stage_folder,
@@ -62,7 +63,10 @@ def run(settings: CleanSettings, data: Path) -> Manifest:
     sources = [*complete_runs(data, Stage.COLLECTED), *complete_runs(data, Stage.FEEDBACK)]
     if not sources:
         message = f"nothing was collected in {data} yet"
-        raise MissingStage(message, f"run: {COMMAND_FOR[Stage.COLLECTED]} --data {data}")
+        raise MissingStage(
+            message,
+            f"run: psyllm collect starter --data {shlex.quote(str(data))}; or: {command_for(Stage.COLLECTED, data)}",
+        )
     parents = tuple(source.as_parent() for source in sources)
     said = settings.model_dump(mode="json")
     mark = fingerprint(Stage.CLEANED, parents, said, ["clean", "safety", "text", "core"])

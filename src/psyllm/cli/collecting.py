@@ -22,8 +22,14 @@ SourcePath = Annotated[Path, typer.Argument(help="File or folder; its format is 
 Name = Annotated[str, typer.Option("--name", help="Name of the source.")]
 Licence = Annotated[str, typer.Option("--licence", help="Licence of the source, for example CC0-1.0.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Import only the first so many records.")]
-Train = Annotated[bool, typer.Option("--train/--no-train", help="The licence allows training.")]
-Show = Annotated[bool, typer.Option("--show/--no-show", help="The texts may be shown to visitors.")]
+Train = Annotated[
+    bool | None,
+    typer.Option("--train/--no-train", help="Does the licence allow training? It does if not said."),
+]
+Show = Annotated[
+    bool | None,
+    typer.Option("--show/--no-show", help="May visitors see the texts? They may not if not said."),
+]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace a source of this name that holds something else.")
 ]
@@ -36,8 +42,8 @@ def import_path(
     licence: Licence,
     data: Data = DATA,
     limit: Limit = None,
-    train: Train = True,
-    show: Show = False,
+    train: Train = None,
+    show: Show = None,
     replace: Replace = False,
     preset: Preset = None,
     config: Config = None,
@@ -45,15 +51,10 @@ def import_path(
 ) -> None:
     """Import PATH: PsyQA JSON, JSONL dialogues, a tar of dialogue texts, Markdown; .gz and .xz are read."""
     section = settings_from(preset, config, set_).collect
-    values = {
-        "path": path,
-        "name": name,
-        "licence": licence,
-        "may_train": train,
-        "may_show": show,
-        "replace": replace or section.replace,
-        "limit": limit if limit is not None else section.limit,
-    }
+    values = {"path": path, "name": name, "licence": licence, "replace": replace or section.replace}
+    # What is not said stays as the settings say: --set collect.may_train=false must not be lost.
+    said = {"may_train": train, "may_show": show, "limit": limit}
+    values |= {key: value for key, value in said.items() if value is not None}
     _collect(section, values, data)
 
 

@@ -8,6 +8,8 @@ here works on records itself.
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 
 import typer
@@ -46,14 +48,15 @@ def run(words: list[str]) -> int:
     try:
         result = app(words, standalone_mode=False, prog_name="psyllm")
     except (typer.Abort, KeyboardInterrupt):
-        sys.stderr.write("\nstopped; what was complete is kept\nnext: run the same command to go on\n")
-        return STOPPED
+        result = STOPPED
     except typer.TyperException as error:
         return _say_usage(error)
     except Exception as error:
         if _said(error):
             return WRONG_INPUT
         raise
+    if result == STOPPED:  # typer makes this status of a Ctrl-C and says nothing
+        sys.stderr.write("\nstopped; what was complete is kept\nnext: run the same command to go on\n")
     return result if isinstance(result, int) else 0
 
 
@@ -70,8 +73,17 @@ def _say_usage(error: typer.TyperException) -> int:
 
 def _said(error: Exception) -> bool:
     """Print an expected error in two lines; False for one that nobody expected."""
-    from psyllm.core.errors import PsyError
+    from pathlib import Path
 
+    from psyllm.core.errors import PsyError, UnusablePath
+
+    if isinstance(error, OSError) and error.filename is not None:
+        path = Path(os.fsdecode(error.filename))
+        there = next((place for place in (path, *path.parents) if os.path.lexists(place)), path)
+        message = f"{path}: {(error.strerror or 'can not be used').lower()}"
+        error = UnusablePath(
+            message, f"check the path and who may read and write it: ls -ld {shlex.quote(str(there))}"
+        )
     if not isinstance(error, PsyError):
         return False
     sys.stderr.write(f"error {error.code}: {error.message}\nnext: {error.next_step}\n")

@@ -33,8 +33,12 @@ def progress_bars() -> Iterator[None]:
 
     # Not standard output: that stays readable by programs.
     console = Console(stderr=True)
-    with _bars(console) as bars, listening(_Listener(bars)):
-        yield
+    listener = _Listener(_bars(console))
+    try:
+        with listening(listener):
+            yield
+    finally:
+        listener.stop()
 
 
 def _bars(console: Console) -> Progress:
@@ -68,9 +72,15 @@ class _Listener:
 
     def __call__(self, report: Report) -> None:
         if report.task not in self._tasks:
+            self._bars.start()  # not earlier: bars without a task end in an empty line
             self._tasks[report.task] = self._bars.add_task(report.task, total=report.total, note=report.note)
         total = report.total if report.total is not None else None
         self._bars.update(self._tasks[report.task], completed=report.done, total=total, note=report.note)
+
+    def stop(self) -> None:
+        """Leave the bars, if there are any, as they are."""
+        if self._tasks:
+            self._bars.stop()
 
 
 def _print_manifest(manifest: Manifest, data: Path) -> None:

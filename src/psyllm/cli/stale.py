@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psyllm.core.stages import (
-    COMMAND_FOR,
     STAGES_WITH_ALL_RUNS_IN_USE,
     Manifest,
     Stage,
+    command_for,
     complete_runs,
     current_run,
     read_manifest,
@@ -53,7 +53,7 @@ def _in_use(data: Path, stage: Stage) -> list[Manifest]:
 
 def _folder(stage: Stage, in_use: dict[Stage, list[Manifest]], stale: set[Stage], data: Path) -> Folder:
     manifests = in_use[stage]
-    command = f"{COMMAND_FOR[stage]} --data {data}"
+    command = command_for(stage, data)
     if not manifests:
         # Feedback comes from people, so its absence is no fault to mend.
         next_step = "" if stage is Stage.FEEDBACK else command

@@ -7,7 +7,9 @@ that yields records, and name both here.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from pydantic import ValidationError
 
 from psyllm.collect import dialogues_json, dialogues_text, json_items, markdown, psyqa, reading
 from psyllm.collect.source import Source
-from psyllm.core.errors import EmptyCorpus, MalformedInput, UnknownFormat
+from psyllm.core.errors import EmptyCorpus, MalformedInput, PsyError, UnknownFormat
 from psyllm.core.records import Record
 from psyllm.core.starter import records_of
 
@@ -29,6 +31,8 @@ KNOWN = (
     "text files with 来访者：/心理咨询师：, Markdown files, the starter corpus's JSON; "
     "plain, .gz, .xz, .bz2, as a folder or a tar"
 )
+
+NEXT = f"write it in a known form, then import again; known are: {KNOWN}"
 
 
 class Format(NamedTuple):
@@ -74,16 +78,35 @@ def _of_members(path: Path) -> Format:
         found["text"] += bool(text.strip())
         found["dialogue"] += dialogues_text.is_dialogue_text(text)
         found["markdown"] += markdown.is_markdown(text)
-    if not found["text"]:
-        raise _empty(path)
     if found["dialogue"] and found["dialogue"] >= found["markdown"]:
         return Format("dialogue text files", _members_with(dialogues_text.records))
     if found["markdown"]:
         return Format("Markdown files", _members_with(markdown.records))
+    raise _no_members(path, has_text=bool(found["text"]))
+
+
+def _no_members(path: Path, *, has_text: bool) -> PsyError:
+    """Return the error for files none of which is a dialogue or Markdown."""
+    alone = _file_to_name(path) if path.is_dir() else None
+    if alone is not None:
+        message = f"{path} is a folder; what can be imported in it has to be named itself"
+        command = f"psyllm collect import {shlex.quote(str(alone))} --name NAME --licence LICENCE"
+        return UnknownFormat(message, f"run: {command}")
+    if not has_text:
+        return _empty(path)
     message = f"the first {FILES_TRIED} files of {path} are neither dialogues nor Markdown"
     if path.is_file() and not reading.is_tar(reading.head(path)):
         message = f"{path} is text, but neither JSON nor a dialogue nor Markdown"
-    raise UnknownFormat(message, f"known are: {KNOWN}")
+    return UnknownFormat(message, NEXT)
+
+
+def _file_to_name(folder: Path) -> Path | None:
+    """Return the first file of a folder that can be imported by its own name: JSON or packed."""
+    for member in itertools.islice(reading.members(folder), FILES_TRIED):
+        with contextlib.suppress(PsyError):
+            recognise(folder / member.name)
+            return folder / member.name
+    return None
 
 
 def _of_object(path: Path) -> Format:
@@ -146,9 +169,7 @@ def _unknown_fields(path: Path, value: object) -> UnknownFormat:
     found = "no object"
     if isinstance(value, dict):
         found = "the fields " + ", ".join(sorted(str(key)[:20] for key in value)[:8])
-    return UnknownFormat(
-        f"the first record of {path} has {found}, which fits no importer", f"known are: {KNOWN}"
-    )
+    return UnknownFormat(f"the first record of {path} has {found}, which fits no importer", NEXT)
 
 
 def _empty(path: Path) -> EmptyCorpus:

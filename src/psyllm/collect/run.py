@@ -92,4 +92,4 @@ def _refuse_other_content(earlier: Manifest, content: dict[str, Any], settings: 
         return
     what = "other content" if "sha256" in others else f"the same content with another {', '.join(others)}"
     message = f"the source {settings.name} holds {what} already ({earlier.counts['records']:,} records)"
-    raise SourceExists(message, "choose another --name, or replace it with --set collect.replace=true")
+    raise SourceExists(message, "choose another --name, or replace it: add --replace to the same command")

@@ -7,7 +7,8 @@
     │   ├── MalformedInput          a file breaks off or breaks its own format
     │   ├── WrongEncoding           a text is not UTF-8 (GBK and its kin)
     │   ├── SourceExists            a source of this name holds something else
-    │   └── BadSetting              a setting is misspelt or out of range
+    │   ├── BadSetting              a setting is misspelt or out of range
+    │   └── UnusablePath            the system refuses to read or write there
     ├── MissingStage            a stage needs the one before it first
     ├── EmptyCorpus             nothing is left to work on
     ├── StageBusy               another process works on this stage
@@ -84,6 +85,12 @@ class BadSetting(BadInput):
     """A setting is misspelt or out of range."""
 
     code = "PSY-106"
+
+
+class UnusablePath(BadInput):
+    """The system refuses to read or write there."""
+
+    code = "PSY-107"
 
 
 class MissingStage(PsyError):

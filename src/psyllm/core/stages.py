@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import resource
+import shlex
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -93,6 +94,11 @@ class Manifest(Frozen):
         return Parent(stage=self.stage, run=self.run, content_hash=self.content_hash)
 
 
+def command_for(stage: Stage, data: Path) -> str:
+    """Return what to type to make a run of this stage in this data folder."""
+    return f"{COMMAND_FOR[stage]} --data {shlex.quote(str(data))}"
+
+
 def stage_folder(data: Path, stage: Stage) -> Path:
     """Return `data/<stage>`."""
     return data / stage.value
@@ -136,7 +142,7 @@ def need_current(data: Path, stage: Stage) -> tuple[Path, Manifest]:
     manifest = read_manifest(folder) if folder is not None else None
     if folder is None or manifest is None:
         message = f"{stage_folder(data, stage)} has no complete run yet"
-        raise MissingStage(message, f"run: {COMMAND_FOR[stage]} --data {data}")
+        raise MissingStage(message, f"run: {command_for(stage, data)}")
     return folder, manifest
 
 

@@ -3,7 +3,8 @@
 Written records come in, counts go out. This check uses nothing of how the
 groups were made: it compares the openings of a side with every text of another
 by plain sets of character 5-grams and by their first Chinese characters, which it
-looks for at the beginning and, but for documents, anywhere inside. It what is nearly equal, not what is told in other words.
+looks for at the beginning and, but for documents, anywhere inside. It finds
+what is nearly equal, not what is told in other words.
 """
 
 from __future__ import annotations

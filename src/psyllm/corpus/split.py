@@ -103,7 +103,7 @@ def _may_train(grouping: Grouping, index: int) -> bool:
 def _refuse_empty(found: list[Split | None], grouping: Grouping, settings: CorpusSettings) -> None:
     if not any(entry.may_train for entry in grouping.entries):
         message = f"none of {len(found):,} records may be trained on"
-        next_step = "collect a source whose licence allows it, without --set collect.may_train=false"
+        next_step = "collect a source whose licence allows it: psyllm collect import PATH --name NAME --licence LICENCE"
         raise EmptyCorpus(message, next_step)
     shares = {"train": 1.0, "dev": settings.dev_share, "test": settings.test_share}
     empty = [side for side in SPLITS if shares[side] > 0 and side not in found]

@@ -70,7 +70,8 @@ def _train(settings: TrainSettings, corpus: Path, parents: tuple[Parent, ...], w
     if not train.records:
         message = f"{corpus} holds no training record that may be trained on"
         raise EmptyCorpus(
-            message, "import a source whose licence allows training (--set collect.may_train=true)"
+            message,
+            "import a source whose licence allows training, then run: psyllm clean; psyllm corpus; psyllm train",
         )
     began = _began(settings, writer.folder)
     lineage = {
