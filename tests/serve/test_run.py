@@ -157,13 +157,14 @@ def test_a_port_in_use_is_named_with_the_next_step(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(PortInUse, match=f"port {port}") as caught:
             run(ServeSettings(port=port), tmp_path)
-    assert f"--port {port + 1}" in caught.value.next_step
+    assert caught.value.next_step.endswith(f"psyllm serve --port {port + 1} --data {tmp_path}")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org"])  # noqa: S104
 def test_others_can_not_reach_it_before_the_release_is_signed(tmp_path: Path, host: str) -> None:
-    with pytest.raises(NotReleased, match="safety report"):
+    with pytest.raises(NotReleased, match="safety report") as caught:
         run(ServeSettings(host=host, port=0), tmp_path)
+    assert f"psyllm serve report LABELLED.json --data {tmp_path}" in caught.value.next_step
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,9 @@ def sign(report_path: Path, hashes: Mapping[str, str], *, name: str, role: str, 
     reason = _report_fault(report_path, hashes)
     if reason:
         message = f"this report can't be signed: {reason}"
-        raise NotReleased(message, "make a new safety report with the model that will serve")
+        raise NotReleased(
+            message, "make a new one with the model that will serve: psyllm serve report LABELLED.json"
+        )
     if not name.strip() or not role.strip():
         raise BadInput("a signature needs a person's name and role", "give both --name and --role")
     signature = Signature(

@@ -125,7 +125,9 @@ def read_labelled(path: Path) -> list[LabelledText]:
         return [_labelled(row) for row in json.loads(path.read_text("utf-8"))]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"{path.name} is not a JSON array of objects with `text` and `labels`"
-        raise MalformedInput(message, "see the safety section of the documentation") from error
+        raise MalformedInput(
+            message, "see the form of a labelled file: psyllm serve report --help"
+        ) from error
 
 
 def figures(rows: Iterable[LabelledText]) -> Figures:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import shlex
 import signal
 import socket
 import threading
@@ -28,6 +29,7 @@ from psyllm.serve.released import release_of
 
 STOP_WAIT_S = 3
 START_WAIT_S = 60.0
+LAST_PORT = 65535
 Announce = Callable[[str], None]
 
 
@@ -87,13 +89,17 @@ class _Server(uvicorn.Server):
         released = release_of(data)
         if not is_loopback(settings.host) and not released.signed:
             message = f"{settings.host} can be reached by others, and {released.reason}"
-            next_step = "serve at 127.0.0.1, or run: psyllm serve report, then psyllm serve sign"
+            here = shlex.quote(str(data))
+            next_step = (
+                f"serve at 127.0.0.1, or run: psyllm serve report LABELLED.json --data {here}; "
+                f"then: psyllm serve sign --name NAME --role ROLE --data {here}"
+            )
             raise NotReleased(message, next_step)
         self._settings = settings
         self._data = data
         self._released = released.signed
         self._announce = announce
-        self.socket = listen(settings.host, settings.port)
+        self.socket = listen(settings.host, settings.port, data)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.url = f"http://{host}:{self.socket.getsockname()[1]}"
         self._app = create_app()
@@ -157,8 +163,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a bound socket.
+def listen(host: str, port: int, data: Path) -> socket.socket:
+    """Return a bound socket; `data` stands in the command that an error names.
 
     Raises:
         PortInUse: another program listens there.
@@ -173,7 +179,10 @@ def listen(host: str, port: int) -> socket.socket:
         bound.close()
         if error.errno == errno.EADDRINUSE:
             message = f"port {port} of {host} is in use by another program"
-            raise PortInUse(message, f"stop it, or run: psyllm serve --port {port + 1}") from error
+            command = (
+                f"psyllm serve --port {port + 1 if port < LAST_PORT else 0} --data {shlex.quote(str(data))}"
+            )
+            raise PortInUse(message, f"stop it, or run: {command}") from error
         message = f"can't listen at {host} port {port}: {error.strerror}"
         raise BadSetting(message, "set serve.host to 127.0.0.1 and serve.port above 1023") from error
     return bound
