@@ -37,7 +37,10 @@ _PACKINGS = {
 }
 _FOREIGN = {
     b"\x28\xb5\x2f\xfd": ("a zstd file", "unpack it with: zstd -d"),
-    b"PK\x03\x04": ("a zip or Office file", "unpack it with: unzip"),
+    b"PK\x03\x04": (
+        "a zip or Office file",
+        "unzip it, or save its table as JSON Lines in a known form; then import that",
+    ),
     b"PAR1": ("a Parquet file", "write it as JSON Lines, then import"),
     b"%PDF": ("a PDF file", "write its text as Markdown, then import"),
 }
