@@ -218,6 +218,10 @@ async def test_only_a_false_alarm_lowers_the_level_and_forgets_the_turns(book: C
         said=said("睡不着", "key-0002"),
     )
     assert again.run is not None
+    work = await runs.begin(book, again.run.id)
+    assert [text.reveal() for _, text in work.turns] == ["睡不着"], (
+        "nothing is searched with the cleared words"
+    )
 
 
 async def test_screenings_keep_rules_and_no_words(book: Casebook) -> None:

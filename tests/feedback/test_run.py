@@ -9,7 +9,7 @@ import pytest
 from casebook_story import answer_from_library, ask, hire, open_case_id, said
 from psyllm.casebook import cases, ratings, runs, talk
 from psyllm.casebook.erase import erase_visitor
-from psyllm.casebook.kinds import MessageAuthor
+from psyllm.casebook.kinds import CloseReason, MessageAuthor
 from psyllm.casebook.messages import Draft, Source
 from psyllm.casebook.open import Casebook, casebook_url, open_casebook
 from psyllm.clean.run import run as clean
@@ -160,6 +160,29 @@ def test_a_dangerous_conversation_is_left_out_and_counted(tmp_path: Path) -> Non
             conversation_id=conversation.id,
             said=said("不想活了", "key-0002", Level.RISK),
         )
+
+    tell(tmp_path, story)
+    manifest = run(SETTINGS, tmp_path)
+    assert (manifest.counts["records"], manifest.drops) == (0, {"dangerous_conversation": 1})
+
+
+def test_a_false_alarm_keeps_the_conversation_out_all_the_same(tmp_path: Path) -> None:
+    async def story(book: Casebook) -> None:
+        visitor = await rated_question(book)
+        [conversation] = await talk.list_conversations(book, visitor)
+        danger = said("不想活了", "key-0002", Level.RISK)
+        await talk.say(book, visitor_id=visitor, conversation_id=conversation.id, said=danger)
+        lin = await hire(book)
+        case, _, _ = await cases.take(book, await open_case_id(book, conversation.id), lin)
+        closed, _ = await cases.close(
+            book,
+            case_id=case.id,
+            staff=lin,
+            reason=CloseReason.FALSE_ALARM,
+            note=Private("误点"),
+            base_version=case.conversation.version,
+        )
+        assert closed.conversation.level is Level.NONE
 
     tell(tmp_path, story)
     manifest = run(SETTINGS, tmp_path)

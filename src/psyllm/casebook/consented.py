@@ -9,15 +9,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from psyllm.casebook.open import Casebook
-from psyllm.casebook.tables import Consent, Conversation, Message
+from psyllm.casebook.tables import Consent, Conversation, Message, Screening
 from psyllm.safety.levels import Level
 
 
 class Consented(NamedTuple):
-    """One consented answer: `messages` run from the first to the rated one; no withdrawn ones."""
+    """One consented answer: `messages` run from the first to the rated one; no withdrawn ones.
+
+    `level` is the highest that screening ever gave, also where a counsellor lowered it since.
+    """
 
     consent_id: str
     conversation_id: str
@@ -39,11 +43,12 @@ async def consented_answers(book: Casebook) -> list[Consented]:
             .order_by(Conversation.id)
         )
         conversations = list(await session.scalars(query))
+        highest = await _highest_levels(session, wanted)
     return [
         Consented(
             consent_id=given[answer.id].id,
             conversation_id=conversation.id,
-            level=conversation.level,
+            level=max(conversation.level, highest.get(conversation.id, Level.NONE)),
             messages=[one for one in shown if one.seq <= answer.seq],
             answer=answer,
         )
@@ -52,3 +57,13 @@ async def consented_answers(book: Casebook) -> list[Consented]:
         for answer in shown
         if answer.id in given
     ]
+
+
+async def _highest_levels(session: AsyncSession, conversations: set[str]) -> dict[str, Level]:
+    """Return the highest level that screening ever gave; a false alarm may be a mistake."""
+    highest: dict[str, Level] = {}
+    query = select(Screening).where(Screening.conversation_id.in_(conversations))
+    for screening in await session.scalars(query):
+        known = highest.get(screening.conversation_id, Level.NONE)
+        highest[screening.conversation_id] = max(known, screening.level, screening.message_level)
+    return highest

@@ -163,7 +163,9 @@ async def begin(book: Casebook, run_id: str) -> Work:
             .order_by(Message.seq)
         )
         messages = list(await session.scalars(query))
-    turns = [(message.author, message.text) for message in messages if message.seq <= answered.seq]
+    # What a counsellor has judged a false alarm is not answered again, and not searched with.
+    told = range(conversation.screened_from_seq + 1, answered.seq + 1)
+    turns = [(message.author, message.text) for message in messages if message.seq in told]
     shown = frozenset(message.source_key for message in messages if message.source_key)
     return Work(run_id, run.kind, turns, shown)
 
