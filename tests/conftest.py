@@ -21,3 +21,8 @@ def outside_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no outside test data at {folder}; set PSYLLM_TEST_DATA")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the browser's journeys last: Playwright keeps an event loop running to the end of the session."""
+    items.sort(key=lambda item: "e2e" in item.path.parts)
