@@ -42,7 +42,7 @@ def test_every_stage_names_its_parents(data):
     kinds = {
         record.kind for split in ("train", "dev", "test") for record in read_records(corpus, prefix=split)
     }
-    assert kinds == {"question", "document"}
+    assert kinds == {"question", "dialogue", "document"}
 
 
 def test_a_second_turn_changes_nothing(data):

@@ -47,6 +47,10 @@ FORBIDDEN = [
 ]
 CONTENT = json.loads(STARTER.read_text("utf-8"))
 ANSWERS = [answer["answer_text"] for question in CONTENT["questions"] for answer in question["answers"]]
+DIALOGUES = CONTENT["dialogues"]
+COUNSELLOR = [
+    turn["text"] for dialogue in DIALOGUES for turn in dialogue["turns"] if turn["role"] == "counsellor"
+]
 ARTICLES = [article["text"] for article in CONTENT["articles"]]
 
 
@@ -93,7 +97,7 @@ def test_no_two_answers_share_their_first_12_characters_or_a_run_of_30():
 
 @pytest.mark.parametrize("words", FORBIDDEN)
 def test_no_text_says_what_must_not_be_said(words):
-    assert [text[:20] for text in ANSWERS + ARTICLES if words in text] == []
+    assert [text[:20] for text in ANSWERS + ARTICLES + COUNSELLOR if words in text] == []
 
 
 def test_lengths_are_readable():
@@ -102,7 +106,7 @@ def test_lengths_are_readable():
 
 
 def test_no_number_but_the_directorys_stands_in_a_text():
-    for text in ANSWERS + ARTICLES:
+    for text in ANSWERS + ARTICLES + COUNSELLOR:
         assert set(re.findall(r"\d{3,}", text)) <= NUMBERS
 
 
@@ -113,10 +117,33 @@ def test_nothing_claims_a_review_that_did_not_happen():
             assert answer["reviewed_by"] == ""
 
 
+def test_dialogues_alternate_and_end_with_the_counsellor():
+    for dialogue in DIALOGUES:
+        roles = [turn["role"] for turn in dialogue["turns"]]
+        assert 6 <= len(roles) <= 16
+        assert roles == ["visitor", "counsellor"] * (len(roles) // 2)
+        assert dialogue["topic"] in TOPICS
+        assert dialogue["reviewed_by"] == ""
+
+
+def test_at_least_fifteen_dialogues_have_risk_and_their_counsellor_names_emergency_help():
+    danger = [dialogue for dialogue in DIALOGUES if dialogue["level"] in {"risk", "urgent", "in_progress"}]
+    assert len(danger) >= 15
+    for dialogue in danger:
+        words = "".join(turn["text"] for turn in dialogue["turns"] if turn["role"] == "counsellor")
+        assert any(number in words for number in ("120", "110", "12356")), dialogue["turns"][0]["text"]
+
+
+def test_no_two_counsellor_turns_begin_alike():
+    long = [text[:12] for text in COUNSELLOR if len(text) > 20]
+    assert len(set(long)) == len(long)
+
+
 def test_records_carry_text_licence_and_permission_to_show():
     records = list(starter_records())
     assert Counter(record.kind for record in records) == {
         "question": len(CONTENT["questions"]),
+        "dialogue": len(DIALOGUES),
         "document": len(ARTICLES),
     }
     assert len({record.id for record in records}) == len(records)
