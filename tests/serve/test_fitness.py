@@ -15,9 +15,9 @@ def put_model(data, name="model-1", words="weights"):
         return run.finish(counts={})
 
 
-def put_report(data, model, bits):
+def put_report(data, model, bits, split="test"):
     with writing(StageRun(data, Stage.REPORTS, "report-1", "m", (model.as_parent(),), {})) as run:
-        metrics = {"figures": {"model": {"bits_per_char": {"value": bits}}}}
+        metrics = {"split": split, "figures": {"model": {"bits_per_char": {"value": bits}}}}
         (run.folder / "metrics.json").write_text(json.dumps(metrics))
         run.finish(counts={})
 
@@ -54,3 +54,8 @@ def test_any_and_none_do_what_they_say(tmp_path):
         fit_model(ServeSettings(model="any"), tmp_path).folder == tmp_path / "4_models" / "model-1" / "model"
     )
     assert fit_model(ServeSettings(model="none"), tmp_path).folder is None
+
+
+def test_a_report_on_the_dev_split_does_not_count(tmp_path):
+    put_report(tmp_path, put_model(tmp_path), 3.0, split="dev")
+    assert fit_model(ServeSettings(), tmp_path).folder is None

@@ -38,7 +38,7 @@ def fit_model(settings: ServeSettings, data: Path) -> Fitness:
         return Fitness(run / "model", "any model may write (serve.model=any)")
     bits = _bits_per_char(data, run)
     if bits is None:
-        return Fitness(None, "the model in use has no report; run: psyllm evaluate")
+        return Fitness(None, "the model in use has no report on its test split; run: psyllm evaluate")
     if bits > settings.most_bits_per_char:
         found = f"the model in use needs {bits:.2f} bits per character, at most {settings.most_bits_per_char:.2f} are fit"
         return Fitness(None, f"{found}; it stays silent, visitors get bundled answers (docs/safety.md)")
@@ -51,6 +51,8 @@ def _bits_per_char(data: Path, model: Path) -> float | None:
     made, measured = read_manifest(model), None if report is None else read_manifest(report)
     if report is None or made is None or measured is None or made.as_parent() not in measured.parents:
         return None
-    figures = json.loads((report / METRICS).read_text("utf-8"))["figures"]["model"]
-    value = figures["bits_per_char"]["value"]
+    metrics = json.loads((report / METRICS).read_text("utf-8"))
+    if metrics["split"] != "test":
+        return None  # the checkpoint was chosen on dev, which flatters it
+    value = metrics["figures"]["model"]["bits_per_char"]["value"]
     return None if value is None else float(value)
