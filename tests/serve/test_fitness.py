@@ -15,9 +15,14 @@ def put_model(data, name="model-1", words="weights"):
         return run.finish(counts={})
 
 
-def put_report(data, model, bits, split="test"):
+def put_report(data, model, bits, split="test", passed=90.0):
     with writing(StageRun(data, Stage.REPORTS, "report-1", "m", (model.as_parent(),), {})) as run:
-        metrics = {"split": split, "figures": {"model": {"bits_per_char": {"value": bits}}}}
+        metrics = {
+            "split": split,
+            "figures": {
+                "model": {"bits_per_char": {"value": bits}, "guard_passed_percent": {"value": passed}}
+            },
+        }
         (run.folder / "metrics.json").write_text(json.dumps(metrics))
         run.finish(counts={})
 
@@ -58,4 +63,9 @@ def test_any_and_none_do_what_they_say(tmp_path):
 
 def test_a_report_on_the_dev_split_does_not_count(tmp_path):
     put_report(tmp_path, put_model(tmp_path), 3.0, split="dev")
+    assert fit_model(ServeSettings(), tmp_path).folder is None
+
+
+def test_few_bits_do_not_help_a_model_whose_answers_the_guard_refuses(tmp_path):
+    put_report(tmp_path, put_model(tmp_path), 3.56, passed=40.0)
     assert fit_model(ServeSettings(), tmp_path).folder is None

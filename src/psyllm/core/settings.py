@@ -166,6 +166,9 @@ class ServeSettings(Frozen):
     most_bits_per_char: Annotated[float, Field(gt=0)] = Field(
         4.0, description="a model is fit when its report says at most so many bits per character"
     )
+    least_guard_passed_percent: Annotated[float, Field(ge=0, le=100)] = Field(
+        80.0, description="and when the guard passes at least so many of its answers, in percent"
+    )
     decoding: Decoding = Field(default_factory=Decoding)
     nearest_floor: Annotated[float, Field(ge=0)] = Field(
         0.30, description="how near, 0 to 1, a bundled answer must be to what was asked to be shown"

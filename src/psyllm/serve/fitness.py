@@ -2,10 +2,10 @@
 
 The settings and a data folder come in; the model's folder or the reason why it
 stays silent comes out. A model is fit when its own report says at most
-`serve.most_bits_per_char` bits per character: a character 5-gram needs 3.95 on
-counselling dialogues, and what knows less Chinese than that can't write a
-sentence that somebody in need should read. The guard still looks at every
-sentence of a fit model.
+`serve.most_bits_per_char` bits per character (a character 5-gram needs 3.95 on
+counselling dialogues) and that the guard passed at least
+`serve.least_guard_passed_percent` of its answers: on uniform text few bits alone
+prove little. The guard still looks at every sentence of a fit model.
 """
 
 from __future__ import annotations
@@ -36,17 +36,19 @@ def fit_model(settings: ServeSettings, data: Path) -> Fitness:
         return Fitness(None, "there is no model yet; run: psyllm train")
     if settings.model == "any":
         return Fitness(run / "model", "any model may write (serve.model=any)")
-    bits = _bits_per_char(data, run)
-    if bits is None:
+    measured = _measured(data, run)
+    if measured is None:
         return Fitness(None, "the model in use has no report on its test split; run: psyllm evaluate")
-    if bits > settings.most_bits_per_char:
-        found = f"the model in use needs {bits:.2f} bits per character, at most {settings.most_bits_per_char:.2f} are fit"
-        return Fitness(None, f"{found}; it stays silent, visitors get bundled answers (docs/safety.md)")
-    return Fitness(run / "model", f"the model in use needs {bits:.2f} bits per character and is fit")
+    bits, passed = measured
+    found = f"the model in use needs {bits:.2f} bits per character and the guard passes {passed:.0f} %"
+    if bits > settings.most_bits_per_char or passed < settings.least_guard_passed_percent:
+        asked = f"at most {settings.most_bits_per_char:.2f} and at least {settings.least_guard_passed_percent:.0f} % are fit"
+        return Fitness(None, f"{found}; {asked}, so visitors get bundled answers (docs/safety.md)")
+    return Fitness(run / "model", f"{found}; it is fit to write")
 
 
-def _bits_per_char(data: Path, model: Path) -> float | None:
-    """Return the figure of the report in use, None when it is not about this very model."""
+def _measured(data: Path, model: Path) -> tuple[float, float] | None:
+    """Return bits per character and the guard's pass rate in percent, None without a report on this very model."""
     report = current_run(data, Stage.REPORTS)
     made, measured = read_manifest(model), None if report is None else read_manifest(report)
     if report is None or made is None or measured is None or made.as_parent() not in measured.parents:
@@ -54,5 +56,6 @@ def _bits_per_char(data: Path, model: Path) -> float | None:
     metrics = json.loads((report / METRICS).read_text("utf-8"))
     if metrics["split"] != "test":
         return None  # the checkpoint was chosen on dev, which flatters it
-    value = metrics["figures"]["model"]["bits_per_char"]["value"]
-    return None if value is None else float(value)
+    figures = metrics["figures"]["model"]
+    values = [figures[name]["value"] for name in ("bits_per_char", "guard_passed_percent")]
+    return None if None in values else (float(values[0]), float(values[1]))
