@@ -79,6 +79,8 @@ def test_the_page_says_whether_somebody_is_reading(open_page, browser, site):
 def test_asking_for_a_person_opens_a_case(open_page):
     visitor = open_page()
     ask(visitor, "和室友吵架了怎么办")
+    visitor.get_by_role("log").get_by_role("article").nth(1).wait_for()
+    visitor.wait_for_load_state("networkidle")
     visitor.get_by_role("button", name="我想和人说话").click()
     expect(visitor.get_by_text("辅导员的待看列表")).to_be_visible()
     desk = open_page("/desk", DESKTOP)
