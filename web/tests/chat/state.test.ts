@@ -182,3 +182,12 @@ test("a failure stays until the next try, and leaving forgets everything", () =>
   expect(chat(failed, { type: "calmed" }).failure).toBeNull();
   expect(chat(failed, { type: "left" })).toEqual(nothing);
 });
+
+test("a reading that set out before the wish for a person does not hide the case", () => {
+  const asked = after(...answered, { type: "asked" });
+  const late = chat(asked, { type: "read", conversation: conversation({ case: null }) });
+  expect(late.conversation?.case).toBe("open");
+  expect(awaitsPerson(late)).toBe(true);
+  const other = chat(asked, { type: "read", conversation: conversation({ id: "c9", case: null }) });
+  expect(other.conversation?.case).toBeNull();
+});

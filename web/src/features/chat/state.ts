@@ -100,9 +100,11 @@ export function awaitsPerson({ conversation }: ChatState): boolean {
 
 function read(state: ChatState, conversation: Conversation): ChatState {
   const { messages, running, ...rest } = conversation;
+  // A case is closed but never unmade: a reading that set out before it was opened must not hide it.
+  const known = state.conversation?.id === rest.id ? state.conversation.case : null;
   return {
     ...state,
-    conversation: rest,
+    conversation: { ...rest, case: rest.case ?? known },
     messages,
     helpFirst: rest.help && (rest.level === "urgent" || rest.level === "in_progress"),
     answering: state.answering ?? (running === null ? null : begin(running)),
