@@ -1,4 +1,4 @@
-"""Pictures of every page on a phone and a desktop: `make screenshots`.
+"""Pictures of every page on a phone and a desktop, in both languages: `make screenshots`.
 
 Turns nothing by itself: it serves a fresh folder with the model and report of
 data/ if there are any, plays a visitor and a counsellor in headless Chromium
@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -19,10 +20,69 @@ from psyllm.core.stages import Stage, current_run
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from journeys import DESKTOP, FLAGS, PHONE, STAFF, Serving, ask, psyllm, sign_in  # noqa: E402 - lives with the tests
+from journeys import DESKTOP, FLAGS, PHONE, STAFF, Serving, psyllm  # noqa: E402 - lives with the tests
 
 OUT = ROOT / "screenshots"
 WIDTHS = {"phone": PHONE, "desktop": DESKTOP}
+
+
+class Words(NamedTuple):
+    """What the buttons are called in one language, and what the visitor writes."""
+
+    tag: str
+    locale: str
+    send: str
+    help: str
+    close_help: str
+    data: str
+    close_data: str
+    question: str
+    rate: str
+    say: str
+    danger: str
+    card: str
+    sign_in: str
+    cases: str
+    take: str
+    sign_out: str
+
+
+CHINESE = Words(
+    tag="zh",
+    locale="zh-CN",
+    send="写好了，发送",
+    help="求助电话",
+    close_help="关闭求助电话",
+    data="我的数据",
+    close_data="关闭我的数据",
+    question="论文拖了三个月，一个字都写不出来",
+    rate="给这段回答评分",
+    say="发送",
+    danger="我不想活了，今晚就想跳下去",
+    card="现在就可以打的电话",
+    sign_in="登录",
+    cases="个案",
+    take="接手这个个案",
+    sign_out="退出",
+)
+ENGLISH = Words(
+    tag="en",
+    locale="en-GB",
+    send="Send it",
+    help="Call for help",
+    close_help="Close the numbers",
+    data="My data",
+    close_data="Close my data",
+    question="论文拖了三个月，一个字都写不出来",
+    rate="Rate this answer",
+    say="Send",
+    danger="I want to die, I am going to jump tonight",
+    card="Numbers you can call now",
+    sign_in="Sign in",
+    cases="Cases",
+    take="Take this case",
+    sign_out="Sign out",
+)
 
 
 def main() -> None:
@@ -38,15 +98,17 @@ def main() -> None:
         psyllm("serve", "staff", "add", STAFF[0], "--password-file", str(password), "--data", folder)
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         with Serving(data) as site:
-            for width in WIDTHS:
-                _visitor(browser, site.url, width)
-                _desk(browser, site.url, width)
+            for words in (CHINESE, ENGLISH):
+                for width in WIDTHS:
+                    _visitor(browser, site.url, words, width)
+                    _desk(browser, site.url, words, width)
+        _plain(browser)
         _report(browser)
         browser.close()
 
 
-def _page(browser: Browser, url: str, width: str) -> Page:
-    page = browser.new_context(viewport=WIDTHS[width], locale="zh-CN", reduced_motion="reduce").new_page()
+def _page(browser: Browser, url: str, width: str, locale: str = "zh-CN") -> Page:
+    page = browser.new_context(viewport=WIDTHS[width], locale=locale, reduced_motion="reduce").new_page()
     page.goto(url)
     return page
 
@@ -58,38 +120,56 @@ def _shoot(page: Page, name: str, width: str, *, whole: bool = False) -> None:
     sys.stdout.write(f"{path.relative_to(ROOT)}\n")
 
 
-def _visitor(browser: Browser, url: str, width: str) -> None:
-    page = _page(browser, url, width)
-    page.get_by_role("button", name="写好了，发送").wait_for()
-    _shoot(page, "visitor", width)
-    page.get_by_role("button", name="求助电话").click()
-    _shoot(page, "help", width)
-    page.get_by_role("button", name="关闭求助电话").click()
-    page.get_by_role("button", name="我的数据").click()
-    _shoot(page, "rights", width)
-    page.get_by_role("button", name="关闭我的数据").click()
-    ask(page, "论文文档打开三个月，只写了一个标题", "研三，每天打开文档，改一下标题字体，又关掉。")
+def _visitor(browser: Browser, url: str, words: Words, width: str) -> None:
+    page = _page(browser, url, width, words.locale)
+
+    def press(name: str) -> None:
+        page.get_by_role("button", name=name, exact=True).first.click()
+
+    def shoot(name: str, *, whole: bool = False) -> None:
+        _shoot(page, f"{name}-{words.tag}", width, whole=whole)
+
+    page.get_by_role("button", name=words.send).wait_for()
+    shoot("visitor", whole=True)
+    press(words.help)
+    shoot("help", whole=True)
+    press(words.close_help)
+    press(words.data)
+    shoot("rights")
+    press(words.close_data)
+    page.get_by_role("textbox").first.fill(words.question)
+    press(words.send)
     page.get_by_role("log").get_by_role("article").nth(1).wait_for()
-    _shoot(page, "answer", width)
-    page.get_by_role("button", name="给这段回答评分").first.click()
-    _shoot(page, "rating", width, whole=True)
-    page.get_by_role("textbox", name="接着说").fill("我不想活了，今晚就想跳下去")
-    page.get_by_role("button", name="发送", exact=True).click()
-    page.get_by_role("region", name="现在就可以打的电话").wait_for()
-    _shoot(page, "danger", width)
+    shoot("answer", whole=True)
+    press(words.rate)
+    shoot("rating", whole=True)
+    page.get_by_role("textbox").last.fill(words.danger)
+    press(words.say)
+    page.get_by_role("region", name=words.card).wait_for()
+    shoot("danger", whole=True)
 
 
-def _desk(browser: Browser, url: str, width: str) -> None:
-    desk = _page(browser, f"{url}/desk", width)
-    desk.get_by_role("button", name="登录").wait_for()
-    _shoot(desk, "login", width)
-    sign_in(desk)
-    desk.get_by_role("list", name="个案").get_by_role("link").first.wait_for()
-    _shoot(desk, "desk", width)
-    desk.get_by_role("list", name="个案").get_by_role("link").first.click()
-    desk.get_by_role("button", name="接手这个个案").wait_for()
-    _shoot(desk, "case", width)
-    desk.get_by_role("button", name="退出").click()
+def _desk(browser: Browser, url: str, words: Words, width: str) -> None:
+    desk = _page(browser, f"{url}/desk", width, words.locale)
+    desk.get_by_role("button", name=words.sign_in).wait_for()
+    _shoot(desk, f"login-{words.tag}", width)
+    desk.get_by_role("textbox").first.fill(STAFF[0])
+    desk.get_by_role("textbox").last.fill(STAFF[1])
+    desk.get_by_role("button", name=words.sign_in).click()
+    first = desk.get_by_role("list", name=words.cases).get_by_role("link").first
+    first.wait_for()
+    _shoot(desk, f"desk-{words.tag}", width)
+    first.click()
+    desk.get_by_role("button", name=words.take).wait_for()
+    _shoot(desk, f"case-{words.tag}", width, whole=True)
+    desk.get_by_role("button", name=words.sign_out).click()
+
+
+def _plain(browser: Browser) -> None:
+    """The page as it is before and without any script."""
+    page = browser.new_context(viewport=PHONE, java_script_enabled=False).new_page()
+    page.goto((ROOT / "src" / "psyllm" / "serve" / "static" / "index.html").as_uri())
+    _shoot(page, "no-script", "phone", whole=True)
 
 
 def _report(browser: Browser) -> None:

@@ -2,19 +2,29 @@
 import react from "@vitejs/plugin-react";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
-import { firstLines } from "./src/lib/helpLines.ts";
-import { t } from "./src/lib/messages/t.ts";
+import { firstLines, hoursOf, nameOf } from "./src/lib/helpLines.ts";
+import type { Language } from "./src/lib/language.ts";
+import { sentence } from "./src/lib/messages/t.ts";
 
 /** Puts the title and the first help lines into the page, so that they show before and without any script. */
 function bundledHelp(): Plugin {
-  const calls = firstLines
-    .map((line) => `<li><a href="tel:${line.tel}">${line.name} ${line.number}</a> ${line.hours}</li>`)
-    .join("");
-  const help = `<main class="early"><p>${t("app.opening")}</p><noscript><p>${t("app.noscript")}</p></noscript><h1>${t("help.title")}</h1><p>${t("help.danger")}</p><ul>${calls}</ul></main>`;
+  const help = `<main class="early">${early("zh", "zh-CN")}${early("en", "en")}</main>`;
   return {
     name: "bundled-help",
-    transformIndexHtml: (html) => html.replace("%TITLE%", t("app.title")).replace("%HELP%", help),
+    transformIndexHtml: (html) =>
+      html.replace("%TITLE%", sentence("zh", "app.title")).replace("%HELP%", help),
   };
+}
+
+/** Nobody knows yet which language the reader has: both stand there. */
+function early(words: Language, tag: string): string {
+  const calls = firstLines
+    .map(
+      (line) =>
+        `<li><a href="tel:${line.tel}">${nameOf(line, words)} ${line.number}</a> ${hoursOf(line, words)}</li>`,
+    )
+    .join("");
+  return `<div lang="${tag}"><p>${sentence(words, "app.opening")}</p><noscript><p>${sentence(words, "app.noscript")}</p></noscript><h1>${sentence(words, "help.title")}</h1><p>${sentence(words, "help.danger")}</p><ul>${calls}</ul></div>`;
 }
 
 export default defineConfig({

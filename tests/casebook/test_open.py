@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.exc import OperationalError
 
 from casebook_story import ask
 from psyllm.casebook.open import Casebook, casebook_path, casebook_url, open_casebook
-from psyllm.casebook.tables import Table
+from psyllm.casebook.tables import Conversation, Table
 from psyllm.core.errors import CasebookError, DiskFull
+from psyllm.core.language import Language
 
 pytestmark = pytest.mark.anyio
 
@@ -102,6 +103,21 @@ async def test_the_migrations_make_exactly_the_tables(book: Casebook, tmp_path: 
     with engine.connect() as connection:
         assert differences(connection) == []
     engine.dispose()
+
+
+async def test_a_casebook_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    book = await open_casebook(casebook_url(tmp_path))
+    await ask(book)
+    await book.close()
+    with sqlite3.connect(casebook_path(tmp_path)) as raw:  # as the first version left it
+        raw.execute("ALTER TABLE conversations DROP COLUMN language")
+        raw.execute("UPDATE alembic_version SET version_num = '0001'")
+    raw.close()
+    book = await open_casebook(casebook_url(tmp_path))
+    async with book.reading() as session:
+        [conversation] = await session.scalars(select(Conversation))
+    await book.close()
+    assert conversation.language is Language.ZH
 
 
 async def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:

@@ -9,10 +9,13 @@ from psyllm.casebook.messages import Draft, Source
 from psyllm.casebook.open import Casebook
 from psyllm.casebook.tables import Conversation
 from psyllm.core.errors import NotFound, StaleVersion, WrongState
+from psyllm.core.language import Language
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
 
 pytestmark = pytest.mark.anyio
+
+NOT_FINISHED = {Language.ZH: Private("没有完成"), Language.EN: Private("not finished")}
 LIBRARY = Draft(MessageAuthor.LIBRARY, Private("先照顾好睡眠。"), Source("starter:2#0", "睡眠"))
 
 
@@ -89,7 +92,7 @@ async def test_nothing_is_published_once_a_person_owns_the_conversation(book: Ca
     ):
         with pytest.raises(WrongState):
             await publish
-    await runs.fail(book, run_id, Private("notice"))
+    await runs.fail(book, run_id, NOT_FINISHED)
     assert await shown(book, visitor, conversation) == before
     assert (await runs.outcome(book, run_id)).state is RunState.STOPPED
 
@@ -177,10 +180,20 @@ async def test_work_ends_with_the_message_that_is_answered(book: Casebook) -> No
 async def test_unfinished_runs_are_failed_at_the_next_start_with_a_notice(book: Casebook) -> None:
     visitor, conversation, run_id = await generated(book)
     await runs.publish_sentence(book, run_id, Private("一。"), Source(model="m"))
-    assert await runs.fail_unfinished(book, Private("没有完成")) == 1
+    assert await runs.fail_unfinished(book, NOT_FINISHED) == 1
     assert (await shown(book, visitor, conversation))[-1] == ("notice", "没有完成")
     assert await names(book, run_id, after=3) == ["message", "state", "done"]
-    assert await runs.fail_unfinished(book, Private("没有完成")) == 0
+    assert await runs.fail_unfinished(book, NOT_FINISHED) == 0
+
+
+async def test_a_failed_run_says_so_in_the_language_of_its_conversation(book: Casebook) -> None:
+    visitor, first = await ask(book)
+    english = said("I can't sleep", "key-0002")._replace(language=Language.EN)
+    taken = await talk.say(book, visitor_id=visitor, conversation_id=first.conversation.id, said=english)
+    assert taken.run is not None
+    assert (await runs.begin(book, taken.run.id)).language is Language.EN
+    await runs.fail(book, taken.run.id, NOT_FINISHED)
+    assert (await shown(book, visitor, first.conversation.id))[-1] == ("notice", "not finished")
 
 
 async def test_a_stopped_run_keeps_what_was_released(book: Casebook) -> None:

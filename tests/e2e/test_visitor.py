@@ -44,7 +44,7 @@ def test_a_question_gets_the_nearest_bundled_answer_called_what_it_is(open_page)
     ask(page, QUESTION.title, QUESTION.text)
     log = page.get_by_role("log")
     expect(log.get_by_text(QUESTION.answers[0].text[:20])).to_be_visible()
-    expect(log.get_by_text("尚未经临床审阅")).to_be_visible()
+    expect(log.get_by_text("还没有专业人员审过")).to_be_visible()
     expect(log.get_by_text("不是咨询")).to_be_visible()
 
 

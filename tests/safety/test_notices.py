@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from psyllm.core.language import Language
 from psyllm.safety.directory import numbers
 from psyllm.safety.guard import load_guard
 from psyllm.safety.notices import Notice, notice_for
@@ -30,18 +31,42 @@ def test_a_screening_gets_its_notice(turns, notice):
     assert notice_for(screen(turns)) is notice
 
 
+@pytest.mark.parametrize("language", list(Language))
 @pytest.mark.parametrize("notice", list(Notice))
-def test_a_notice_is_calm_and_names_known_numbers_only(notice):
-    assert len(notice.text) > 40
-    assert "！" not in notice.text
-    assert "!" not in notice.text
-    assert set(re.findall(r"\d{3,}", notice.text)) <= numbers()
+def test_a_notice_is_calm_and_names_known_numbers_only(notice, language):
+    words = notice.words(language)
+    assert len(words) > 40
+    assert not set("！!") & set(words)
+    assert set(re.findall(r"\d{3,}", words)) <= numbers()
 
 
 @pytest.mark.parametrize("notice", list(Notice))
-def test_a_notice_says_nothing_that_the_guard_forbids(notice):
+def test_a_notice_in_english_says_the_same_as_the_chinese_one(notice):
+    chinese, english = notice.words(Language.ZH), notice.words(Language.EN)
+    assert not re.search("[一-鿿]", english)
+    assert chinese.count("\n\n") == english.count("\n\n")
+    assert set(re.findall(r"\d{3,}", chinese)) == set(re.findall(r"\d{3,}", english))
+
+
+def test_an_english_notice_that_names_a_mainland_number_says_what_to_do_elsewhere():
+    for notice in Notice:
+        english = notice.words(Language.EN)
+        if re.search(r"\d{3,}", english):
+            assert "mainland China, elsewhere the local emergency number" in english
+
+
+@pytest.mark.parametrize(
+    "claim", ["notified", "informed", "on the way", "will call you", "we have told", "alerted"]
+)
+def test_no_english_notice_claims_that_anybody_was_told(claim):
+    assert [notice for notice in Notice if claim in notice.words(Language.EN).lower()] == []
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("notice", list(Notice))
+def test_a_notice_says_nothing_that_the_guard_forbids(notice, language):
     """No notice claims that somebody was told, promises, diagnoses or names a method."""
-    seen = screening_fold(notice.text).text
+    seen = screening_fold(notice.words(language)).text
     for rule in load_guard():
         for match in rule.pattern.finditer(seen):
             sentence = sentence_around(seen, match.start(), match.end())

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from psyllm.casebook.kinds import MessageAuthor
+from psyllm.core.language import Language
 from psyllm.core.private import Private
 from psyllm.core.records import Record, write_records
 from psyllm.core.stages import Stage, StageRun, writing
@@ -153,10 +154,12 @@ def test_a_prompt_has_no_notices_and_joins_turns_of_one_side() -> None:
 
 
 def test_the_services_own_texts_hold_no_number() -> None:
-    notices = Notices.load()
-    for text in notices:
-        assert len(text) > 20
-        assert not any(character.isdigit() for character in text.reveal())
+    for notice in Notices.load():
+        assert set(notice) == set(Language)
+        for text in notice.values():
+            assert len(text) > 20
+            if text.reveal() not in {Notice.HELP.words(one) for one in Language}:
+                assert not any(character.isdigit() for character in text.reveal())
 
 
 @pytest.mark.anyio
@@ -164,13 +167,16 @@ async def test_the_real_screening_reaches_the_judgement() -> None:
     screener = Screener()
     calm = await screener.judge([Private("最近工作有点忙")])
     danger = await screener.judge([Private("我不想活了，已经写好了遗书")])
+    english = await screener.judge([Private("I want to kill myself tonight")], Language.EN)
     empty = await screener.judge([])
     screener.close()
     assert calm.level is Level.NONE
     assert danger.level >= Level.RISK
     assert danger.rules
     assert danger.lexicon_version
-    assert danger.notice.reveal() in {one.text for one in Notice}
+    assert danger.notice.reveal() in {one.words(Language.ZH) for one in Notice}
+    assert english.level >= Level.RISK
+    assert english.notice.reveal() in {one.words(Language.EN) for one in Notice}
     assert (empty.level, empty.rules) == (Level.RISK, ("screening_failed",))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 WEB = Path(__file__).resolve().parent.parent
 TABLE = WEB.parent / "src" / "psyllm" / "safety" / "help_lines.toml"
 BUNDLED = WEB / "src" / "lib" / "helpLines.json"
-SHOWN = ("number", "tel", "name", "region", "hours", "kind", "seen_on")
+SHOWN = ("number", "tel", "name", "name_en", "region", "hours", "hours_en", "kind", "seen_on")
 
 
 def bundled(table: Path) -> str:

@@ -129,6 +129,7 @@ export function caseSummary(change: Partial<CaseSummary> = {}): CaseSummary {
     opened_at: "2026-11-23T02:13:00Z",
     waiting_s: 125,
     assignee: null,
+    language: "zh",
     last_message_at: "2026-11-23T02:13:00Z",
     ...change,
   };

@@ -8,6 +8,7 @@ Nothing here knows how an answer is made.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -35,17 +36,19 @@ from psyllm.casebook.messages import (
 from psyllm.casebook.open import Casebook
 from psyllm.casebook.tables import Conversation, Message, Run, RunEvent, new_id
 from psyllm.core.errors import StaleVersion, WrongState
+from psyllm.core.language import Language
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
 
 
 class Work(NamedTuple):
-    """What a run needs to know: the turns so far, and which library answers were shown already."""
+    """What a run needs to know: the turns so far, which library answers were shown, the page's language."""
 
     run_id: str
     kind: RunKind
     turns: list[tuple[MessageAuthor, Private]]
     shown: frozenset[str]
+    language: Language = Language.ZH
 
 
 class Following(NamedTuple):
@@ -167,7 +170,7 @@ async def begin(book: Casebook, run_id: str) -> Work:
     told = range(conversation.screened_from_seq + 1, answered.seq + 1)
     turns = [(message.author, message.text) for message in messages if message.seq in told]
     shown = frozenset(message.source_key for message in messages if message.source_key)
-    return Work(run_id, run.kind, turns, shown)
+    return Work(run_id, run.kind, turns, shown, conversation.language)
 
 
 async def publish_whole(book: Casebook, run_id: str, draft: Draft) -> None:
@@ -245,20 +248,20 @@ async def running_of(book: Casebook, visitor_id: str) -> list[str]:
         return list(await session.scalars(query))
 
 
-async def fail(book: Casebook, run_id: str, notice: Private) -> None:
+async def fail(book: Casebook, run_id: str, notices: Mapping[Language, Private]) -> None:
     """End a run that broke, with a notice where the bot may still speak."""
     async with book.writing() as session:
         run = await session.get(Run, run_id, with_for_update=True)
         if run is not None and run.state in UNFINISHED:
-            await _fail(session, run, notice, book.now())
+            await _fail(session, run, notices, book.now())
 
 
-async def fail_unfinished(book: Casebook, notice: Private) -> int:
+async def fail_unfinished(book: Casebook, notices: Mapping[Language, Private]) -> int:
     """End all runs that an earlier server left unfinished; return how many."""
     async with book.writing() as session:
         runs = list(await session.scalars(select(Run).where(Run.state.in_(UNFINISHED))))
         for run in runs:
-            await _fail(session, run, notice, book.now())
+            await _fail(session, run, notices, book.now())
     return len(runs)
 
 
@@ -303,10 +306,10 @@ async def _unfinished_runs(session: AsyncSession, conversation_id: str) -> list[
     return list(await session.scalars(query))
 
 
-async def _fail(session: AsyncSession, run: Run, notice: Private, now: datetime) -> None:
+async def _fail(session: AsyncSession, run: Run, notices: Mapping[Language, Private], now: datetime) -> None:
     conversation = await session.get_one(Conversation, run.conversation_id, with_for_update=True)
     if conversation.owner is Owner.BOT and conversation.version == run.expected_version:
-        draft = Draft(MessageAuthor.NOTICE, notice, run_id=run.id)
+        draft = Draft(MessageAuthor.NOTICE, notices[conversation.language], run_id=run.id)
         message = add_message(session, conversation, draft, now)
         _event(session, run, RunEvent(name="message", at=now, message_id=message.id))
     _end(session, run, conversation, RunState.FAILED, now)

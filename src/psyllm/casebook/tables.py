@@ -37,6 +37,7 @@ from psyllm.casebook.kinds import (
     RunKind,
     RunState,
 )
+from psyllm.core.language import Language
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
 
@@ -81,6 +82,7 @@ class Table(DeclarativeBase):
                 RunState,
                 ReplacedBecause,
                 Role,
+                Language,
             )
         },
     }
@@ -101,6 +103,7 @@ class Conversation(Table):
 
     `level` never falls by itself. Screening looks at turns after
     `screened_from_seq`, which only a counsellor's "false alarm" moves.
+    `language` is that of the visitor's page at the newest message.
     """
 
     __tablename__ = "conversations"
@@ -111,6 +114,7 @@ class Conversation(Table):
     owner: Mapped[Owner] = mapped_column(default=Owner.BOT)
     version: Mapped[int] = mapped_column(default=0)
     level: Mapped[Level] = mapped_column(default=Level.NONE)
+    language: Mapped[Language] = mapped_column(default=Language.ZH, server_default=Language.ZH.value)
     last_seq: Mapped[int] = mapped_column(default=0)
     seen_seq: Mapped[int] = mapped_column(default=0)
     screened_from_seq: Mapped[int] = mapped_column(default=0)

@@ -24,6 +24,7 @@ from psyllm.casebook.runs import start_run, stop_runs
 from psyllm.casebook.tables import Conversation, Message, Run, Screening, new_id
 from psyllm.casebook.visitors import add_visitor
 from psyllm.core.errors import BadInput
+from psyllm.core.language import Language
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
 
@@ -48,6 +49,7 @@ class Said(NamedTuple):
     request_key: str
     judgement: Judgement
     counsellor_present: bool
+    language: Language = Language.ZH
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ async def read_conversation(book: Casebook, visitor_id: str, conversation_id: st
 
 async def _take_in(session: AsyncSession, conversation: Conversation, said: Said, now: datetime) -> Taken:
     stopped = await stop_runs(session, conversation, now)
+    conversation.language = said.language
     draft = Draft(
         MessageAuthor.VISITOR,
         said.text,

@@ -1,7 +1,7 @@
 """Fixed texts that the service sends when it must not improvise.
 
 A screening comes in, the name of a notice goes out; the words stand in
-`notices.toml`. Nothing here is generated, and no notice claims that anybody
+`notices.toml`, in every language of the service. Nothing here is generated, and no notice claims that anybody
 was told of anything.
 """
 
@@ -12,6 +12,7 @@ import tomllib
 from enum import StrEnum
 from pathlib import Path
 
+from psyllm.core.language import Language
 from psyllm.safety.levels import About, Level
 from psyllm.safety.screen import Screening
 
@@ -27,12 +28,10 @@ class Notice(StrEnum):
     OTHER_IN_DANGER = "other_in_danger"
     HARM_BY_OTHER = "harm_by_other"
     HELP = "help"
-    NOBODY_READING = "nobody_reading"
 
-    @property
-    def text(self) -> str:
-        """The words of the notice."""
-        return _texts()[self.value]
+    def words(self, language: Language) -> str:
+        """Return the words of the notice in a language."""
+        return _texts()[self.value][language]
 
 
 def notice_for(screening: Screening) -> Notice:
@@ -57,6 +56,6 @@ def _about(screening: Screening) -> set[About]:
 
 
 @functools.cache
-def _texts() -> dict[str, str]:
+def _texts() -> dict[str, dict[Language, str]]:
     tables = tomllib.loads(NOTICES.read_text("utf-8"))
-    return {name: table["text"].strip() for name, table in tables.items()}
+    return {name: {one: table[one].strip() for one in Language} for name, table in tables.items()}

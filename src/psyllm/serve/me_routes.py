@@ -6,16 +6,22 @@ from fastapi import APIRouter, Response
 
 from psyllm.casebook import ratings, runs, talk
 from psyllm.casebook.erase import erase_visitor
+from psyllm.core.language import Language
 from psyllm.serve import schema, shape
+from psyllm.serve.language import AskedIn
 from psyllm.serve.sessions import VISITOR_COOKIE, MaybeVisitor, PartsDep, Visitor, take_cookie
 
 router = APIRouter(prefix="/api", tags=["me"])
 # A copy must say what a program wrote, wherever it ends up.
-EXPORT_LABEL = "author 为 model 的内容由人工智能生成；author 为 library 的内容是预先写好的一般性说明。均非诊断，也不是心理治疗。"
+EXPORT_LABELS = {
+    Language.ZH: "author 为 model 的内容由人工智能生成；author 为 library 的内容是预先写好的一般性说明。均非诊断，也不是心理治疗。",
+    Language.EN: "What has the author model was written by artificial intelligence; what has the author library "
+    "was written beforehand for everybody. Neither is a diagnosis or a treatment.",
+}
 
 
 @router.get("/me/export")
-async def export(parts: PartsDep, visitor: Visitor, response: Response) -> schema.Export:
+async def export(parts: PartsDep, visitor: Visitor, language: AskedIn, response: Response) -> schema.Export:
     """Download everything kept about this visitor."""
     listed = await talk.list_conversations(parts.book, visitor, most=None)
     whole = [await talk.read_conversation(parts.book, visitor, row.id) for row in listed]
@@ -23,7 +29,7 @@ async def export(parts: PartsDep, visitor: Visitor, response: Response) -> schem
     response.headers["Content-Disposition"] = 'attachment; filename="psyllm-export.json"'
     return schema.Export(
         exported_at=parts.book.now(),
-        label=EXPORT_LABEL,
+        label=EXPORT_LABELS[language],
         conversations=[shape.conversation(row) for row in whole],
         consents=[shape.consent(row) for row in consents],
     )

@@ -96,10 +96,10 @@ class Runner:
             can_view = await self._speaker.state() == "ready"
             notices = self._notices
             otherwise = notices.nothing_near_but_view if can_view else notices.nothing_near
-            draft = await self._from_library(work, otherwise)
+            draft = await self._from_library(work, otherwise[work.language])
             await runs.publish_whole(self._book, run_id, draft)
         else:
-            instead = await self._from_library(work, self._notices.help)
+            instead = await self._from_library(work, self._notices.help[work.language])
             await self._speaker.speak(self._book, work, instead, lambda: self.bells.ring(run_id))
 
     async def _from_library(self, work: Work, otherwise: Private) -> Draft:

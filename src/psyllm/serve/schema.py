@@ -23,6 +23,7 @@ from psyllm.casebook.kinds import (
     RunKind,
     RunState,
 )
+from psyllm.core.language import Language
 from psyllm.serve.words import Words
 
 Generation = Literal["ready", "starting", "off", "failed"]
@@ -279,7 +280,10 @@ class StaffMe(Api):
 
 
 class CaseSummary(Api):
-    """One line of the desk; `waiting_s` counts from the visitor's oldest unanswered message."""
+    """One line of the desk; `waiting_s` counts from the visitor's oldest unanswered message.
+
+    `language` is that of the visitor's page.
+    """
 
     id: str
     conversation_id: str
@@ -288,6 +292,7 @@ class CaseSummary(Api):
     opened_at: datetime
     waiting_s: int
     assignee: str | None
+    language: Language
     last_message_at: datetime
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from psyllm.casebook.talk import Judgement
+from psyllm.core.language import Language
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
 from psyllm.safety.notices import Notice, notice_for
@@ -34,17 +35,20 @@ class Screener:
         self._limit_s = limit_s
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="screening")
 
-    async def judge(self, turns: Sequence[Private]) -> Judgement:
-        """Return the judgement of the dialogue whose newest turn is the last; never raises."""
+    async def judge(self, turns: Sequence[Private], language: Language = Language.ZH) -> Judgement:
+        """Return the judgement of the dialogue whose newest turn is the last; never raises.
+
+        Its notice is in `language`.
+        """
         words = [turn.reveal() for turn in turns]
         work = asyncio.get_running_loop().run_in_executor(self._threads, self._screen, words)
         [found] = await asyncio.gather(asyncio.wait_for(work, self._limit_s), return_exceptions=True)
         if isinstance(found, BaseException):
             # The kind only: an error's text may quote what it failed on.
             log.error("screening failed with %s; treated as risk", type(found).__name__)
-            return Judgement(Level.RISK, Level.RISK, (FAILED_RULE,), "", Private(Notice.HELP.text))
+            return Judgement(Level.RISK, Level.RISK, (FAILED_RULE,), "", Private(Notice.HELP.words(language)))
         rules = tuple(dict.fromkeys(reason.rule for reason in found.reasons))
-        notice = Private(notice_for(found).text)
+        notice = Private(notice_for(found).words(language))
         return Judgement(found.level, found.message_level, rules, found.lexicon_version, notice)
 
     def close(self) -> None:

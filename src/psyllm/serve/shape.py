@@ -127,6 +127,7 @@ def case_summary(row: tables.Case, now: datetime) -> schema.CaseSummary:
         opened_at=row.opened_at,
         waiting_s=waiting_s,
         assignee=None if row.assignee is None else row.assignee.name,
+        language=row.conversation.language,
         last_message_at=row.conversation.updated_at,
     )
 

@@ -16,8 +16,10 @@ from psyllm.casebook import cases, ratings, runs, talk
 from psyllm.casebook.talk import Said, Taken
 from psyllm.casebook.visitors import new_secret
 from psyllm.core.errors import BadInput
+from psyllm.core.language import Language
 from psyllm.core.private import Private
 from psyllm.serve import schema, shape
+from psyllm.serve.language import AskedIn
 from psyllm.serve.parts import Parts
 from psyllm.serve.sessions import (
     VISITOR_COOKIE,
@@ -40,10 +42,12 @@ async def list_conversations(parts: PartsDep, visitor: MaybeVisitor) -> list[sch
 
 
 @router.post("/conversations", status_code=201)
-async def ask(parts: PartsDep, visitor: MaybeVisitor, body: schema.Ask, response: Response) -> schema.Turn:
+async def ask(
+    parts: PartsDep, visitor: MaybeVisitor, language: AskedIn, body: schema.Ask, response: Response
+) -> schema.Turn:
     """Start a conversation with a question; a new visitor gets the cookie here."""
     text = "\n".join(part for part in (body.title.reveal().strip(), body.details.reveal().strip()) if part)
-    said = await _said(parts, [], Private(text), body.request_key)
+    said = await _said(parts, [], Private(text), body.request_key, language)
     secret = new_secret()
     title = Private(text.split("\n", 1)[0][: talk.TITLE_CHARS])
     taken = await talk.ask(parts.book, visitor_id=visitor, secret=secret, title=title, said=said)
@@ -75,10 +79,12 @@ async def read_conversation(
 
 
 @router.post("/conversations/{conversation_id}/messages", status_code=201)
-async def say(parts: PartsDep, visitor: Visitor, conversation_id: str, body: schema.Say) -> schema.Turn:
+async def say(
+    parts: PartsDep, visitor: Visitor, language: AskedIn, conversation_id: str, body: schema.Say
+) -> schema.Turn:
     """Add a message; the same `request_key` again gives the same turn."""
     before = await talk.turns_to_screen(parts.book, visitor, conversation_id)
-    said = await _said(parts, before, Private(body.text.reveal().strip()), body.request_key)
+    said = await _said(parts, before, Private(body.text.reveal().strip()), body.request_key, language)
     taken = await talk.say(parts.book, visitor_id=visitor, conversation_id=conversation_id, said=said)
     return await _turn(parts, taken)
 
@@ -105,7 +111,9 @@ async def rate(parts: PartsDep, visitor: Visitor, message_id: str, body: schema.
     return shape.rating(row)
 
 
-async def _said(parts: Parts, before: list[Private], text: Private, request_key: str) -> Said:
+async def _said(
+    parts: Parts, before: list[Private], text: Private, request_key: str, language: Language
+) -> Said:
     if not len(text):
         message = "the message is empty"
         raise BadInput(message, "write something first")
@@ -113,8 +121,9 @@ async def _said(parts: Parts, before: list[Private], text: Private, request_key:
     return Said(
         text=text,
         request_key=request_key,
-        judgement=await parts.screener.judge([*before, text]),
+        judgement=await parts.screener.judge([*before, text], language),
         counsellor_present=parts.presence.anybody(),
+        language=language,
     )
 
 

@@ -1,4 +1,5 @@
 /** One request to the server and its answer; every failure leaves as a `Failure`. */
+import { languageTag } from "../lib/language";
 import { asFailure, Failure, failureOf } from "./failure";
 import { patience } from "./patience";
 
@@ -18,7 +19,12 @@ export async function request<Answer>(
   read: (response: Response) => Promise<Answer>,
   options: Options = {},
 ): Promise<Answer> {
-  const headers: Record<string, string> = { Accept: "application/json", ...options.headers };
+  // The page may have been put into another language than the browser asks for.
+  const headers: Record<string, string> = {
+    Accept: "application/json",
+    "Accept-Language": languageTag(),
+    ...options.headers,
+  };
   // The server refuses unsafe methods without it: another site's form can't set a header.
   if (method !== "GET") headers["X-Psy-Request"] = "1";
   if (options.body !== undefined) headers["Content-Type"] = "application/json";

@@ -484,6 +484,8 @@ export interface components {
         /**
          * CaseSummary
          * @description One line of the desk; `waiting_s` counts from the visitor's oldest unanswered message.
+         *
+         *     `language` is that of the visitor's page.
          */
         CaseSummary: {
             /** Assignee */
@@ -492,6 +494,7 @@ export interface components {
             conversation_id: string;
             /** Id */
             id: string;
+            language: components["schemas"]["Language"];
             /**
              * Last Message At
              * Format: date-time
@@ -664,6 +667,12 @@ export interface components {
             /** Tel */
             tel: string;
         };
+        /**
+         * Language
+         * @description A language of fixed texts; Chinese is what everything falls back to.
+         * @enum {string}
+         */
+        Language: "zh" | "en";
         /**
          * Level
          * @description Level of risk of a dialogue, by its label.

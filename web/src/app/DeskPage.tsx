@@ -5,6 +5,7 @@ import { signOut, whoAmI } from "../api/staff";
 import type { StaffMe } from "../api/types";
 import { Button } from "../components/Button";
 import { FailureNote } from "../components/FailureNote";
+import { LanguageSwitch } from "../components/LanguageSwitch";
 import { CaseList } from "../features/console/CaseList";
 import { CasePage } from "../features/console/CasePage";
 import { caseIn } from "../features/console/casePath";
@@ -23,7 +24,6 @@ export default function DeskPage() {
   const [failure, setFailure] = useState<Failure | null>(null);
 
   useEffect(() => {
-    document.title = t("desk.title");
     whoAmI().then(
       (me) => setWho({ me }),
       (thrown: unknown) => {
@@ -45,18 +45,24 @@ export default function DeskPage() {
   };
 
   const me = typeof who === "object" ? who.me : null;
+  useEffect(() => {
+    if (me === null) document.title = t("desk.title"); // inside, the list counts waiting cases in it
+  });
   return (
     <div className="page page-desk">
       <a className="skip" href="#main">
         {t("app.skip")}
       </a>
       <Header name={t("desk.title")} trial={trial} staff>
-        {me && (
-          <div className="header-actions">
-            <span className="desk-name">{t("desk.signedIn", { name: me.name })}</span>
-            <Button onClick={() => void leave()}>{t("desk.signOut")}</Button>
-          </div>
-        )}
+        <div className="header-actions">
+          <LanguageSwitch />
+          {me && (
+            <>
+              <span className="desk-name">{t("desk.signedIn", { name: me.name })}</span>
+              <Button onClick={() => void leave()}>{t("desk.signOut")}</Button>
+            </>
+          )}
+        </div>
       </Header>
       <main id="main" tabIndex={-1} className="main main-desk">
         {failure && <FailureNote failure={failure} withoutPhones />}

@@ -1,7 +1,8 @@
 /** What went wrong in calm words, the next step, and the numbers to call, which stay on the screen. */
 import type { ReactNode } from "react";
 import { type Failure, failureMessage } from "../api/failure";
-import { firstLines } from "../lib/helpLines";
+import { firstLines, nameOf } from "../lib/helpLines";
+import { language } from "../lib/language";
 import { t } from "../lib/messages/t";
 import { Button } from "./Button";
 import "./failure.css";
@@ -35,7 +36,7 @@ function Phones() {
       {t("problem.phones")}
       {firstLines.map((line) => (
         <a key={line.number} href={`tel:${line.tel}`}>
-          {line.number} {line.name}
+          {line.number} {nameOf(line, language())}
         </a>
       ))}
     </p>

@@ -1,6 +1,16 @@
 /** The card with the numbers to call; all of it lies in the page and needs no server. */
 import { useId } from "react";
-import { checked, firstLines, type HelpLine, helpLines, otherLines } from "../lib/helpLines";
+import {
+  checked,
+  firstLines,
+  type HelpLine,
+  helpLines,
+  hoursOf,
+  linesHere,
+  nameOf,
+  otherLines,
+} from "../lib/helpLines";
+import { language } from "../lib/language";
 import { type PlainKey, t } from "../lib/messages/t";
 import "./helpcard.css";
 
@@ -21,6 +31,7 @@ interface Props {
 export function HelpCard({ untitled = false }: Props) {
   const heading = useId();
   const Region = untitled ? "h2" : "h3";
+  const here = linesHere();
   return (
     <section className="help-card" aria-labelledby={untitled ? undefined : heading}>
       {!untitled && (
@@ -29,40 +40,51 @@ export function HelpCard({ untitled = false }: Props) {
         </h2>
       )}
       <p className="help-danger">{t("help.danger")}</p>
-      <ul className="help-lines">
-        {firstLines.map((line) => (
-          <Line key={line.number} line={line} />
-        ))}
-      </ul>
+      {here && (
+        <>
+          <Region>{regionName(here.region)}</Region>
+          <Lines lines={here.lines} />
+          <Region>{regionName("CN")}</Region>
+        </>
+      )}
+      <Lines lines={firstLines} />
       <p>{t("help.safer")}</p>
       <p>{t("help.busy")}</p>
       <details className="help-more">
         <summary>{t("help.other")}</summary>
-        {otherLines().map(([region, lines]) => (
-          <div key={region}>
-            <Region>{t(REGIONS[region] ?? "region.other")}</Region>
-            <ul className="help-lines">
-              {lines.map((line) => (
-                <Line key={line.number} line={line} />
-              ))}
-            </ul>
-          </div>
-        ))}
+        {otherLines()
+          .filter(([region]) => region !== here?.region)
+          .map(([region, lines]) => (
+            <div key={region}>
+              <Region>{regionName(region)}</Region>
+              <Lines lines={lines} />
+            </div>
+          ))}
       </details>
       <p className="help-checked">{checkedText()}</p>
     </section>
   );
 }
 
-function Line({ line }: { line: HelpLine }) {
+function Lines({ lines }: { lines: readonly HelpLine[] }) {
+  const words = language();
   return (
-    <li>
-      <a className="help-line" href={`tel:${line.tel}`}>
-        <span className="help-number">{line.number}</span> <span className="help-name">{line.name}</span>{" "}
-        <span className="help-hours">{line.hours}</span>
-      </a>
-    </li>
+    <ul className="help-lines">
+      {lines.map((line) => (
+        <li key={line.number}>
+          <a className="help-line" href={`tel:${line.tel}`}>
+            <span className="help-number">{line.number}</span>{" "}
+            <span className="help-name">{nameOf(line, words)}</span>{" "}
+            <span className="help-hours">{hoursOf(line, words)}</span>
+          </a>
+        </li>
+      ))}
+    </ul>
   );
+}
+
+function regionName(region: string): string {
+  return t(REGIONS[region] ?? "region.other");
 }
 
 function checkedText(): string {

@@ -19,6 +19,9 @@ const AUTHORS: Record<Author, PlainKey> = {
   notice: "author.notice",
 };
 
+// Answers are Chinese whatever the page is in: a screen reader must know to read them so.
+const WRITTEN_IN: Partial<Record<Author, string>> = { library: "zh-CN", model: "zh-CN" };
+
 interface Props {
   author: Author;
   text: string;
@@ -43,7 +46,7 @@ export function MessageCard({ author, text, createdAt, source = null, desk = fal
         )}
       </header>
       {author === "library" && source?.title && <p className="message-found">{foundText(source)}</p>}
-      <Prose text={text} />
+      <Prose text={text} lang={WRITTEN_IN[author]} />
       {sourceText(author, source) && <p className="message-source">{sourceText(author, source)}</p>}
       {children}
     </article>
@@ -51,9 +54,9 @@ export function MessageCard({ author, text, createdAt, source = null, desk = fal
 }
 
 /** The text in paragraphs, each sentence an element of its own, so that a new one is read out alone. */
-function Prose({ text }: { text: string }) {
+function Prose({ text, lang }: { text: string; lang: string | undefined }) {
   return (
-    <div className="message-text">
+    <div className="message-text" lang={lang}>
       {paragraphsOf(text).map((sentences, line) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a text only grows at its end
         <p key={line}>

@@ -4,13 +4,16 @@
  * `scripts/help_lines.py` from the one table of the safety room.
  */
 import lines from "./helpLines.json" with { type: "json" };
+import type { Language } from "./language.ts";
 
 export interface HelpLine {
   number: string;
   tel: string;
   name: string;
+  name_en: string;
   region: string;
   hours: string;
+  hours_en: string;
   kind: string;
   seen_on: string;
   call_tested: string | null;
@@ -26,6 +29,42 @@ const FIRST = ["120", "12356", "110"];
 export const firstLines: readonly HelpLine[] = FIRST.flatMap((number) =>
   helpLines.filter((line) => line.region === "CN" && line.number === number),
 );
+
+// Time zones of places outside the mainland whose lines the table has. The zone is read on the
+// device and sent nowhere; it says where somebody is better than the language does.
+const PLACES: Record<string, string> = {
+  "Asia/Hong_Kong": "HK",
+  "Asia/Taipei": "TW",
+  "America/New_York": "US",
+  "America/Detroit": "US",
+  "America/Chicago": "US",
+  "America/Denver": "US",
+  "America/Phoenix": "US",
+  "America/Los_Angeles": "US",
+  "America/Anchorage": "US",
+  "Pacific/Honolulu": "US",
+};
+
+/** The region, and its lines, in which the device's clock is; null on the mainland and where nothing is known. */
+export function linesHere(zone: string = timeZone()): { region: string; lines: HelpLine[] } | null {
+  const region = PLACES[zone];
+  if (region === undefined) return null;
+  return { region, lines: helpLines.filter((line) => line.region === region) };
+}
+
+/** Return what a line is called in a language. */
+export function nameOf(line: HelpLine, language: Language): string {
+  return language === "en" ? line.name_en : line.name;
+}
+
+/** Return when a line answers, in a language. */
+export function hoursOf(line: HelpLine, language: Language): string {
+  return language === "en" ? line.hours_en : line.hours;
+}
+
+function timeZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
 
 /** All other lines, grouped by region in the order of the table. */
 export function otherLines(): [region: string, lines: HelpLine[]][] {

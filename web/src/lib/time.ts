@@ -1,15 +1,17 @@
 /** Times and waits in the words of the page; takes what the server sends, in ISO 8601 or seconds. */
+import { languageTag } from "./language";
 import { t } from "./messages/t";
 
-const clock = new Intl.DateTimeFormat("zh-CN", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const day = new Intl.DateTimeFormat("zh-CN", { month: "long", day: "numeric" });
+const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+const DAY = { month: "long", day: "numeric" } as const;
 
 /** Return "02:13", with the date before it when it was not on the day of `now`. */
 export function timeOf(iso: string, now: Date = new Date()): string {
   const then = new Date(iso);
   if (Number.isNaN(then.getTime())) return "";
   const today = then.toDateString() === now.toDateString();
-  return today ? clock.format(then) : `${day.format(then)} ${clock.format(then)}`;
+  const clock = then.toLocaleTimeString(languageTag(), CLOCK);
+  return today ? clock : `${then.toLocaleDateString(languageTag(), DAY)} ${clock}`;
 }
 
 /** Return how long somebody has waited, in minutes, hours or days; 0 is nobody. */

@@ -52,7 +52,7 @@ test("when deleting fails the page says so and asks again", async () => {
   server.on(ERASE, () => problem(500));
   await user.click(sheet.getByRole("button", { name: "删除我的数据" }));
   await user.click(sheet.getByRole("button", { name: "确定，全部删除" }));
-  expect((await sheet.findByRole("alert")).textContent).toContain("服务器出了点问题");
+  expect((await sheet.findByRole("alert")).textContent).toContain("这边出了点问题");
   expect(sheet.getByRole("button", { name: "确定，全部删除" })).toBeDefined();
   expect(screen.getByRole("log", { hidden: true })).toBeDefined();
 });

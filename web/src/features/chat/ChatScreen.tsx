@@ -4,6 +4,8 @@ import type { Message, Status } from "../../api/types";
 import { Button } from "../../components/Button";
 import { FailureNote } from "../../components/FailureNote";
 import { HelpCard } from "../../components/HelpCard";
+import { LanguageSwitch } from "../../components/LanguageSwitch";
+import { language } from "../../lib/language";
 import { t } from "../../lib/messages/t";
 import { AskForm } from "./AskForm";
 import { Before, Presence } from "./Before";
@@ -32,6 +34,7 @@ export function ChatScreen({ status, reachable, onHelp, onRights, renderRating }
             {t("chat.new")}
           </Button>
         )}
+        <LanguageSwitch />
         <Button tone="plain" onClick={onRights}>
           {t("rights.button")}
         </Button>
@@ -70,6 +73,7 @@ function FirstQuestion({
           {t("ask.heading")}
         </h1>
         <p className="lead">{t("ask.lead")}</p>
+        {language() !== "zh" && <p className="lead">{t("language.answers")}</p>}
         <Presence status={status} reachable={reachable} />
       </div>
       <Before />

@@ -41,7 +41,7 @@ export function CaseList({ onSignedOut }: Props) {
     const open = found?.cases.filter((row) => row.state === "open").length ?? 0;
     // A counsellor who looks at another tab sees the number there.
     document.title = open > 0 ? t("desk.titleCount", { count: open }) : t("desk.title");
-  }, [found]);
+  });
 
   return (
     <div className="cases">

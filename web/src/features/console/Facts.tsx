@@ -10,6 +10,7 @@ export function Facts({ detail }: { detail: CaseDetail }) {
     [t("desk.state"), t(`desk.state.${summary.state}`)],
     [t("desk.waiting"), waited(summary.waiting_s)],
     [t("desk.assignee"), summary.assignee ?? t("desk.nobody")],
+    [t("case.language"), t(`case.language.${summary.language}`)],
     [t("case.opened"), timeOf(summary.opened_at)],
     [t("desk.lastMessage"), timeOf(summary.last_message_at)],
   ];

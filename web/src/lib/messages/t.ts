@@ -4,10 +4,15 @@
  * A language is one more table with the same keys in `languages`; the page's
  * `lang` attribute chooses. No component holds a sentence of its own.
  */
-import { zh } from "./zh.ts";
+import { type Language, language } from "../language.ts";
+import { deskEn } from "./desk.en.ts";
+import { deskZh } from "./desk.zh.ts";
+import { visitorEn } from "./visitor.en.ts";
+import { visitorZh } from "./visitor.zh.ts";
+
+const zh = { ...visitorZh, ...deskZh } as const;
 
 type MessageKey = keyof typeof zh;
-type Messages = Record<MessageKey, string>;
 
 type Slots<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
   ? Name | Slots<Rest>
@@ -20,15 +25,22 @@ type Values<Key extends MessageKey> = [Slots<(typeof zh)[Key]>] extends [never]
   ? []
   : [values: Record<Slots<(typeof zh)[Key]>, string | number>];
 
-const languages: Record<string, Messages> = { zh };
-
-function messages(): Messages {
-  const language = typeof document === "undefined" ? "zh" : document.documentElement.lang.slice(0, 2);
-  return languages[language] ?? zh;
-}
+/** Every table of sentences, by language. */
+export const languages: Record<Language, Record<MessageKey, string>> = {
+  zh,
+  en: { ...visitorEn, ...deskEn },
+};
 
 /** Return the sentence of `key` with its `{slots}` filled in. */
 export function t<Key extends MessageKey>(key: Key, ...values: Values<Key>): string {
-  const filled: Record<string, string | number> = values[0] ?? {};
-  return messages()[key].replace(/\{(\w+)\}/g, (slot, name: string) => String(filled[name] ?? slot));
+  return sentence(language(), key, values[0] ?? {});
+}
+
+/** Return the sentence of `key` in one language, wherever it is needed whole: the page before any script. */
+export function sentence(
+  one: Language,
+  key: MessageKey,
+  filled: Record<string, string | number> = {},
+): string {
+  return languages[one][key].replace(/\{(\w+)\}/g, (slot, name: string) => String(filled[name] ?? slot));
 }
