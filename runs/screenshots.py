@@ -69,7 +69,7 @@ ENGLISH = Words(
     tag="en",
     locale="en-GB",
     send="Send it",
-    help="Call for help",
+    help="Get help",
     close_help="Close the numbers",
     data="My data",
     close_data="Close my data",
@@ -140,13 +140,13 @@ def _visitor(browser: Browser, url: str, words: Words, width: str) -> None:
     page.get_by_role("textbox").first.fill(words.question)
     press(words.send)
     page.get_by_role("log").get_by_role("article").nth(1).wait_for()
-    shoot("answer", whole=True)
+    shoot("answer")
     press(words.rate)
-    shoot("rating", whole=True)
+    shoot("rating")
     page.get_by_role("textbox").last.fill(words.danger)
     press(words.say)
     page.get_by_role("region", name=words.card).wait_for()
-    shoot("danger", whole=True)
+    shoot("danger")
 
 
 def _desk(browser: Browser, url: str, words: Words, width: str) -> None:

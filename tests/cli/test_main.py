@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from openpyxl import load_workbook
 
 from psyllm.cli.main import run
 from psyllm.core.records import read_records
@@ -105,6 +106,37 @@ def test_status_tells_what_is_stale(tmp_path, capsys):
     run(["status", "--json", "--data", str(tmp_path)])
     found = states()
     assert (found["2_cleaned"], found["3_corpus"]) == ("stale", "stale")
+
+
+def test_the_review_of_the_bundled_texts_goes_out_and_comes_back(tmp_path, capsys):
+    sheet, data = tmp_path / "review.xlsx", ["--data", str(tmp_path)]
+    assert run(["corpus", "review-sheet", "--out", str(sheet), *data]) == 0
+    assert "hours of reading" in capsys.readouterr().out
+    assert run(["corpus", "review-sheet", "--out", str(sheet), *data]) == 2
+    assert "somebody's decisions may be in it" in capsys.readouterr().err
+    assert run(["corpus", "review-take", str(sheet), *data]) == 2
+    assert "name, licence or date" in capsys.readouterr().err
+    sign_and_accept(sheet, accepted=2)
+    assert run(["corpus", "review-take", str(sheet), *data]) == 0
+    assert "2 accepted, 0 changed, 0 rejected" in capsys.readouterr().out
+    assert run(["collect", "starter", *data]) == 0
+    reviewed = [one for one in read_records(tmp_path / "1_collected" / "starter") if one.reviewed_by]
+    assert [one.reviewed_by for one in reviewed] == ["王医生"] * 2
+    second = tmp_path / "rest.xlsx"
+    capsys.readouterr()
+    assert run(["corpus", "review-sheet", "--out", str(second), *data]) == 0
+    total = len(load_workbook(sheet)["审阅"]["A"]) - 1
+    assert f"{total - 2} of {total} texts" in capsys.readouterr().out
+
+
+def sign_and_accept(sheet, accepted):
+    book = load_workbook(sheet)
+    for cell, value in (("B3", "王医生"), ("B4", "测试-1"), ("B5", "2026-11-30")):
+        book["说明"][cell] = value
+    headings = [cell.value for cell in book["审阅"][1]]
+    for row in range(2, 2 + accepted):
+        book["审阅"].cell(row, headings.index("决定") + 1).value = "通过"
+    book.save(sheet)
 
 
 def test_doctor_looks_at_the_machine(tmp_path, capsys):

@@ -1,3 +1,4 @@
+import datetime as dt
 import gzip
 import json
 import lzma
@@ -18,6 +19,7 @@ from psyllm.core.errors import (
     WrongEncoding,
 )
 from psyllm.core.records import read_records
+from psyllm.core.reviews import Review, append_reviews, reviews_path
 from psyllm.core.settings import CollectSettings
 from psyllm.core.stages import Stage, complete_runs, file_hash
 
@@ -26,8 +28,8 @@ def settings(path, **others):
     return CollectSettings(path=path, name="source", licence="CC0-1.0", **others)
 
 
-def collected(data):
-    return list(read_records(data / "1_collected" / "source"))
+def collected(data, name="source"):
+    return list(read_records(data / "1_collected" / name))
 
 
 def test_without_a_path_the_starter_corpus_is_imported_with_its_own_licence(tmp_path):
@@ -35,6 +37,22 @@ def test_without_a_path_the_starter_corpus_is_imported_with_its_own_licence(tmp_
     records = list(read_records(tmp_path / "1_collected" / "starter"))
     assert manifest.counts["records"] == len(records) > 50
     assert all(record.may_show and record.licence == "CC-BY-4.0" for record in records)
+
+
+def test_reviews_of_the_data_folder_reach_the_starter_corpus(tmp_path):
+    first = run(CollectSettings(replace=True), tmp_path)
+    written = collected(tmp_path, "starter")
+    said = {"reviewer": "王医生", "licence": "测试-1", "date": dt.date(2026, 11, 30)}
+    decisions = [(written[0], "reject"), (written[1], "accept")]
+    append_reviews(
+        reviews_path(tmp_path),
+        [Review(key=one.id, words=one.content_hash, decision=what, **said) for one, what in decisions],
+    )
+    second = run(CollectSettings(replace=True), tmp_path)
+    assert second.counts["records"] == first.counts["records"] - 1
+    assert second.drops == {"rejected_in_review": 1}
+    assert [one.id for one in collected(tmp_path, "starter") if one.reviewed_by] == [written[1].id]
+    assert run(CollectSettings(replace=True), tmp_path) == second
 
 
 def test_every_record_says_where_it_comes_from(tmp_path):

@@ -1,5 +1,6 @@
 """Presence, throttle, bells, library, prompt, notices, release: the small parts alone."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ from psyllm.casebook.kinds import MessageAuthor
 from psyllm.core.language import Language
 from psyllm.core.private import Private
 from psyllm.core.records import Record, write_records
+from psyllm.core.reviews import Review, append_reviews, reviews_path
 from psyllm.core.stages import Stage, StageRun, writing
-from psyllm.core.starter import starter_records
+from psyllm.core.starter import LEVEL_BY_HAND, starter_records
 from psyllm.safety.levels import Level
 from psyllm.safety.notices import Notice
 from psyllm.safety.release import current_hashes
@@ -84,9 +86,10 @@ async def test_bells_ring_for_their_run_only_and_are_taken_down() -> None:
 
 
 def bundled() -> list[Record]:
-    """The bundled questions of people who are not in danger."""
+    """The bundled questions but those of people in danger, as a reader and screening agree."""
     questions = [record for record in starter_records() if record.kind == "question"]
-    return [record for record in questions if screen([record.opening()]).level < Level.RISK]
+    safe = {f"{LEVEL_BY_HAND}none", f"{LEVEL_BY_HAND}distress"}
+    return [one for one in questions if safe & {*one.flags} or screen([one.opening()]).level < Level.RISK]
 
 
 def test_the_library_holds_the_bundled_questions_and_what_the_corpus_may_show(tmp_path: Path) -> None:
@@ -100,6 +103,39 @@ def test_the_library_holds_the_bundled_questions_and_what_the_corpus_may_show(tm
     draft = library.nearest(turns("我养的猫走丢了，找了三天也没有找到"), ())
     assert draft is not None
     assert draft.source.title == "养的猫走丢了很难过"
+
+
+def test_what_a_reader_found_harmless_stays_on_the_shelf_and_what_only_a_reader_saw_as_well() -> None:
+    alarm = question(6, "我不想活了，这句话他天天挂在嘴边", "", "可以这样回他。")
+    alarm = alarm.model_copy(update={"flags": (f"{LEVEL_BY_HAND}distress",)})
+    unseen = question(7, "店今天关了，算过那笔钱", "", "先别一个人待着。")
+    unseen = unseen.model_copy(update={"flags": (f"{LEVEL_BY_HAND}urgent",)})
+    assert len(Library([alarm, unseen], 0.0)) == 2
+    both = alarm.model_copy(update={"flags": (f"{LEVEL_BY_HAND}risk",)})
+    assert len(Library([both], 0.0)) == 0
+
+
+def test_what_a_reviewer_rejected_is_shown_by_no_older_corpus_and_what_was_accepted_carries_the_name(
+    tmp_path: Path,
+) -> None:
+    first, second = [one for one in bundled() if one.keywords][:2]
+    with writing(StageRun(tmp_path, Stage.CORPUS, "corpus-1", "mark", (), {})) as stage_run:
+        write_records(list(starter_records()), stage_run.folder, prefix="train")
+        stage_run.finish(counts={})
+    whole = len(Library.load(tmp_path, 0.05))
+    said = {"reviewer": "王医生", "licence": "测试-1", "date": date(2026, 11, 30)}
+    append_reviews(
+        reviews_path(tmp_path),
+        [
+            Review(key=first.id, words=first.content_hash, decision="reject", **said),
+            Review(key=second.id, words=second.content_hash, decision="accept", **said),
+        ],
+    )
+    library = Library.load(tmp_path, 0.05)
+    assert len(library) == whole - 1
+    draft = library.nearest(turns(f"{second.title}。{second.text}"), ())
+    assert draft is not None
+    assert (draft.source.title, draft.source.reviewed_by) == (second.title, "王医生")
 
 
 def test_an_answer_to_somebody_in_danger_is_never_shown_to_anybody_else() -> None:

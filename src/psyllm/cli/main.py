@@ -14,7 +14,7 @@ import sys
 
 import typer
 
-from psyllm.cli import collecting, looking, making, serving
+from psyllm.cli import collecting, looking, making, reviewing, serving
 
 WRONG_INPUT = 2
 STOPPED = 130
@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(collecting.app, name="collect")
 app.command("clean")(making.clean)
-app.command("corpus")(making.corpus)
+app.add_typer(reviewing.app, name="corpus")
 app.command("train")(making.train)
 app.command("evaluate")(making.evaluate)
 app.add_typer(serving.app, name="serve")

@@ -21,7 +21,7 @@ from psyllm.core.progress import track
 from psyllm.core.records import Record, write_records
 from psyllm.core.settings import CollectSettings
 from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, read_manifest, stage_folder, writing
-from psyllm.core.starter import STARTER, starter_records
+from psyllm.core.starter import STARTER, review_places, starter_records, written_records
 
 
 def run(settings: CollectSettings, data: Path) -> Manifest:
@@ -33,7 +33,7 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
         EmptyCorpus: the input holds no record.
         DiskFull: no space is left; nothing was imported.
     """
-    content = _content(settings)
+    content = _content(settings, data)
     mark = fingerprint(Stage.COLLECTED, [], content, ["collect", "core"])
     earlier = read_manifest(stage_folder(data, Stage.COLLECTED) / settings.name)
     if earlier is not None:
@@ -41,7 +41,7 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
             return earlier
         _refuse_other_content(earlier, content, settings)
     source = Source(settings.name, settings.licence, settings.may_train, settings.may_show)
-    form, records = _records(settings, source)
+    form, records = _records(settings, source, data)
     taken = track(itertools.islice(records, settings.limit), f"collect {settings.name}", settings.limit)
     stage_run = StageRun(
         data, Stage.COLLECTED, settings.name, mark, (), settings.model_dump(mode="json", exclude={"path"})
@@ -59,15 +59,22 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
         )
 
 
-def _content(settings: CollectSettings) -> dict[str, Any]:
+def _content(settings: CollectSettings, data: Path) -> dict[str, Any]:
     """Return what tells one import from another: the bytes, and what is said of them."""
     said = settings.model_dump(mode="json", exclude={"path", "replace"})
-    return {**said, "sha256": content_hash(settings.path or STARTER), "bundled": settings.path is None}
+    if settings.path is not None:
+        return {**said, "sha256": content_hash(settings.path), "bundled": False}
+    reviews = [content_hash(place) for place in review_places(data) if place.exists()]
+    return {**said, "sha256": content_hash(STARTER), "bundled": True, "reviews": reviews}
 
 
-def _records(settings: CollectSettings, source: Source) -> tuple[str, Iterator[Record]]:
+def _records(settings: CollectSettings, source: Source, data: Path) -> tuple[str, Iterator[Record]]:
     if settings.path is None:
-        return "starter corpus", starter_records(source=settings.name)
+        kept = list(starter_records(source=settings.name, data=data))
+        rejected = sum(1 for _ in written_records()) - len(kept)
+        if rejected:
+            source.left_out["rejected_in_review"] = rejected
+        return "starter corpus", iter(kept)
     try:
         form = recognise(settings.path)
     except BadInput as error:

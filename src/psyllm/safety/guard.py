@@ -94,6 +94,11 @@ def guard_version() -> str:
     return hashlib.sha256(b"\x1f".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
+def names_unknown_number(text: str) -> bool:
+    """Whether a text names a telephone number that is not in the directory of help lines."""
+    return _names_unknown_number(screening_fold(text).text)
+
+
 def _says(rule: GuardRule, seen: str) -> bool:
     return any(
         rule.unless is None or not rule.unless.search(sentence_around(seen, match.start(), match.end()))

@@ -18,7 +18,7 @@ from psyllm.casebook.messages import Draft, Source
 from psyllm.core.private import Private
 from psyllm.core.records import Answer, Record, read_records
 from psyllm.core.stages import Stage, current_run
-from psyllm.core.starter import starter_records
+from psyllm.core.starter import LEVEL_BY_HAND, starter_records, written_records
 from psyllm.safety.levels import Level
 from psyllm.safety.screen import screen
 from psyllm.text.han import han_count
@@ -52,7 +52,10 @@ class Library:
     @classmethod
     def load(cls, data: Path, floor: float) -> Library:
         """Take the bundled answers and those of the corpus in use that may be shown."""
-        return cls(chain(starter_records(), _corpus_records(data)), floor)
+        # An older corpus still holds bundled answers that a reviewer has rejected or rewritten since.
+        bundled = {record.id for record in written_records()}
+        others = (record for record in _corpus_records(data) if record.id not in bundled)
+        return cls(chain(starter_records(data=data), others), floor)
 
     def __len__(self) -> int:
         return len(self._shelves)
@@ -76,7 +79,6 @@ class Library:
 def _shelves(records: Iterable[Record]) -> Iterator[tuple[str, Shelf]]:
     seen: set[str] = set()
     for record in records:
-        # The bundled records come first and again as part of the corpus.
         if record.id in seen or not record.may_show or record.kind != "question" or _is_dangerous(record):
             continue
         seen.add(record.id)
@@ -87,8 +89,13 @@ def _shelves(records: Iterable[Record]) -> Iterator[tuple[str, Shelf]]:
 def _is_dangerous(record: Record) -> bool:
     """Whether somebody in danger asks: the answer begins with emergencies and would frighten anybody else.
 
-    Who is in danger gets the help card and a counsellor instead of a library answer.
+    Who is in danger gets the help card and a counsellor instead of a library answer. What
+    screening does not see stays: whoever asks like that comes here, and needs that answer.
+    What a reader found harmless stays, too.
     """
+    by_hand = next((flag for flag in record.flags if flag.startswith(LEVEL_BY_HAND)), None)
+    if by_hand is not None and Level.of(by_hand.removeprefix(LEVEL_BY_HAND)) < Level.RISK:
+        return False
     return screen([record.opening()]).level >= Level.RISK
 
 

@@ -40,8 +40,8 @@ test("the English page says that answers are in Chinese, and has no fault that a
   expect(screen.queryByText(/answers you find here are in Chinese/)).toBeNull();
   await user.click(toEnglish());
   expect(screen.getByText(/answers you find here are in Chinese/)).toBeDefined();
-  await user.click(screen.getByRole("button", { name: "Call for help" }));
-  const card = screen.getByRole("region", { name: "Call for help" });
+  await user.click(screen.getByRole("button", { name: "Get help" }));
+  const card = screen.getByRole("region", { name: "Get help" });
   expect(within(card).getByRole("link", { name: /12356 National psychological support line/ })).toBeDefined();
   await expectNoViolations();
 });

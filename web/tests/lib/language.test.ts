@@ -43,7 +43,7 @@ test("without storage the page changes all the same", () => {
   };
   vi.stubGlobal("localStorage", { getItem: refuse, setItem: refuse, clear: () => undefined });
   chooseLanguage("en");
-  expect(t("help.button")).toBe("Call for help");
+  expect(t("help.button")).toBe("Get help");
   startLanguage();
   expect(t("help.button")).toBe("求助电话");
 });

@@ -25,7 +25,7 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "hide.button": "Leave",
   "hide.label": "Leave this page at once (or press Esc twice)",
 
-  "help.button": "Call for help",
+  "help.button": "Get help",
   "help.title": "Numbers you can call now",
   "help.danger":
     "If you are hurt or in danger right now, call 120 (ambulance) or 110 (police) in mainland China first, and wake somebody near you. Anywhere else, call the local emergency number.",
@@ -73,7 +73,7 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "before.deleteTitle": "How to delete it",
   "before.delete": "Open “My data” at any time. You can take a copy, or delete everything.",
   "presence.present": "A counsellor is here now.",
-  "presence.absent": "Nobody is reading right now, only the program answers. If it is urgent, please call.",
+  "presence.absent": "Nobody is reading right now. Only the program answers. If it is urgent, please call.",
   "presence.unknown": "The server can't be reached right now. You can still call the numbers below.",
 
   "chat.new": "Talk about something else",
@@ -95,10 +95,10 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "chat.takenAway":
     "The counsellor who took this is away now and will see your words when back. If it is urgent, please call a number here first.",
   "chat.taken": "A counsellor has taken over. From here on a person replies. The program has stopped.",
-  "chat.queued": "Others are before you, just a moment…",
+  "chat.queued": "Others are before you. Just a moment…",
   "chat.searching": "Looking for something close to what you said…",
   "chat.writing": "Writing. You see each sentence as it is ready…",
-  "chat.again": "The connection broke for a moment, taking it up again…",
+  "chat.again": "The connection broke for a moment. Taking it up again…",
   "chat.stopped": "Stopped.",
   "chat.replaced": "What was being written was not right, so it was taken back. This takes its place.",
   "chat.replacedLate": "What was being written could not be finished. This takes its place.",

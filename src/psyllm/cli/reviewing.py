@@ -1,0 +1,87 @@
+"""`psyllm corpus`: splitting, and the review of the bundled texts by a professional."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psyllm.cli.making import corpus as split_corpus
+from psyllm.cli.options import DATA, Config, Data, Preset, Set
+
+app = typer.Typer(
+    help="3 Records are split without leaks and described by a card: data/3_corpus.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+
+Out = Annotated[Path, typer.Option("--out", help="The .xlsx file to write.")]
+Again = Annotated[bool, typer.Option("--again", help="Also what somebody has reviewed already.")]
+SheetPath = Annotated[Path, typer.Argument(help="The filled-in .xlsx file.")]
+Reviews = Annotated[
+    Path | None,
+    typer.Option("--reviews", help="File that keeps the decisions; the data folder's own if not said."),
+]
+
+
+@app.callback()
+def corpus(
+    context: typer.Context,
+    data: Data = DATA,
+    preset: Preset = None,
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """3 Records are split without leaks and described by a card: data/3_corpus."""
+    if context.invoked_subcommand is None:
+        split_corpus(data, preset, config, set_)
+
+
+@app.command("review-sheet")
+def review_sheet(data: Data = DATA, out: Out = Path("review.xlsx"), again: Again = False) -> None:
+    """Write the bundled texts as a spreadsheet for a psychologist to review (guide: docs/review.md)."""
+    from psyllm.core.errors import BadInput
+    from psyllm.core.starter import starter_records
+    from psyllm.corpus.review_sheet import is_reviewed, write_sheet
+
+    if out.exists():
+        message = f"{out} is there already; somebody's decisions may be in it"
+        raise BadInput(message, "take it in first (psyllm corpus review-take FILE), or choose another --out")
+    records = list(starter_records(data=data))
+    waiting = [record for record in records if again or not is_reviewed(record)]
+    if not waiting:
+        typer.echo(f"all {len(records)} bundled texts are reviewed; a sheet of all of them: add --again")
+        return
+    sheet = write_sheet(waiting, out)
+    hours = sheet.reading.total_seconds() / 3600
+    typer.echo(
+        f"{out}: {sheet.records} of {len(records)} texts, {sheet.characters:,} characters, "
+        f"about {hours:.1f} hours of reading; the riskiest first"
+    )
+    typer.echo(f"next: fill it in, then run: psyllm corpus review-take {out} --data {data}")
+
+
+@app.command("review-take")
+def review_take(sheet: SheetPath, data: Data = DATA, reviews: Reviews = None) -> None:
+    """Take in a filled-in sheet: accepted texts carry the reviewer's name, rejected ones are shown no more."""
+    from psyllm.core.reviews import reviews_path
+    from psyllm.core.starter import starter_records
+    from psyllm.corpus.review_take import take_sheet
+
+    into = reviews or reviews_path(data)
+    taken = take_sheet(sheet, starter_records(data=data), into)
+    counts = taken.decisions
+    typer.echo(
+        f"{into}: {counts['accept']} accepted, {counts['change']} changed, {counts['reject']} rejected; "
+        f"{taken.known} known before, {taken.still_open} still open"
+    )
+    if taken.changed_since:
+        typer.echo(
+            f"left out, because the words have changed since the sheet was made: {len(taken.changed_since)} "
+            f"({', '.join(taken.changed_since[:5])}{' …' if len(taken.changed_since) > 5 else ''}); "
+            "make a new sheet for these: psyllm corpus review-sheet --out again.xlsx"
+        )
+    typer.echo(
+        f"next: psyllm collect starter --data {data}, then clean, corpus and train; restart psyllm serve"
+    )
