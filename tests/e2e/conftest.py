@@ -61,8 +61,12 @@ def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
     """A function that opens an address as a new person; any error of the page fails the test."""
     contexts, faults = [], []
 
-    def open_it(path: str = "/", viewport: dict[str, int] = PHONE) -> Page:
-        context = browser.new_context(viewport=viewport, locale="zh-CN", reduced_motion="reduce")
+    def open_it(
+        path: str = "/", viewport: dict[str, int] = PHONE, locale: str = "zh-CN", zone: str = "Asia/Shanghai"
+    ) -> Page:
+        context = browser.new_context(
+            viewport=viewport, locale=locale, timezone_id=zone, reduced_motion="reduce"
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
