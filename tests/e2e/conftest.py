@@ -1,9 +1,11 @@
 """A real server, a real small model and a real browser, for whole journeys."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -50,7 +52,17 @@ def site(data_with_model: Path) -> Iterator[Site]:
     exact = ("serve.decoding.temperature=0", "serve.decoding.repetition_penalty=1")
     # Whatever is asked finds some answer, so that there is one to rate.
     with Serving(data_with_model, *exact, "serve.nearest_floor=0.01") as opened:
+        wait_for_the_model(opened)
         yield opened
+
+
+def wait_for_the_model(site: Site) -> None:
+    """Until it is ready, "another view" comes from the library: right for visitors, not what is tested here."""
+    for _ in range(600):
+        if httpx.get(f"{site.url}/api/status").json()["generation"] == "ready":
+            return
+        time.sleep(0.1)
+    pytest.fail("the model was not ready after a minute")
 
 
 OpenPage = Callable[..., Page]

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from journeys import ask
+from journeys import ask, axe
 from memorised import MEMORISED
 from psyllm.core.starter import starter_records
 
@@ -126,3 +126,15 @@ def test_the_address_never_holds_words_or_secrets(open_page):
     for url in [*seen, page.url]:
         assert "%E" not in url
         assert all(secret not in url for secret in secrets)
+
+
+def test_whoever_would_rather_read_finds_short_texts_that_say_what_they_are(open_page):
+    page = open_page()
+    page.get_by_role("button", name="先看看短文").click()
+    page.get_by_role("button", name="睡不着的夜里").click()
+    expect(page.get_by_role("heading", name="睡不着的夜里")).to_be_focused()
+    expect(page.get_by_text("事先写好的，还没有专业人员审过")).to_be_visible()
+    assert axe(page) == []
+    page.get_by_role("button", name="回到目录").last.click()
+    expect(page.get_by_role("button", name="睡不着的夜里")).to_be_focused()
+    assert axe(page) == []

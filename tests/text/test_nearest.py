@@ -179,7 +179,7 @@ def test_every_bundled_question_finds_itself(bundled):
         match = texts.find(f"{record.title}\n{record.text}")[0]
         assert match.key == key
         assert match.score == 1
-        assert texts.find(record.text)[0].score < 1
+        assert all(match.score < 1 for match in texts.find(record.text))
 
 
 def test_small_talk_finds_nothing_in_the_bundled_questions(bundled):

@@ -40,14 +40,17 @@ def serve_pages(app: FastAPI, static: Path = STATIC) -> None:
 def _plain_page(region: str) -> str:
     rows = "".join(
         f'<li><a href="tel:{escape(line.tel)}">{escape(line.number)}</a> '
-        f"{escape(line.name)}（{escape(line.hours)}）</li>"
+        f"{escape(line.name)}（{escape(line.hours)}） "
+        f'<span lang="en">{escape(line.name_en)} ({escape(line.hours_en)})</span></li>'
         for line in help_lines(region)
     )
     return (
         '<!doctype html><html lang="zh-CN"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>Psy-LLM</title>'
-        "<h1>页面还没有构建</h1>"
+        f'<h1>需要帮助时，请直接打电话 <span lang="en">If you need help, please call</span></h1><ul>{rows}</ul>'
+        "<h2>页面还没有构建</h2>"
         "<p>服务已经在运行，但网页文件还没有。请在项目目录里运行 <code>make demo</code>，"
         "或者 <code>make web</code> 之后刷新。</p>"
-        f"<h2>需要帮助时，请直接打电话</h2><ul>{rows}</ul></html>"
+        '<p lang="en">The service is running, but its pages are not built yet. Run <code>make demo</code> '
+        "in the project's folder, or <code>make web</code> and reload.</p></html>"
     )

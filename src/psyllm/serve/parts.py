@@ -20,6 +20,7 @@ from psyllm.serve.answer import Library
 from psyllm.serve.fitness import fit_model
 from psyllm.serve.notices import Notices
 from psyllm.serve.presence import Presence, Throttle
+from psyllm.serve.reading import Article, load_articles
 from psyllm.serve.reply import Limits, Speaker
 from psyllm.serve.runner import Runner
 from psyllm.serve.screening import Screener
@@ -37,6 +38,7 @@ class Parts:
     notices: Notices
     presence: Presence
     throttle: Throttle
+    articles: tuple[Article, ...]
     released: bool
 
 
@@ -56,6 +58,7 @@ async def open_parts(
     speaker = speaker or Speaker(fit_model(settings, data).folder, limits(settings))
     if library is None:
         library = await asyncio.to_thread(Library.load, data, settings.nearest_floor)
+    articles = await asyncio.to_thread(load_articles, data)
     book = await open_casebook(casebook_url(data, settings.database))
     runner = Runner(book, library, speaker, notices)
     opening = asyncio.create_task(speaker.open())
@@ -72,6 +75,7 @@ async def open_parts(
             notices=notices,
             presence=Presence(settings.presence_s),
             throttle=Throttle(),
+            articles=articles,
             released=released,
         )
     finally:

@@ -91,6 +91,15 @@ class HelpDirectory(Api):
     checked_on: date
 
 
+class Article(Api):
+    """A bundled article, written for this project; `reviewed_by` is empty while nobody has reviewed it."""
+
+    title: str
+    topic: str
+    text: str
+    reviewed_by: str
+
+
 class SourceNote(Api):
     """Where an answer comes from and what may be said of it; `match` is 0 to 1."""
 

@@ -43,11 +43,12 @@ class Concept(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A concept found in a text, with the place of its pattern in characters."""
+    """A concept found in a text, with the place of its pattern in characters; `whole` is without a gap."""
 
     id: str
     start: int
     end: int
+    whole: bool = True
 
 
 class Reading(NamedTuple):
@@ -109,23 +110,34 @@ class Concepts:
         return tuple(dict.fromkeys([*(place.id for place in self.read(keyword).found), *tagged]))
 
     def speaker(self, *readings: Reading) -> frozenset[str]:
-        """Return the roles of one writer of several passages, without those that others overrule."""
-        roles = frozenset[str]().union(*(reading.roles for reading in readings))
+        """Return the roles of one writer, without those overruled; an earlier passage outweighs a later one."""
+        roles: set[str] = set()
+        for reading in readings:
+            roles |= {
+                role for role in reading.roles if not any(self._clash_of(role, other) for other in roles)
+            }
         return frozenset(role for role in roles if not self._unless[role] & roles)
 
     def clash(self, one: frozenset[str], other: frozenset[str]) -> bool:
         """Return whether an answer written for one cannot well be meant for the other."""
         return any(self._clashes[role] & (other - one) for role in one - other)
 
+    def _clash_of(self, one: str, other: str) -> bool:
+        return other in self._clashes[one] or one in self._clashes[other]
+
     def without_stop_phrases(self, text: str) -> str:
         """Return the text with phrases that say nothing of the matter blanked out."""
         return self._stop.sub(" ", text)
 
     def _outdone(self, place: Found, places: list[Found]) -> bool:
-        """Return whether a weightier phrase holds this one: no friends is no matter of friends."""
+        """Return whether a phrase no lighter holds this one: no friends is no matter of friends."""
         weight = self.by_id[place.id].weight
-        longer = [other[1:] for other in places if self.by_id[other.id].weight > weight]
-        return bool(longer) and _inside(place, longer)
+        longer = [
+            (other.start, other.end)
+            for other in places
+            if other.whole and other.id != place.id and self.by_id[other.id].weight >= weight
+        ]
+        return _inside(place, longer)
 
     def _check(self) -> None:
         for concept in self.by_id.values():
@@ -172,7 +184,7 @@ def _scan(text: str, patterns: defaultdict[str, list[_Pattern]]) -> Iterator[Fou
             if pattern.rest is None:
                 yield Found(pattern.owner, start, end)
             elif match := pattern.rest.match(text, end):
-                yield Found(pattern.owner, start, match.end())
+                yield Found(pattern.owner, start, match.end(), whole=False)
 
 
 def _opens_clause(text: str, at: int) -> bool:

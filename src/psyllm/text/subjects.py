@@ -88,7 +88,7 @@ class Subjects:
         return Subject(
             weights=np.minimum(weights, _MOST_WEIGHT),
             particular=particular,
-            roles=self._concepts.speaker(first, second),
+            roles=self._concepts.speaker(first, *map(self._concepts.read, passage.keywords), second),
             own=sum(not names for names in keywords),
             uncovered=self._uncovered(passage.lead, first),
         )

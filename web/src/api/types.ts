@@ -3,6 +3,7 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
+export type Article = Schemas["Article"];
 export type Status = Schemas["Status"];
 export type Level = Schemas["Level"];
 export type Message = Schemas["Message"];

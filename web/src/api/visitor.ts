@@ -1,6 +1,7 @@
 /** What a visitor's page asks of the server, one function for each door. */
 import { ask, request, send } from "./request";
 import type {
+  Article,
   Conversation,
   ConversationSummary,
   PersonAsked,
@@ -13,6 +14,10 @@ import type {
 
 export function readStatus(signal?: AbortSignal): Promise<Status> {
   return ask("GET", "/status", { signal });
+}
+
+export function listArticles(signal?: AbortSignal): Promise<Article[]> {
+  return ask("GET", "/articles", { signal });
 }
 
 export function listConversations(signal?: AbortSignal): Promise<ConversationSummary[]> {

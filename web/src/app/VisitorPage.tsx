@@ -4,13 +4,14 @@ import { ChatScreen } from "../features/chat/ChatScreen";
 import { HelpControls } from "../features/help/HelpControls";
 import { HelpSheet } from "../features/help/HelpSheet";
 import { Rating } from "../features/rating/Rating";
+import { ReadingSheet } from "../features/reading/ReadingSheet";
 import { RightsSheet } from "../features/rights/RightsSheet";
 import { t } from "../lib/messages/t";
 import { forgetConversation } from "../lib/tab";
 import { Header } from "./Header";
 import { useStatus } from "./useStatus";
 
-type Over = "help" | "rights" | null;
+type Over = "help" | "reading" | "rights" | null;
 
 export function VisitorPage() {
   const { status, reachable, trial } = useStatus();
@@ -32,6 +33,7 @@ export function VisitorPage() {
       </Header>
       <main id="main" tabIndex={-1} className="main">
         {over === "help" && <HelpSheet onClose={close} />}
+        {over === "reading" && <ReadingSheet onClose={close} />}
         {over === "rights" && <RightsSheet onClose={close} onErased={startAnew} />}
         <div className="under" inert={over !== null}>
           <ChatScreen
@@ -39,6 +41,7 @@ export function VisitorPage() {
             status={status}
             reachable={reachable}
             onHelp={() => setOver("help")}
+            onRead={() => setOver("reading")}
             onRights={() => setOver("rights")}
             renderRating={(message) => <Rating message={message} />}
           />

@@ -2,8 +2,8 @@
 import type { ReactNode } from "react";
 import type { Message, SourceNote } from "../api/types";
 import { type PlainKey, t } from "../lib/messages/t";
-import { paragraphsOf } from "../lib/sentences";
 import { timeOf } from "../lib/time";
+import { Prose } from "./Prose";
 import "./message.css";
 
 type Author = Message["author"];
@@ -50,23 +50,6 @@ export function MessageCard({ author, text, createdAt, source = null, desk = fal
       {sourceText(author, source) && <p className="message-source">{sourceText(author, source)}</p>}
       {children}
     </article>
-  );
-}
-
-/** The text in paragraphs, each sentence an element of its own, so that a new one is read out alone. */
-function Prose({ text, lang }: { text: string; lang: string | undefined }) {
-  return (
-    <div className="message-text" lang={lang}>
-      {paragraphsOf(text).map((sentences, line) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a text only grows at its end
-        <p key={line}>
-          {sentences.map((sentence, place) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: as above
-            <span key={place}>{sentence}</span>
-          ))}
-        </p>
-      ))}
-    </div>
   );
 }
 

@@ -19,11 +19,12 @@ interface Props {
   status: Status | null;
   reachable: boolean;
   onHelp: () => void;
+  onRead: () => void;
   onRights: () => void;
   renderRating: (message: Message) => ReactNode;
 }
 
-export function ChatScreen({ status, reachable, onHelp, onRights, renderRating }: Props) {
+export function ChatScreen({ status, reachable, onHelp, onRead, onRights, renderRating }: Props) {
   const chat = useChat();
   const talking = chat.state.conversation !== null;
   return (
@@ -42,7 +43,7 @@ export function ChatScreen({ status, reachable, onHelp, onRights, renderRating }
       {talking ? (
         <Conversation chat={chat} status={status} onHelp={onHelp} renderRating={renderRating} />
       ) : (
-        <FirstQuestion chat={chat} status={status} reachable={reachable} />
+        <FirstQuestion chat={chat} status={status} reachable={reachable} onRead={onRead} />
       )}
     </>
   );
@@ -52,10 +53,12 @@ function FirstQuestion({
   chat,
   status,
   reachable,
+  onRead,
 }: {
   chat: Chat;
   status: Status | null;
   reachable: boolean;
+  onRead: () => void;
 }) {
   const heading = useRef<HTMLHeadingElement>(null);
   const [fresh] = useState(() => document.activeElement === document.body);
@@ -86,6 +89,12 @@ function FirstQuestion({
         )}
         {(!reachable || failure?.failure.help) && <HelpCard />}
         <AskForm sending={chat.state.sending} onAsk={chat.start} />
+        <p>
+          {t("reading.instead")}{" "}
+          <Button tone="plain" onClick={onRead}>
+            {t("reading.button")}
+          </Button>
+        </p>
       </div>
       <Earlier onOpen={(id) => void chat.open(id)} />
     </div>

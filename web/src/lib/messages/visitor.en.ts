@@ -142,6 +142,19 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "rating.cancel": "Not now",
   "rating.missing": "One is still open: {axis}",
 
+  "reading.instead": "It is fine if you can't find words just now.",
+  "reading.button": "Read something first",
+  "reading.title": "Short texts",
+  "reading.lead":
+    "Choose one to read. They are in Chinese. Only you know which one you read; the server does not.",
+  "reading.loading": "Opening the texts…",
+  "reading.back": "Back to the list",
+  "reading.close": "Close the texts",
+  "reading.unreviewed":
+    "Written beforehand, in Chinese; no professional has reviewed it yet. It is not counselling and can't take a doctor's place.",
+  "reading.reviewed":
+    "Written beforehand, in Chinese, and reviewed by {name}. It is not counselling and can't take a doctor's place.",
+
   "rights.button": "My data",
   "rights.title": "My data",
   "rights.lead": "Only what you wrote in this browser is here.",

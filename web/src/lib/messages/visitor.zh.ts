@@ -128,6 +128,16 @@ export const visitorZh = {
   "rating.cancel": "先不评",
   "rating.missing": "还有一项没选：{axis}",
 
+  "reading.instead": "一时写不出来也没关系。",
+  "reading.button": "先看看短文",
+  "reading.title": "短文",
+  "reading.lead": "挑一篇看看。看的是哪一篇，只有你知道，服务器不会知道。",
+  "reading.loading": "正在打开短文……",
+  "reading.back": "回到目录",
+  "reading.close": "关闭短文",
+  "reading.unreviewed": "事先写好的，还没有专业人员审过。不是咨询，也代替不了医生。",
+  "reading.reviewed": "事先写好的，由{name}审过。不是咨询，也代替不了医生。",
+
   "rights.button": "我的数据",
   "rights.title": "我的数据",
   "rights.lead": "这里只有你在这个浏览器里写下的内容。",
