@@ -36,6 +36,8 @@ class Words(NamedTuple):
     close_help: str
     data: str
     close_data: str
+    read: str
+    close_read: str
     question: str
     rate: str
     say: str
@@ -47,6 +49,7 @@ class Words(NamedTuple):
     sign_out: str
 
 
+ARTICLE = "睡不着的夜里"
 CHINESE = Words(
     tag="zh",
     locale="zh-CN",
@@ -55,6 +58,8 @@ CHINESE = Words(
     close_help="关闭求助电话",
     data="我的数据",
     close_data="关闭我的数据",
+    read="先看看短文",
+    close_read="关闭短文",
     question="论文拖了三个月，一个字都写不出来",
     rate="给这段回答评分",
     say="发送",
@@ -73,6 +78,8 @@ ENGLISH = Words(
     close_help="Close the numbers",
     data="My data",
     close_data="Close my data",
+    read="Read something first",
+    close_read="Close the texts",
     question="论文拖了三个月，一个字都写不出来",
     rate="Rate this answer",
     say="Send",
@@ -137,6 +144,12 @@ def _visitor(browser: Browser, url: str, words: Words, width: str) -> None:
     press(words.data)
     shoot("rights")
     press(words.close_data)
+    press(words.read)
+    page.get_by_role("button", name=ARTICLE).wait_for()
+    shoot("reading")
+    press(ARTICLE)
+    shoot("article")
+    press(words.close_read)
     page.get_by_role("textbox").first.fill(words.question)
     press(words.send)
     page.get_by_role("log").get_by_role("article").nth(1).wait_for()

@@ -96,9 +96,11 @@ function Whole({ article, onBack }: { article: Article; onBack: () => void }) {
   const name = article.reviewed_by;
   return (
     <>
-      <Button tone="plain" onClick={onBack}>
-        {t("reading.back")}
-      </Button>
+      <div>
+        <Button tone="plain" onClick={onBack}>
+          {t("reading.back")}
+        </Button>
+      </div>
       <article className="reading-whole">
         <h2 ref={heading} tabIndex={-1} lang="zh-CN">
           {article.title}
@@ -108,7 +110,9 @@ function Whole({ article, onBack }: { article: Article; onBack: () => void }) {
           {name === "" ? t("reading.unreviewed") : t("reading.reviewed", { name })}
         </p>
       </article>
-      <Button onClick={onBack}>{t("reading.back")}</Button>
+      <div>
+        <Button onClick={onBack}>{t("reading.back")}</Button>
+      </div>
     </>
   );
 }
