@@ -22,6 +22,7 @@ import numpy as np
 
 from psyllm.core.starter import starter_records
 from psyllm.safety.report import wilson
+from psyllm.serve.answer import asked_in_danger
 from psyllm.text.nearest import FLOOR, Entry, Match, NearestTexts
 
 DATA = Path(os.environ.get("PSYLLM_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
@@ -35,7 +36,8 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=0, help="openings to print with their match")
     parser.add_argument("--tuning", action="store_true", help="other dialogues, which may be looked at")
     said = parser.parse_args()
-    records = {record.id: record for record in starter_records() if record.kind == "question"}
+    questions = (record for record in starter_records() if record.kind == "question")
+    records = {record.id: record for record in questions if not asked_in_danger(record)}
     began = time.perf_counter()
     texts = NearestTexts([Entry(key, one.text, one.title, one.keywords) for key, one in records.items()])
     indexed_s = time.perf_counter() - began

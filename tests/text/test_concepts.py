@@ -39,6 +39,22 @@ def test_a_phrase_that_only_looks_like_a_matter_is_none():
     assert "checking" not in found("一直被煤气灯")
 
 
+def test_the_narrower_of_two_matters_takes_the_words():
+    assert "divorce" in found("他们离婚的时候")
+    assert "divorce" not in found("父母离婚")
+    assert "counselling" not in found("新手咨询师")
+
+
+def test_a_phrase_with_a_gap_silences_none_of_what_it_spans():
+    assert {"parents_conflict", "parents_gap"} <= found("和我妈天天吵")
+
+
+def test_a_phrase_that_opens_in_the_midst_of_a_quiet_one_is_none():
+    assert "friend_drift" in found("朋友不理我")
+    assert "friend_drift" not in found("男朋友不理我")
+    assert "cold_war" in found("男朋友不理我")
+
+
 def test_a_keyword_says_more_than_the_same_word_in_a_sentence():
     assert "no_meaning" in load_concepts().read_keyword("意义")
     assert "no_meaning" not in found("这么做的意义是省时间")
@@ -59,6 +75,12 @@ def test_who_is_speaking(text, roles):
     assert roles <= speaker(text)
     assert not speaker("儿子上初三，天天打游戏") & {"pupil", "learner"}
     assert roles or not speaker(text)
+
+
+def test_the_first_passage_says_who_is_speaking():
+    speaker_of = load_concepts().speaker
+    assert "parent" not in speaker_of(READ("我初三，成绩差"), READ("我儿子"))
+    assert "parent" in speaker_of(READ("我儿子初三"), READ("我妈"))
 
 
 def test_roles_clash_only_when_neither_is_both():

@@ -47,6 +47,12 @@ def test_cleaning_twice_changes_nothing_more_and_gives_encodable_nfc(text):
     once.encode()
 
 
+def test_marks_that_change_places_leave_the_character_before_them_where_it_was():
+    cleaned = clean_text("杀\u0301\u0338")
+    assert cleaned.text == "杀\u0338\u0301"
+    assert cleaned.offsets.span(0, 1) == (0, 1)
+
+
 @given(ODD, st.data())
 def test_spans_of_untouched_characters_follow_the_cleaning(text, data):
     cleaned = clean_text(text)

@@ -30,6 +30,14 @@ def test_a_feeling_alone_is_no_matter():
     assert 0 < feeling < 0.6 * measured(SCHOOL, SCHOOL)[0]
 
 
+def test_a_keyword_tells_who_wrote_a_text():
+    plain = Passage("不想上学", "", ("厌学",))
+    pupil = Passage("不想上学", "", ("初中",))
+    mother = Passage("孩子不想上学", "")
+    assert measured(plain, mother)[1] == 1
+    assert measured(pupil, mother)[1] < 0.7
+
+
 def test_another_writer_argues_against_and_the_same_one_for():
     pupil = Passage("我高二，不想上学", "")
     mother = Passage("儿子不想上学", "")

@@ -79,14 +79,14 @@ class Library:
 def _shelves(records: Iterable[Record]) -> Iterator[tuple[str, Shelf]]:
     seen: set[str] = set()
     for record in records:
-        if record.id in seen or not record.may_show or record.kind != "question" or _is_dangerous(record):
+        if record.id in seen or not record.may_show or record.kind != "question" or asked_in_danger(record):
             continue
         seen.add(record.id)
         for number, answer in enumerate(record.answers):
             yield f"{record.id}#{number}", Shelf(record, answer)
 
 
-def _is_dangerous(record: Record) -> bool:
+def asked_in_danger(record: Record) -> bool:
     """Whether somebody in danger asks: the answer begins with emergencies and would frighten anybody else.
 
     Who is in danger gets the help card and a counsellor instead of a library answer. What

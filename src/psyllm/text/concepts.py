@@ -95,10 +95,9 @@ class Concepts:
         """Return the concepts that the text names and the roles it is written from."""
         lowered = text.lower()
         quiet = [match.span() for match in self._quiet.finditer(lowered)]
-        places = list(_scan(lowered, self._concept_patterns))
-        found = tuple(
-            place for place in places if not _inside(place, quiet) and not self._outdone(place, places)
-        )
+        scanned = _scan(lowered, self._concept_patterns)
+        places = [place for place in scanned if not _quieted(place, quiet)]
+        found = tuple(place for place in places if not self._outdone(place, places))
         roles = {place.id for place in _scan(lowered, self._role_patterns)}
         roles |= {self.by_id[place.id].who for place in found}
         roles.add(_role_of_age(lowered))
@@ -194,6 +193,11 @@ def _opens_clause(text: str, at: int) -> bool:
 def _inside(place: Found, spans: list[tuple[int, int]]) -> bool:
     size = place.end - place.start
     return any(start <= place.start and place.end <= end and size < end - start for start, end in spans)
+
+
+def _quieted(place: Found, spans: list[tuple[int, int]]) -> bool:
+    """Return whether a place lies in a quiet phrase or opens in its midst, as 朋友不理 does in 男朋友不理."""
+    return _inside(place, spans) or any(start < place.start < end for start, end in spans)
 
 
 def _role_of_age(text: str) -> str:

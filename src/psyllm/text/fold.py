@@ -141,9 +141,12 @@ def _compose(folded: Folded) -> Folded:
     for end in range(1, len(text) + 1):
         if end < len(text) and _joins_left(text[end]):
             continue
-        piece = unicodedata.normalize("NFC", text[start:end])
-        if piece != text[start:end]:
-            edits.append(Edit(start, end, new_start, new_start + len(piece)))
+        cluster = text[start:end]
+        piece = unicodedata.normalize("NFC", cluster)
+        if piece != cluster:
+            # Marks may only change places behind a character that stays as it is.
+            same = int(piece[0] == cluster[0])
+            edits.append(Edit(start + same, end, new_start + same, new_start + len(piece)))
         pieces.append(piece)
         new_start += len(piece)
         start = end

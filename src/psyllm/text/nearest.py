@@ -31,9 +31,9 @@ FLOOR = 0.30
 
 _SUBJECT_SHARE = 0.7
 # Words alone say something only when nearly all of them are there, and of more than
-# this weight (about four rare words): fewer in common are an accident.
+# this weight (about eight rare words): fewer in common are an accident.
 _SAMENESS_POWER = 3
-_ENOUGH_WORDS = 20.0
+_ENOUGH_WORDS = 40.0
 # Only the very same text is wholly alike.
 _MOST_ALIKE = 0.99
 _TITLE_TIMES = 2

@@ -27,7 +27,7 @@ _DETAILS_WEIGHT = 0.4
 _MOST_WEIGHT = 1.2
 _NEAR_WEIGHT = 0.35
 # So much shared weight is a matter of both; a feeling or a person alone is less.
-_ENOUGH_SHARED = 0.7
+_ENOUGH_SHARED = 0.8
 _UNSEEN = 0.35
 _OWN_MATTER = 0.5
 _UNCOVERED = 0.5
