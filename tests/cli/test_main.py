@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from openpyxl import load_workbook
@@ -115,7 +116,7 @@ def test_the_review_of_the_bundled_texts_goes_out_and_comes_back(tmp_path, capsy
     assert run(["corpus", "review-sheet", "--out", str(sheet), *data]) == 2
     assert "somebody's decisions may be in it" in capsys.readouterr().err
     assert run(["corpus", "review-take", str(sheet), *data]) == 2
-    assert "name, licence or date" in capsys.readouterr().err
+    assert "the name in B3 is missing" in capsys.readouterr().err
     sign_and_accept(sheet, accepted=2)
     assert run(["corpus", "review-take", str(sheet), *data]) == 0
     assert "2 accepted, 0 changed, 0 rejected" in capsys.readouterr().out
@@ -131,7 +132,7 @@ def test_the_review_of_the_bundled_texts_goes_out_and_comes_back(tmp_path, capsy
 
 def sign_and_accept(sheet, accepted):
     book = load_workbook(sheet)
-    for cell, value in (("B3", "王医生"), ("B4", "测试-1"), ("B5", "2026-11-30")):
+    for cell, value in (("B3", "王医生"), ("B4", "测试-1"), ("B5", f"{datetime.now(UTC):%Y-%m-%d}")):
         book["说明"][cell] = value
     headings = [cell.value for cell in book["审阅"][1]]
     for row in range(2, 2 + accepted):

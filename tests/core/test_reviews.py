@@ -101,3 +101,17 @@ def test_a_broken_line_is_told_by_file_and_number_and_not_by_its_words(tmp_path)
     with pytest.raises(MalformedInput, match="line 2") as caught:
         read_reviews([path])
     assert "某人的话" not in str(caught.value)
+
+
+def test_a_line_that_was_cut_off_does_not_swallow_the_next(tmp_path):
+    path = reviews_path(tmp_path)
+    append_reviews(path, [review(QUESTION)])
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    append_reviews(path, [review(DIALOGUE)])
+    assert read_reviews([path]) == [review(QUESTION), review(DIALOGUE)]
+
+
+def test_rejected_records_can_be_asked_for_and_carry_no_name():
+    decisions = [review(QUESTION), review(QUESTION, "reject")]
+    [kept] = reviewed([QUESTION], decisions, rejected_too=True)
+    assert (kept.id, kept.reviewed_by, kept.answers[0].reviewed_by) == (QUESTION.id, "", "")

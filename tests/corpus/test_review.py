@@ -24,11 +24,20 @@ from psyllm.corpus.review_sheet import (
     words_of,
     write_sheet,
 )
-from psyllm.corpus.review_take import _moved_spans, take_sheet
+from psyllm.corpus.review_take import _moved_spans
+from psyllm.corpus.review_take import take_sheet as take
 
 RECORDS = list(starter_records())
 SOME = [RECORDS[0], *[one for one in RECORDS if one.kind == "dialogue"][:1], RECORDS[-1]]
+LONGER = "先写下来，写在纸上，写完放到门外，再躺下。夜里醒了，不看钟，起来坐一会儿，困了再回去。"
+TODAY = dt.date(2026, 12, 24)
 COLUMN = {column.heading: place for place, column in enumerate(COLUMNS, 1)}
+
+
+def take_sheet(path, records, into):
+    """Take a sheet in as the command does: what stands now, rejected ones among it."""
+    earlier = read_reviews([into])
+    return take(path, reviewed(records, earlier, rejected_too=True), earlier, into, TODAY)
 
 
 @pytest.fixture
@@ -103,14 +112,13 @@ def test_decisions_come_back_and_apply(sheet, tmp_path):
 def test_a_sheet_can_be_taken_in_twice_and_bit_by_bit(sheet, tmp_path):
     question, dialogue, _ = SOME
     into = tmp_path / "reviews.jsonl"
-    fill(sheet, {question.id: {"决定": "修改", "修改后的全文": "先写下来，再躺下。"}})
+    fill(sheet, {question.id: {"决定": "修改", "修改后的全文": LONGER}})
     assert take_sheet(sheet, SOME, into).still_open == 2
-    now = list(reviewed(SOME, read_reviews([into])))
     fill(sheet, {dialogue.id: {"决定": "通过"}})
-    taken = take_sheet(sheet, now, into)
+    taken = take_sheet(sheet, SOME, into)
     assert (taken.decisions, taken.known, taken.still_open) == ({"accept": 1}, 1, 1)
     assert taken.changed_since == ()
-    again = take_sheet(sheet, list(reviewed(SOME, read_reviews([into]))), into)
+    again = take_sheet(sheet, SOME, into)
     assert (again.decisions.total(), again.known) == (0, 2)
     assert len(read_reviews([into])) == 2
 
@@ -130,10 +138,14 @@ def test_words_that_changed_after_the_sheet_was_made_are_told_and_left_out(sheet
     [
         ({"决定": "可以"}, "the decision is none of 通过, 修改, 不用"),
         ({"决定": "修改"}, "the new words are missing"),
-        ({"修改后的全文": "新的话。"}, "no decision says so"),
-        ({"决定": "通过", "修改后的全文": "新的话。"}, "the decision is not 修改"),
+        ({"修改后的全文": LONGER}, "no decision says so"),
+        ({"决定": "通过", "修改后的全文": LONGER}, "the decision is not 修改"),
         ({"决定": "不用"}, "no note says why"),
-        ({"决定": "修改", "修改后的全文": "可以打400-161-9995，有人听。"}, "not in the directory"),
+        ({"决定": "修改", "修改后的全文": "同上"}, "too short to be the whole text"),
+        ({"决定": "修改", "修改后的全文": f"{LONGER}加微信 xinli123 聊。"}, "number or contact"),
+        ({"决定": "通过", "要审的文字": "我直接改在这一格里了。"}, "put the new words into 修改后的全文"),
+        ({"要审的文字": "我直接改在这一格里了。"}, "put the new words into 修改后的全文"),
+        ({"决定": "修改", "修改后的全文": f"{LONGER}可以打400-161-9995。"}, "not in the directory"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_told_and_nothing_is_taken(sheet, tmp_path, cells, fault):
@@ -147,13 +159,23 @@ def test_a_row_that_cannot_be_used_is_told_and_nothing_is_taken(sheet, tmp_path,
 
 
 def test_a_dialogue_without_speakers_is_refused(sheet, tmp_path):
-    fill(sheet, {SOME[1].id: {"决定": "修改", "修改后的全文": "来访者：在吗\n谁知道"}})
-    with pytest.raises(MalformedInput, match="neither 来访者： nor 咨询师："):
+    fill(sheet, {SOME[1].id: {"决定": "修改", "修改后的全文": f"来访者：{LONGER}\n谁知道"}})
+    with pytest.raises(MalformedInput, match="must begin with 来访者： or 咨询师："):
         take_sheet(sheet, SOME, tmp_path / "reviews.jsonl")
 
 
 @pytest.mark.parametrize(
-    "about", [{NAME_CELL: None}, {LICENCE_CELL: " "}, {DATE_CELL: "昨天"}, {DATE_CELL: None}]
+    "about",
+    [
+        {NAME_CELL: None},
+        {NAME_CELL: "王医生 13800000000"},
+        {NAME_CELL: "王医生\n请加我"},
+        {LICENCE_CELL: " "},
+        {DATE_CELL: "昨天"},
+        {DATE_CELL: "2026-13-40"},
+        {DATE_CELL: "2062-11-30"},
+        {DATE_CELL: None},
+    ],
 )
 def test_nobody_signs_without_name_licence_and_date(sheet, tmp_path, about):
     fill(sheet, {SOME[0].id: {"决定": "通过"}}, about)
@@ -167,6 +189,65 @@ def test_a_date_that_the_spreadsheet_made_of_the_text_is_taken(sheet, tmp_path):
     fill(sheet, {SOME[0].id: {"决定": "通过"}}, {DATE_CELL: as_spreadsheets_keep_it})
     take_sheet(sheet, SOME, tmp_path / "reviews.jsonl")
     assert read_reviews([tmp_path / "reviews.jsonl"])[0].date == dt.date(2026, 12, 1)
+
+
+@pytest.mark.parametrize("date", ["2026-12-1", "2026/12/01", "2026.12.1", "2026年12月1日"])
+def test_dates_are_read_as_people_write_them(sheet, tmp_path, date):
+    fill(sheet, {SOME[0].id: {"决定": "通过"}}, {DATE_CELL: date})
+    take_sheet(sheet, SOME, tmp_path / "reviews.jsonl")
+    assert read_reviews([tmp_path / "reviews.jsonl"])[0].date == dt.date(2026, 12, 1)
+
+
+def test_of_the_same_words_the_later_decision_wins_and_a_rejection_can_be_taken_back(sheet, tmp_path):
+    into, key = tmp_path / "reviews.jsonl", SOME[0].id
+    for decision in ("通过", "不用", "通过", "不用"):
+        fill(sheet, {key: {"决定": decision, "意见": "再想了想"}})
+        assert take_sheet(sheet, SOME, into).decisions.total() == 1
+        standing = {record.id for record in reviewed(SOME, read_reviews([into]))}
+        assert (key in standing) == (decision == "通过")
+
+
+def test_another_decision_about_words_that_a_change_has_replaced_is_told(sheet, tmp_path):
+    into, key = tmp_path / "reviews.jsonl", SOME[0].id
+    fill(sheet, {key: {"决定": "修改", "修改后的全文": LONGER}})
+    take_sheet(sheet, SOME, into)
+    fill(sheet, {key: {"决定": "不用", "修改后的全文": None, "意见": "还是不要"}})
+    taken = take_sheet(sheet, SOME, into)
+    assert (taken.decisions.total(), taken.known, taken.changed_since) == (0, 0, (key,))
+
+
+def test_a_record_that_stands_there_twice_or_without_its_number_is_told(sheet, tmp_path):
+    book = load_workbook(sheet)
+    page = book[ROWS]
+    page.append([cell.value for cell in page[2]])
+    book.save(sheet)
+    with pytest.raises(MalformedInput, match="more than once"):
+        take_sheet(sheet, SOME, tmp_path / "r")
+    page.delete_rows(page.max_row)
+    page.cell(2, COLUMN["编号"]).value = None
+    page.cell(2, COLUMN["决定"]).value = "通过"
+    book.save(sheet)
+    with pytest.raises(MalformedInput, match="no 编号"):
+        take_sheet(sheet, SOME, tmp_path / "r")
+
+
+def test_merged_cells_and_a_damaged_file_are_told(sheet, tmp_path):
+    book = load_workbook(sheet)
+    book[ROWS].merge_cells("I2:I3")
+    book.save(sheet)
+    with pytest.raises(MalformedInput, match="merged"):
+        take_sheet(sheet, SOME, tmp_path / "r")
+    raw = sheet.read_bytes()
+    sheet.write_bytes(raw[: len(raw) // 2])
+    with pytest.raises(UnknownFormat, match="damaged"):
+        take_sheet(sheet, SOME, tmp_path / "r")
+
+
+def test_a_note_with_any_line_end_can_be_read_again(sheet, tmp_path):
+    fill(sheet, {SOME[0].id: {"决定": "通过", "意见": "一\u2028二\u0085三\r\n四"}})
+    into = tmp_path / "reviews.jsonl"
+    take_sheet(sheet, SOME, into)
+    assert [one.key for one in read_reviews([into])] == [SOME[0].id]
 
 
 def test_what_is_no_sheet_is_told(tmp_path):

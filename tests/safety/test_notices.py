@@ -7,9 +7,10 @@ import pytest
 from psyllm.core.language import Language
 from psyllm.safety.directory import numbers
 from psyllm.safety.guard import load_guard
+from psyllm.safety.levels import Level
 from psyllm.safety.notices import Notice, notice_for
 from psyllm.safety.patterns import sentence_around
-from psyllm.safety.screen import screen
+from psyllm.safety.screen import Reason, Screening, screen
 from psyllm.text.fold import screening_fold
 
 
@@ -25,10 +26,33 @@ from psyllm.text.fold import screening_fold
         (["老公家暴我，我不想活了"], Notice.RISK),
         (["我想死", "今天天气不错"], Notice.RISK),
         (["你好"], Notice.HELP),
+        (["老公喝酒以后打我，上个礼拜掐我脖子"], Notice.HARM_BY_OTHER),
+        (["他推我，撞在门框上，缝了四针"], Notice.HARM_BY_OTHER),
+        (["我把菜刀藏进书包了，我弄死他"], Notice.OTHER_IN_DANGER),
     ],
 )
 def test_a_screening_gets_its_notice(turns, notice):
     assert notice_for(screen(turns)) is notice
+
+
+@pytest.mark.parametrize("level", [Level.RISK, Level.URGENT, Level.IN_PROGRESS])
+def test_the_greatest_danger_decides_whom_the_notice_speaks_of(level):
+    def notice(*about):
+        reasons = tuple(Reason(f"rule-{one}", level, one, 0, 0) for one in about)
+        lesser = Reason("lesser", Level.DISTRESS, "self", 0, 0)
+        return notice_for(Screening(level, level, (*reasons, lesser), "test"))
+
+    assert notice("harm_by_other") is Notice.HARM_BY_OTHER
+    assert notice("other") is Notice.OTHER_IN_DANGER
+    assert notice("self") is notice("self", "harm_by_other") is notice()
+    assert (
+        notice("self")
+        is {
+            Level.RISK: Notice.RISK,
+            Level.URGENT: Notice.URGENT,
+            Level.IN_PROGRESS: Notice.IN_PROGRESS,
+        }[level]
+    )
 
 
 @pytest.mark.parametrize("language", list(Language))

@@ -90,9 +90,15 @@ def start_run(
 
 
 async def another_view(
-    book: Casebook, *, visitor_id: str, conversation_id: str, request_key: str, kind: RunKind
+    book: Casebook,
+    *,
+    visitor_id: str,
+    conversation_id: str,
+    request_key: str,
+    kind: RunKind,
+    language: Language = Language.ZH,
 ) -> Run:
-    """Start a run for another view of the visitor's newest message.
+    """Start a run for another view of the visitor's newest message; notices of it are in `language`.
 
     Raises:
         WrongState: a person owns the conversation, its level forbids answers
@@ -109,6 +115,7 @@ async def another_view(
         if await _unfinished_runs(session, conversation_id):
             message = "an answer is in the making already"
             raise WrongState(message, "wait for it, or stop it first")
+        conversation.language = language
         newest = await last_visitor_message(session, conversation_id)
         return start_run(session, conversation, kind, newest, book.now(), request_key)
 

@@ -65,12 +65,15 @@ def review_sheet(data: Data = DATA, out: Out = Path("review.xlsx"), again: Again
 @app.command("review-take")
 def review_take(sheet: SheetPath, data: Data = DATA, reviews: Reviews = None) -> None:
     """Take in a filled-in sheet: accepted texts carry the reviewer's name, rejected ones are shown no more."""
-    from psyllm.core.reviews import reviews_path
-    from psyllm.core.starter import starter_records
+    from psyllm.core.reviews import read_reviews, reviewed, reviews_path
+    from psyllm.core.starter import review_places, written_records
     from psyllm.corpus.review_take import take_sheet
 
     into = reviews or reviews_path(data)
-    taken = take_sheet(sheet, starter_records(data=data), into)
+    earlier = read_reviews(dict.fromkeys([*review_places(data), into]))
+    # What was rejected once may be accepted now.
+    records = reviewed(written_records(), earlier, rejected_too=True)
+    taken = take_sheet(sheet, records, earlier, into)
     counts = taken.decisions
     typer.echo(
         f"{into}: {counts['accept']} accepted, {counts['change']} changed, {counts['reject']} rejected; "

@@ -57,22 +57,27 @@ def read_reviews(paths: Iterable[Path]) -> list[Review]:
 def append_reviews(path: Path, reviews: Sequence[Review]) -> None:
     """Add reviews at the end of a file; it is made when it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # A write that was cut off must not swallow the next line.
+    torn = path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
     with path.open("a", encoding="utf-8") as file:
+        file.write("\n" if torn else "")
         file.writelines(f"{review.model_dump_json(exclude_defaults=True)}\n" for review in reviews)
 
 
-def reviewed(records: Iterable[Record], reviews: Sequence[Review]) -> Iterator[Record]:
-    """Yield the records with the reviews applied; a rejected one is left out."""
+def reviewed(
+    records: Iterable[Record], reviews: Sequence[Review], *, rejected_too: bool = False
+) -> Iterator[Record]:
+    """Yield the records with the reviews applied; a rejected one is left out, or unsigned if asked for."""
     by_key: dict[str, list[Review]] = {}
     for review in reviews:
         by_key.setdefault(review.key, []).append(review)
     for record in records:
-        kept = _apply(record, by_key.get(record.id, ()))
-        if kept is not None:
-            yield kept
+        current, standing = _apply(record, by_key.get(record.id, ()))
+        if standing or rejected_too:
+            yield current if standing else _signed(current, "")
 
 
-def _apply(record: Record, reviews: Iterable[Review]) -> Record | None:
+def _apply(record: Record, reviews: Iterable[Review]) -> tuple[Record, bool]:
     current, standing = record, True
     for review in reviews:
         # The reviewer's name is no part of the words, so an accepted record can be read again.
@@ -81,7 +86,7 @@ def _apply(record: Record, reviews: Iterable[Review]) -> Record | None:
         standing = review.decision != "reject"
         if standing:
             current = _signed(_changed(current, review), review.reviewer)
-    return current if standing else None
+    return current, standing
 
 
 def _changed(record: Record, review: Review) -> Record:
@@ -101,12 +106,12 @@ def _signed(record: Record, name: str) -> Record:
 
 
 def _lines(path: Path) -> Iterator[Review]:
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
         if line.strip():
             try:
                 yield Review.model_validate_json(line)
             except ValidationError:
                 message = f"{path}, line {number}: this is no review"
                 raise MalformedInput(
-                    message, "put the file back as it was, or take the sheet in again"
+                    message, "put the file back as it was, or delete that line and take its sheet in again"
                 ) from None

@@ -11,34 +11,22 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-from openpyxl.workbook import Workbook
-
-from psyllm.core.errors import MalformedInput, MissingFile, UnknownFormat
+from psyllm.core.errors import MalformedInput
 from psyllm.core.records import Record, Role, Span, Turn
-from psyllm.core.reviews import Review, append_reviews, read_reviews
-from psyllm.corpus.review_sheet import (
-    ABOUT,
-    COLUMNS,
-    DATE_CELL,
-    DECISIONS,
-    LICENCE_CELL,
-    NAME_CELL,
-    ROLES,
-    ROWS,
-    words_of,
-)
-from psyllm.safety.guard import names_unknown_number
+from psyllm.core.reviews import Review, append_reviews
+from psyllm.corpus.review_rows import Reviewer, Row, open_sheet, reviewer_of, rows_of
+from psyllm.corpus.review_sheet import DECISIONS, ROLES, ROWS, words_of
+from psyllm.safety.guard import names_contact
+from psyllm.text.han import han_count
 from psyllm.text.offsets import Edit, Offsets
 
 MOST_FAULTS_TOLD = 8
-NEEDED = ("编号", "决定", "修改后的全文", "意见", "指纹")
+# "See above" and a spreadsheet's #NAME? are no answer to anybody.
+FEWEST_HAN = 30
 
 
 class Taken(NamedTuple):
@@ -50,124 +38,80 @@ class Taken(NamedTuple):
     changed_since: tuple[str, ...]
 
 
-class _Reviewer(NamedTuple):
-    name: str
-    licence: str
-    date: dt.date
-
-
-def take_sheet(path: Path, records: Iterable[Record], into: Path) -> Taken:
+def take_sheet(
+    path: Path, records: Iterable[Record], earlier: Sequence[Review], into: Path, today: dt.date | None = None
+) -> Taken:
     """Append the decisions of a sheet to the file `into` and say what it brought.
+
+    `records` are as they stand now, rejected ones among them; `earlier` are all reviews that
+    count already, in order. Of the same words the later decision wins.
 
     Raises:
         MissingFile: there is no such sheet.
         UnknownFormat: it is no spreadsheet made by `review_sheet`.
         MalformedInput: a cell can't be used; nothing was taken.
     """
-    book = _open(path)
-    reviewer = _reviewer(book, path)
+    book = open_sheet(path)
+    reviewer = reviewer_of(book, path, today or dt.datetime.now(dt.UTC).astimezone().date())
     current = {record.id: record for record in records}
-    rows = list(_rows(book, path))
-    judged = [(number, row["编号"], _fault(row, current.get(row["编号"]))) for number, row in rows]
-    faults = [f"row {number} ({key}): {fault}" for number, key, fault in judged if fault]
-    if faults:
-        raise _refused(path, faults)
-    earlier = read_reviews([into])
-    taken_before = {(review.key, review.words) for review in earlier if review.decision == "change"}
-    found: list[Review] = []
+    rows = rows_of(book, path)
+    faults = [(row, _fault(row, current.get(row.key))) for row in rows]
+    told = [f"row {row.number} ({row.key or 'no 编号'}): {fault}" for row, fault in faults if fault]
+    if told:
+        raise _refused(path, told)
+    newest = {(review.key, review.words): review for review in earlier}
+    decided = [row for row in rows if row.decision]
+    new: list[Review] = []
     changed_since: list[str] = []
-    known = 0
-    for row in (row for _, row in rows if row["决定"]):
-        record = current.get(row["编号"])
-        if record is not None and row["指纹"] == record.content_hash:
-            found.append(_review(row, record, reviewer))
-        elif (row["编号"], row["指纹"]) in taken_before:
-            known += 1  # its new words are the present ones
+    for row in decided:
+        record = current.get(row.key)
+        before = newest.get((row.key, row.words))
+        if _says_the_same(before, row):
+            continue
+        if record is None or row.words != record.content_hash:
+            changed_since.append(row.key)
         else:
-            changed_since.append(row["编号"])
-    new = [review for review in found if review not in earlier]
+            new.append(_review(row, record, reviewer))
     append_reviews(into, new)
-    still_open = sum(1 for _, row in rows if not row["决定"])
     return Taken(
         decisions=Counter(review.decision for review in new),
-        known=known + len(found) - len(new),
-        still_open=still_open,
+        known=len(decided) - len(new) - len(changed_since),
+        still_open=len(rows) - len(decided),
         changed_since=tuple(changed_since),
     )
 
 
-def _open(path: Path) -> Workbook:
-    if not path.exists():
-        message = f"{path} does not exist"
-        raise MissingFile(
-            message, "check the path, or make a sheet: psyllm corpus review-sheet --out review.xlsx"
-        )
-    try:
-        book = load_workbook(path, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, OSError, ValueError):
-        message = f"{path} is no .xlsx file"
-        raise UnknownFormat(message, "save the sheet as .xlsx and take it in again") from None
-    if ABOUT not in book.sheetnames or ROWS not in book.sheetnames:
-        message = f"{path} has no pages {ABOUT} and {ROWS}"
-        raise UnknownFormat(message, "take in the file that psyllm corpus review-sheet made, filled in")
-    return book
-
-
-def _reviewer(book: Workbook, path: Path) -> _Reviewer:
-    page = book[ABOUT]
-    name, licence, date = (page[cell].value for cell in (NAME_CELL, LICENCE_CELL, DATE_CELL))
-    if isinstance(date, dt.datetime):
-        date = date.date()
-    if isinstance(date, str):
-        try:
-            date = dt.date.fromisoformat(date.strip().replace("/", "-"))
-        except ValueError:
-            date = None
-    said = (str(name or "").strip(), str(licence or "").strip())
-    if not all(said) or not isinstance(date, dt.date):
-        message = f"{path}, page {ABOUT}: name, licence or date is missing or no date; nothing was taken"
-        raise MalformedInput(
-            message, f"fill in cells {NAME_CELL}, {LICENCE_CELL} and {DATE_CELL} (2026-11-30)"
-        )
-    return _Reviewer(*said, date)
-
-
-def _rows(book: Workbook, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    rows = book[ROWS].iter_rows(values_only=True)
-    headings = [str(heading or "") for heading in next(rows, ())]
-    missing = [heading for heading in NEEDED if heading not in headings]
-    if missing:
-        message = f"{path}, page {ROWS}: the columns {', '.join(missing)} are missing; nothing was taken"
-        raise MalformedInput(
-            message, f"put the headings back: {', '.join(column.heading for column in COLUMNS)}"
-        )
-    for number, row in enumerate(rows, 2):
-        cells = dict(zip(headings, map(_text, row), strict=False))
-        if cells["编号"]:
-            yield number, cells
-
-
-def _text(value: object) -> str:
-    # Spreadsheets write their own line ends.
-    return "" if value is None else str(value).replace("_x000D_", "").replace("\r\n", "\n").strip()
-
-
-def _fault(row: Mapping[str, str], record: Record | None) -> str:
+def _fault(row: Row, record: Record | None) -> str:
     """Return what is wrong with a row, empty when it can be used (or waits)."""
-    decision, new = row["决定"], row["修改后的全文"]
-    broken_dialogue = record is not None and record.kind == "dialogue" and not _turns(new)
+    decision, new = row.decision, row.new
+    turns = _turns(new) if record is not None and record.kind == "dialogue" else None
     faults = {
+        "there is a decision, but the 编号 was cleared": not row.key,
+        "the words in 要审的文字 were changed; put the new words into 修改后的全文": _edited_in_place(
+            row, record
+        ),
         "words were changed, but no decision says so (choose 修改)": not decision and new,
         f"the decision is none of {', '.join(DECISIONS)}": decision and decision not in DECISIONS,
         "the decision is 修改, but the new words are missing": decision == "修改" and not new,
         "there are new words, but the decision is not 修改 (choose it, or clear them)": (
             new and decision in DECISIONS and decision != "修改"
         ),
-        "the decision is 不用, but no note says why": decision == "不用" and not row["意见"],
-        "the new words name a number that is not in the directory of help lines": names_unknown_number(new),
-        "a paragraph of the dialogue begins with neither 来访者： nor 咨询师：": new and broken_dialogue,
+        "the decision is 不用, but no note says why": decision == "不用" and not row.note,
+        "the new words name a number or contact that is not in the directory of help lines": names_contact(
+            new
+        ),
+        "the new words are too short to be the whole text": new and han_count(new) < FEWEST_HAN,
+        "a dialogue's paragraphs must begin with 来访者： or 咨询师：, hold words, and start with the visitor": (
+            new and turns is not None and not _is_dialogue(turns)
+        ),
     }
     return next((fault for fault, found in faults.items() if found), "")
+
+
+def _edited_in_place(row: Row, record: Record | None) -> bool:
+    if record is None or row.words != record.content_hash:
+        return False
+    return "".join(row.shown.split()) != "".join(words_of(record).split())
 
 
 def _refused(path: Path, faults: Sequence[str]) -> MalformedInput:
@@ -177,23 +121,32 @@ def _refused(path: Path, faults: Sequence[str]) -> MalformedInput:
     return MalformedInput(message, "mend these rows in the sheet, then take it in again")
 
 
-def _review(row: Mapping[str, str], record: Record, reviewer: _Reviewer) -> Review:
+def _says_the_same(review: Review | None, row: Row) -> bool:
+    """Whether the newest review of these words is what the row says, so that it was taken before."""
+    if review is None or review.decision != DECISIONS[row.decision]:
+        return False
+    if review.decision != "change":
+        return True
+    return review.turns == _turns(row.new) if review.turns else review.text == row.new
+
+
+def _review(row: Row, record: Record, reviewer: Reviewer) -> Review:
     review = Review(
         key=record.id,
         words=record.content_hash,
-        decision=DECISIONS[row["决定"]],
+        decision=DECISIONS[row.decision],
         reviewer=reviewer.name,
         licence=reviewer.licence,
         date=reviewer.date,
-        note=row["意见"],
+        note=row.note,
     )
     if review.decision != "change":
         return review
-    new = row["修改后的全文"]
     if record.kind == "dialogue":
-        return review.model_copy(update={"turns": _turns(new)})
-    spans = _moved_spans(record.answers[0].spans, words_of(record), new) if record.kind == "question" else ()
-    return review.model_copy(update={"text": new, "spans": spans})
+        return review.model_copy(update={"turns": _turns(row.new)})
+    is_answer = record.kind == "question"
+    spans = _moved_spans(record.answers[0].spans, words_of(record), row.new) if is_answer else ()
+    return review.model_copy(update={"text": row.new, "spans": spans})
 
 
 def _turns(text: str) -> tuple[Turn, ...]:
@@ -205,6 +158,10 @@ def _turns(text: str) -> tuple[Turn, ...]:
             return ()
         turns.append(Turn(role=role[0], text=paragraph[role[1] :].strip()))
     return tuple(turns)
+
+
+def _is_dialogue(turns: Sequence[Turn]) -> bool:
+    return bool(turns) and turns[0].role == "visitor" and all(turn.text for turn in turns)
 
 
 def _role(paragraph: str) -> tuple[Role, int] | None:

@@ -94,9 +94,11 @@ def guard_version() -> str:
     return hashlib.sha256(b"\x1f".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
-def names_unknown_number(text: str) -> bool:
-    """Whether a text names a telephone number that is not in the directory of help lines."""
-    return _names_unknown_number(screening_fold(text).text)
+def names_contact(text: str) -> bool:
+    """Whether a text names a telephone number that is not in the directory, or another way to reach somebody."""
+    seen = screening_fold(text).text
+    contact = next(rule for rule in load_guard() if rule.id == "advert-or-contact")
+    return _names_unknown_number(seen) or _says(contact, seen)
 
 
 def _says(rule: GuardRule, seen: str) -> bool:

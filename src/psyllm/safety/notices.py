@@ -28,6 +28,7 @@ class Notice(StrEnum):
     OTHER_IN_DANGER = "other_in_danger"
     HARM_BY_OTHER = "harm_by_other"
     HELP = "help"
+    NOT_SCREENED = "not_screened"
 
     def words(self, language: Language) -> str:
         """Return the words of the notice in a language."""
@@ -37,22 +38,26 @@ class Notice(StrEnum):
 def notice_for(screening: Screening) -> Notice:
     """Return the notice that answers a screening from RISK up; below that it is HELP.
 
-    Danger to the visitor's own life comes before what is said about others.
+    What is said of the greatest danger decides: whoever is strangled must not be spoken to
+    of the wish to die. Where it is several people's, the visitor's own life comes first.
     """
-    if screening.level >= Level.IN_PROGRESS:
-        return Notice.IN_PROGRESS
+    if screening.level < Level.RISK:
+        return Notice.HELP
     about = _about(screening)
-    if screening.level == Level.URGENT:
-        return Notice.OTHER_IN_DANGER if about == {"other"} else Notice.URGENT
-    if screening.level == Level.RISK:
-        if "self" in about or not about:
-            return Notice.RISK
+    if about and "self" not in about:
         return Notice.HARM_BY_OTHER if "harm_by_other" in about else Notice.OTHER_IN_DANGER
-    return Notice.HELP
+    return _OWN_DANGER[screening.level]
+
+
+_OWN_DANGER = {
+    Level.RISK: Notice.RISK,
+    Level.URGENT: Notice.URGENT,
+    Level.IN_PROGRESS: Notice.IN_PROGRESS,
+}
 
 
 def _about(screening: Screening) -> set[About]:
-    return {reason.about for reason in screening.reasons if reason.level >= Level.RISK}
+    return {reason.about for reason in screening.reasons if reason.level >= screening.level}
 
 
 @functools.cache

@@ -44,8 +44,8 @@ class Library:
         self._shelves = dict(_shelves(records))
         self._nearest = NearestTexts(
             [
-                Entry(key, shelf.record.text, shelf.record.title, shelf.record.keywords)
-                for key, shelf in self._shelves.items()
+                Entry(key, record.text, record.title, record.keywords, answer.text)
+                for key, (record, answer) in self._shelves.items()
             ]
         )
 

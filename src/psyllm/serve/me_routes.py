@@ -15,7 +15,7 @@ router = APIRouter(prefix="/api", tags=["me"])
 # A copy must say what a program wrote, wherever it ends up.
 EXPORT_LABELS = {
     Language.ZH: "author 为 model 的内容由人工智能生成；author 为 library 的内容是预先写好的一般性说明。均非诊断，也不是心理治疗。",
-    Language.EN: "What has the author model was written by artificial intelligence; what has the author library "
+    Language.EN: "Text whose author is model was written by artificial intelligence; text whose author is library "
     "was written beforehand for everybody. Neither is a diagnosis or a treatment.",
 }
 

@@ -48,7 +48,10 @@ def _plain_page(region: str) -> str:
         '<!doctype html><html lang="zh-CN"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>Psy-LLM</title>'
         f'<h1>需要帮助时，请直接打电话 <span lang="en">If you need help, please call</span></h1><ul>{rows}</ul>'
-        "<h2>页面还没有构建</h2>"
+        "<p>马上有危险，先打急救或报警电话。不在中国大陆，请打当地的。</p>"
+        '<p lang="en">In danger now: call an ambulance or the police first. '
+        "Outside mainland China, call the local emergency number.</p>"
+        "<h2>页面还没有准备好，不是你的错</h2>"
         "<p>服务已经在运行，但网页文件还没有。请在项目目录里运行 <code>make demo</code>，"
         "或者 <code>make web</code> 之后刷新。</p>"
         '<p lang="en">The service is running, but its pages are not built yet. Run <code>make demo</code> '

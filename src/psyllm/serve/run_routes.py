@@ -12,6 +12,7 @@ from psyllm.casebook import runs
 from psyllm.casebook.kinds import RunKind
 from psyllm.casebook.tables import Run
 from psyllm.serve import schema, shape
+from psyllm.serve.language import AskedIn
 from psyllm.serve.sessions import PartsDep, Visitor
 
 router = APIRouter(prefix="/api", tags=["runs"])
@@ -28,7 +29,7 @@ OwnRun = Annotated[Run, Depends(_own_run)]
 
 @router.post("/conversations/{conversation_id}/runs", status_code=201)
 async def another_view(
-    parts: PartsDep, visitor: Visitor, conversation_id: str, body: schema.AskView
+    parts: PartsDep, visitor: Visitor, language: AskedIn, conversation_id: str, body: schema.AskView
 ) -> schema.RunInfo:
     """Ask for another view of the last message."""
     # Without a model that is ready, the library's next answer is the other view.
@@ -39,6 +40,7 @@ async def another_view(
         conversation_id=conversation_id,
         request_key=body.request_key,
         kind=RunKind.GENERATED if ready else RunKind.LIBRARY,
+        language=language,
     )
     parts.runner.launch(run.id)
     return shape.run(run)

@@ -46,7 +46,9 @@ class Screener:
         if isinstance(found, BaseException):
             # The kind only: an error's text may quote what it failed on.
             log.error("screening failed with %s; treated as risk", type(found).__name__)
-            return Judgement(Level.RISK, Level.RISK, (FAILED_RULE,), "", Private(Notice.HELP.words(language)))
+            return Judgement(
+                Level.RISK, Level.RISK, (FAILED_RULE,), "", Private(Notice.NOT_SCREENED.words(language))
+            )
         rules = tuple(dict.fromkeys(reason.rule for reason in found.reasons))
         notice = Private(notice_for(found).words(language))
         return Judgement(found.level, found.message_level, rules, found.lexicon_version, notice)

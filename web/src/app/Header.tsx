@@ -33,6 +33,7 @@ export function Header({ name, trial, staff = false, children }: Props) {
       <p className="header-notice">
         {!staff && t("app.notice")}
         {trial && <strong>{t("app.trial")}</strong>}
+        {trial && !staff && t("app.trialHelp")}
       </p>
     </header>
   );

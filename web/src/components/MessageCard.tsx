@@ -19,8 +19,12 @@ const AUTHORS: Record<Author, PlainKey> = {
   notice: "author.notice",
 };
 
-// Answers are Chinese whatever the page is in: a screen reader must know to read them so.
-const WRITTEN_IN: Partial<Record<Author, string>> = { library: "zh-CN", model: "zh-CN" };
+/** Answers are Chinese whatever the page is in, notices keep their language: a screen reader must know. */
+function languageOf(author: Author, text: string): string | undefined {
+  if (author === "library" || author === "model") return "zh-CN";
+  if (author === "notice") return /\p{Script=Han}/u.test(text) ? "zh-CN" : "en";
+  return undefined;
+}
 
 interface Props {
   author: Author;
@@ -46,7 +50,7 @@ export function MessageCard({ author, text, createdAt, source = null, desk = fal
         )}
       </header>
       {author === "library" && source?.title && <p className="message-found">{foundText(source)}</p>}
-      <Prose text={text} lang={WRITTEN_IN[author]} />
+      <Prose text={text} lang={languageOf(author, text)} />
       {sourceText(author, source) && <p className="message-source">{sourceText(author, source)}</p>}
       {children}
     </article>

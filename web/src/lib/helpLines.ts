@@ -32,22 +32,17 @@ export const firstLines: readonly HelpLine[] = FIRST.flatMap((number) =>
 
 // Time zones of places outside the mainland whose lines the table has. The zone is read on the
 // device and sent nowhere; it says where somebody is better than the language does.
-const PLACES: Record<string, string> = {
-  "Asia/Hong_Kong": "HK",
-  "Asia/Taipei": "TW",
-  "America/New_York": "US",
-  "America/Detroit": "US",
-  "America/Chicago": "US",
-  "America/Denver": "US",
-  "America/Phoenix": "US",
-  "America/Los_Angeles": "US",
-  "America/Anchorage": "US",
-  "Pacific/Honolulu": "US",
-};
+const PLACES: readonly [zone: RegExp, region: string][] = [
+  [/^(Asia\/Hong_Kong|Hongkong)$/, "HK"],
+  [/^(Asia\/Taipei|ROC)$/, "TW"],
+  [/^(US|America\/(Indiana|Kentucky|North_Dakota))\//, "US"],
+  [/^America\/(New_York|Detroit|Chicago|Menominee|Denver|Boise|Phoenix|Los_Angeles)$/, "US"],
+  [/^America\/(Anchorage|Juneau|Sitka|Metlakatla|Yakutat|Nome|Adak)$|^Pacific\/Honolulu$/, "US"],
+];
 
 /** The region, and its lines, in which the device's clock is; null on the mainland and where nothing is known. */
 export function linesHere(zone: string = timeZone()): { region: string; lines: HelpLine[] } | null {
-  const region = PLACES[zone];
+  const region = PLACES.find(([zones]) => zones.test(zone))?.[1];
   if (region === undefined) return null;
   return { region, lines: helpLines.filter((line) => line.region === region) };
 }

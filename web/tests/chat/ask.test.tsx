@@ -112,7 +112,7 @@ test("when the server does not answer at all, the help card is on the first scre
   openPage();
   const card = await screen.findByRole("region", { name: "现在就可以打的电话" });
   expect(within(card).getByRole("link", { name: /^120/ })).toBeDefined();
-  expect(screen.getByText(/连不上服务器/)).toBeDefined();
+  expect(screen.getByText(/现在连不上，写的话暂时发不出去/)).toBeDefined();
   await expectNoViolations();
 });
 
@@ -142,7 +142,7 @@ test("a reload of the tab goes on where it was, and a deleted conversation is le
   sessionStorage.setItem("psyllm.conversation", "c1");
   server.on("GET /api/conversations/*", () => problem(404, "PSY-501"));
   openPage();
-  expect((await screen.findByRole("alert")).textContent).toContain("已经不在了");
+  expect((await screen.findByRole("alert")).textContent).toContain("没有找到，可能已经删除");
   await waitFor(() => expect(sessionStorage.getItem("psyllm.conversation")).toBeNull());
   expect(window.location.href).not.toContain("c1");
 });

@@ -63,3 +63,30 @@ test("a counsellor who took over is called away only by a later word of the serv
   expect(screen.getByRole("region", { name: "现在就可以打的电话" })).toBeDefined();
   vi.useRealTimers();
 });
+
+test("when the service is lost, nothing old is said of a counsellor, and the numbers are there", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  const server = fakeService();
+  server.on("GET /api/status", () => json({ ...status, counsellor_present: true }));
+  const user = openPage();
+  await ask(user);
+  await another();
+  server.on(READ, () => json({ ...answered, version: 4, case: "open" }, 200, { ETag: '"4"' }));
+  await user.click(screen.getByRole("button", { name: "我想和人说话" }));
+  await screen.findByText(/现在有辅导员在线。有人接手时/);
+  server.down = true;
+  await vi.advanceTimersByTimeAsync(20_100);
+  expect(await screen.findByText(/现在连不上，写的话暂时发不出去/)).toBeDefined();
+  expect(screen.queryByText(/现在有辅导员在线/)).toBeNull();
+  expect(screen.getByRole("region", { name: "现在就可以打的电话" })).toBeDefined();
+  vi.useRealTimers();
+});
+
+test("a case that the counsellor has closed is told, and a person can be asked for again", async () => {
+  const server = fakeService();
+  server.on(READ, () => json({ ...answered, version: 6, case: "closed" }));
+  const user = openPage();
+  await ask(user);
+  expect(await screen.findByText(/已经结束了这次接待/)).toBeDefined();
+  expect(screen.getByRole("button", { name: "我想和人说话" })).toBeDefined();
+});

@@ -88,7 +88,7 @@ test("the list shows level, wait and who, in the server's order, and looks again
   vi.useFakeTimers({ shouldAdvanceTime: true });
   openDesk();
   const row = await screen.findByRole("link", { name: /紧急/ });
-  expect(row.textContent).toMatch(/已等 2 分钟.*待接手.*还没有人/);
+  expect(row.textContent).toMatch(/等待时间 2 分钟.*待接手.*还没有人/);
   await vi.waitFor(() => expect(document.title).toBe("（1）辅导台"));
   expect(screen.getByText("试用，不接待真实来访者")).toBeDefined();
   await expectNoViolations();

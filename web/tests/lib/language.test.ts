@@ -112,7 +112,9 @@ test("every help line has its name and hours in both languages", () => {
 
 test("the place comes from the device's clock, and only where the table has lines", () => {
   expect(linesHere("Asia/Taipei")?.lines.map((line) => line.number)).toEqual(["1925"]);
-  expect(linesHere("America/Chicago")?.region).toBe("US");
+  const american = ["America/Chicago", "America/Indiana/Knox", "US/Eastern", "Pacific/Honolulu"];
+  expect(american.map((zone) => linesHere(zone)?.region)).toEqual(["US", "US", "US", "US"]);
+  expect([linesHere("America/Toronto"), linesHere("America/Sao_Paulo")]).toEqual([null, null]);
   expect(linesHere("Asia/Hong_Kong")?.lines.length).toBeGreaterThan(1);
   expect([linesHere("Asia/Shanghai"), linesHere("Europe/Paris")]).toEqual([null, null]);
 });

@@ -1,6 +1,6 @@
 /** The short texts: opened without a word typed, read in place, and honest about who has looked at them. */
 import { screen, within } from "@testing-library/react";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { fakeService, openPage } from "../app/visitor";
 import { expectNoViolations } from "../axe";
 import { json, problem } from "../fakeServer";
@@ -41,6 +41,21 @@ test("going back finds the place in the list again", async () => {
   await user.click(await within(sheet()).findByRole("button", { name: PANIC.title }));
   await user.click(within(sheet()).getAllByRole("button", { name: "回到目录" })[0] as HTMLElement);
   expect(document.activeElement?.textContent).toBe(PANIC.title);
+});
+
+test("the page asking the service again does not take the focus away", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  const server = service();
+  const user = openPage();
+  await user.click(press("先看看短文"));
+  await user.click(await within(sheet()).findByRole("button", { name: NIGHT.title }));
+  await user.click(within(sheet()).getAllByRole("button", { name: "回到目录" })[0] as HTMLElement);
+  press(PANIC.title).focus();
+  const asked = server.of("GET /api/status").length;
+  await vi.advanceTimersByTimeAsync(20_100);
+  await vi.waitFor(() => expect(server.of("GET /api/status").length).toBeGreaterThan(asked));
+  expect(document.activeElement?.textContent).toBe(PANIC.title);
+  vi.useRealTimers();
 });
 
 test("a reviewed text names who reviewed it", async () => {

@@ -22,7 +22,7 @@ test("a copy is handed to the browser as a file", async () => {
   const create = vi.spyOn(URL, "createObjectURL").mockReturnValue("blob:x");
   const click = vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(() => undefined);
   await user.click(sheet.getByRole("button", { name: "下载我的数据" }));
-  expect(await sheet.findByText("已经下载。")).toBeDefined();
+  expect(await sheet.findByText(/文件已经交给浏览器/)).toBeDefined();
   expect(click).toHaveBeenCalledOnce();
   expect((click.mock.contexts[0] as HTMLAnchorElement).download).toBe("psyllm-export.json");
   expect(create.mock.calls[0]?.[0]).toBeInstanceOf(Blob);
@@ -52,7 +52,14 @@ test("when deleting fails the page says so and asks again", async () => {
   server.on(ERASE, () => problem(500));
   await user.click(sheet.getByRole("button", { name: "删除我的数据" }));
   await user.click(sheet.getByRole("button", { name: "确定，全部删除" }));
-  expect((await sheet.findByRole("alert")).textContent).toContain("这边出了点问题");
+  expect((await sheet.findByRole("alert")).textContent).toContain("还不能确定删掉了没有");
   expect(sheet.getByRole("button", { name: "确定，全部删除" })).toBeDefined();
   expect(screen.getByRole("log", { hidden: true })).toBeDefined();
+});
+
+test("whoever has written nothing is told so, and nothing is said to be deleted", async () => {
+  const { user, sheet, server } = await openSheet();
+  server.on("GET /api/me/export", () => problem(404, "PSY-501"));
+  await user.click(sheet.getByRole("button", { name: "下载我的数据" }));
+  expect((await sheet.findByRole("alert")).textContent).toContain("还没有写过什么");
 });

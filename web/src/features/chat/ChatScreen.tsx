@@ -41,7 +41,13 @@ export function ChatScreen({ status, reachable, onHelp, onRead, onRights, render
         </Button>
       </div>
       {talking ? (
-        <Conversation chat={chat} status={status} onHelp={onHelp} renderRating={renderRating} />
+        <Conversation
+          chat={chat}
+          status={status}
+          reachable={reachable}
+          onHelp={onHelp}
+          renderRating={renderRating}
+        />
       ) : (
         <FirstQuestion chat={chat} status={status} reachable={reachable} onRead={onRead} />
       )}

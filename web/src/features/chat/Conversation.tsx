@@ -16,11 +16,12 @@ import { useReading } from "./useReading";
 interface Props {
   chat: Chat;
   status: Status | null;
+  reachable: boolean;
   onHelp: () => void;
   renderRating: (message: Message) => ReactNode;
 }
 
-export function Conversation({ chat, status, onHelp, renderRating }: Props) {
+export function Conversation({ chat, status, reachable, onHelp, renderRating }: Props) {
   const { state } = chat;
   const presence = usePresence(state, status);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -56,7 +57,7 @@ export function Conversation({ chat, status, onHelp, renderRating }: Props) {
           </Button>
         </p>
       )}
-      {needsNumbers(state, presence) && <HelpCard />}
+      {needsNumbers(state, presence, reachable) && <HelpCard />}
       <NextSteps chat={chat} status={status} />
       {state.failure && (
         <FailureNote
@@ -68,7 +69,7 @@ export function Conversation({ chat, status, onHelp, renderRating }: Props) {
       <div className="foot">
         {unseen && <Button onClick={showNewest}>{t("chat.unseen")}</Button>}
         <div className="person-note" role="status">
-          <PersonNote conversation={state.conversation} presence={presence} />
+          <PersonNote conversation={state.conversation} presence={presence} reachable={reachable} />
         </div>
         <Composer sending={state.sending} onSay={chat.say} />
       </div>
@@ -77,9 +78,13 @@ export function Conversation({ chat, status, onHelp, renderRating }: Props) {
 }
 
 /** Whether the numbers belong here although the conversation itself did not ask for them. */
-function needsNumbers({ conversation, failure }: ChatState, { present, away }: Presence): boolean {
+function needsNumbers(
+  { conversation, failure }: ChatState,
+  { present, away }: Presence,
+  reachable: boolean,
+): boolean {
   if (conversation?.help) return false;
-  return away || (conversation?.case === "open" && !present) || failure?.failure.help === true;
+  return !reachable || away || (conversation?.case === "open" && !present) || failure?.failure.help === true;
 }
 
 function NextSteps({ chat, status }: { chat: Chat; status: Status | null }) {

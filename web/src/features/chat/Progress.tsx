@@ -44,13 +44,17 @@ function waitingFor(answering: Answering): PlainKey {
 interface PersonProps {
   conversation: ChatState["conversation"];
   presence: Presence;
+  reachable: boolean;
 }
 
 /** Whether a person has come, may come, or was asked for while nobody is there. */
-export function PersonNote({ conversation, presence }: PersonProps) {
+export function PersonNote({ conversation, presence, reachable }: PersonProps) {
+  // What was last heard of a counsellor is no longer known.
+  if (!reachable) return <p>{t("presence.unknown")}</p>;
   if (conversation?.owner === "person") {
     return <p className="person-here">{t(presence.away ? "chat.takenAway" : "chat.taken")}</p>;
   }
+  if (conversation?.case === "closed") return <p>{t("chat.closed")}</p>;
   if (conversation?.case !== "open") return null;
   return <p>{t(presence.present ? "chat.personPresent" : "chat.personAbsent")}</p>;
 }

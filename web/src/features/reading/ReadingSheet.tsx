@@ -60,6 +60,8 @@ function Contents({
   last: string | null;
   onOpen: (article: Article) => void;
 }) {
+  const left = useRef<HTMLButtonElement>(null);
+  useEffect(() => left.current?.focus(), []);
   return (
     <>
       <p>{t("reading.lead")}</p>
@@ -71,9 +73,7 @@ function Contents({
               <li key={article.title}>
                 <Button
                   tone="plain"
-                  ref={(button) => {
-                    if (article.title === last) button?.focus();
-                  }}
+                  ref={article.title === last ? left : undefined}
                   onClick={() => onOpen(article)}
                 >
                   {article.title}

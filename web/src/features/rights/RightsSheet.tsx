@@ -6,7 +6,7 @@ import { Button } from "../../components/Button";
 import { FailureNote } from "../../components/FailureNote";
 import { PrivacyFacts } from "../../components/PrivacyFacts";
 import { Sheet } from "../../components/Sheet";
-import { t } from "../../lib/messages/t";
+import { type PlainKey, t } from "../../lib/messages/t";
 import { saveFile } from "./saveFile";
 import "./rights.css";
 
@@ -57,7 +57,7 @@ export function RightsSheet({ onClose, onErased }: Props) {
     <Sheet title={t("rights.title")} closeLabel={t("rights.close")} onClose={onClose}>
       <p>{t("rights.lead")}</p>
       <PrivacyFacts />
-      {failure && <FailureNote failure={failure} />}
+      {failure && <FailureNote failure={failure} words={said(step, failure)} />}
       <section className="right" aria-labelledby="right-export">
         <h2 id="right-export">{t("rights.exportTitle")}</h2>
         <p>{t("rights.exportText")}</p>
@@ -77,6 +77,12 @@ export function RightsSheet({ onClose, onErased }: Props) {
       </section>
     </Sheet>
   );
+}
+
+/** What failed here is no message that was written: the usual words would speak of the wrong thing. */
+function said(step: Step, failure: Failure): PlainKey | undefined {
+  if (step !== "resting") return "rights.deleteFailed";
+  return failure.kind === "gone" ? "rights.nothing" : undefined;
 }
 
 function Confirm({ busy, onYes, onNo }: { busy: boolean; onYes: () => void; onNo: () => void }) {

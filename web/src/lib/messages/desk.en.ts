@@ -2,12 +2,12 @@
 import type { deskZh } from "./desk.zh.ts";
 
 export const deskEn: Record<keyof typeof deskZh, string> = {
-  "login.heading": "Sign in for counsellors",
+  "login.heading": "Counsellor sign-in",
   "login.name": "Name",
   "login.password": "Password",
   "login.send": "Sign in",
   "login.sending": "Signing in…",
-  "login.wrong": "Name or password is not right. Try again, or ask the administrator to set it anew.",
+  "login.wrong": "Name or password is not right. Try again, or ask the administrator to reset it.",
   "login.missing": "Both name and password are needed.",
   "login.again":
     "You were signed out. Please sign in again. Drafts you have not sent are still in this page.",
@@ -29,7 +29,7 @@ export const deskEn: Record<keyof typeof deskZh, string> = {
   "desk.lost": "The server can't be reached; the list may be old. Trying again by itself.",
   "desk.level": "Risk",
   "desk.state": "State",
-  "desk.waiting": "Waiting for",
+  "desk.waiting": "Waiting time",
   "desk.assignee": "Taken by",
   "desk.nobody": "nobody yet",
   "desk.lastMessage": "Last message",
@@ -71,7 +71,8 @@ export const deskEn: Record<keyof typeof deskZh, string> = {
   "case.note": "Note (the visitor can't see it)",
   "case.closeSend": "Close it",
   "case.closeCancel": "Not yet",
-  "case.closeNote": "Then the program answers in this conversation again.",
+  "case.closeNote":
+    "Then no counsellor replies here. From level “risk” up the program does not answer either; the visitor gets fixed help texts only. Only “false alarm” sets the level to none, and the program answers again.",
   "case.reasonMissing": "Choose a reason first.",
   "case.closed": "This case is closed.",
   "history.opened": "Case opened, risk: {level}",

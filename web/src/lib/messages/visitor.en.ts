@@ -8,13 +8,16 @@ import type { visitorZh } from "./visitor.zh.ts";
 export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "app.title": "Q&A",
   "app.name": "Mental health Q&A",
-  "app.notice": "A program (AI) answers you. It is not a doctor and not a counsellor.",
+  "app.notice": "Automatic answers come from a program (AI). It is not a doctor and not a counsellor.",
   "app.trial": "Trial only, not open to real visitors",
+  "app.trialHelp": "When you are struggling, open “Get help”.",
   "app.skip": "Skip to the main part",
   "app.opening": "Opening…",
-  "app.noscript": "This page needs JavaScript to work. You can call the numbers below at any time.",
+  "app.noscript":
+    "If it stays like this, please switch on JavaScript in your browser. You can still call the numbers below.",
   "app.brokenTitle": "Something on this page broke",
-  "app.broken": "You did nothing wrong. You can open the page again. If it is urgent, call first.",
+  "app.broken":
+    "You did nothing wrong. What you sent is kept; what you had not sent may have to be written again. If it is urgent, call a number below first, then open the page again.",
   "app.reopen": "Open again",
 
   "language.other": "中文",
@@ -28,12 +31,12 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "help.button": "Get help",
   "help.title": "Numbers you can call now",
   "help.danger":
-    "If you are hurt or in danger right now, call 120 (ambulance) or 110 (police) in mainland China first, and wake somebody near you. Anywhere else, call the local emergency number.",
+    "If you are hurt or in danger right now, first call 120 (ambulance) or 110 (police). Outside mainland China, call the local emergency number. Also ask somebody near you whom you trust to come.",
   "help.first": "Please look here first: {title}. {danger}",
   "help.safer":
     "Before you call, you can go to where other people are, away from anything that could hurt you.",
   "help.busy":
-    "Lines are often busy. That is not your fault. Try another number; if it is urgent, call 120 or 110.",
+    "Lines are often busy, and in mainland China they may answer in Chinese. That is not your fault. Try another number, or ask somebody to speak for you. If it is urgent, call 120 or 110.",
   "help.other": "More numbers",
   "help.checked":
     "These numbers were found on public pages on {date}. Nobody has called them yet to make sure.",
@@ -51,7 +54,7 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "region.other": "Elsewhere",
 
   "ask.heading": "Write down what is on your mind",
-  "ask.lead": "No name needed. You will have an answer in a few seconds.",
+  "ask.lead": "No name needed. Write a few words, and the program looks for an answer close to them.",
   "ask.title": "In one sentence, what is it about?",
   "ask.titleHint": "For example: I haven't been able to sleep",
   "ask.details": "Say a little more, if you like",
@@ -73,8 +76,10 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "before.deleteTitle": "How to delete it",
   "before.delete": "Open “My data” at any time. You can take a copy, or delete everything.",
   "presence.present": "A counsellor is here now.",
-  "presence.absent": "Nobody is reading right now. Only the program answers. If it is urgent, please call.",
-  "presence.unknown": "The server can't be reached right now. You can still call the numbers below.",
+  "presence.absent":
+    "Nobody is reading right now. Only the program answers. If it is urgent, please call a number under “Get help”.",
+  "presence.unknown":
+    "There is no connection right now, so your words can't be sent yet. You can still call the numbers below.",
 
   "chat.new": "Talk about something else",
   "chat.log": "Conversation",
@@ -89,20 +94,24 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "chat.anotherFound": "This looks for another answer close to yours, in Chinese.",
   "chat.person": "I want to talk to a person",
   "chat.personPresent":
-    "This conversation is on the counsellors' list, and a counsellor is here now. When somebody takes it, this page will tell you.",
+    "This conversation is on the counsellors' list, and a counsellor is here now. If somebody takes it up, this page will tell you. If it is urgent, don't wait; call a number under “Get help”.",
   "chat.personAbsent":
     "This conversation is on the counsellors' list, but nobody is reading right now. If it is urgent, please call a number here first.",
   "chat.takenAway":
-    "The counsellor who took this is away now and will see your words when back. If it is urgent, please call a number here first.",
-  "chat.taken": "A counsellor has taken over. From here on a person replies. The program has stopped.",
-  "chat.queued": "Others are before you. Just a moment…",
+    "The counsellor who took this over is away now, and can see your words only after coming back. If it is urgent, please call a number here first.",
+  "chat.taken": "A counsellor has taken over. From now on a person replies. The program no longer answers.",
+  "chat.closed":
+    "The counsellor has closed this case. To talk to a person again, choose “I want to talk to a person”.",
+  "chat.queued": "There are others ahead of you. Please wait…",
   "chat.searching": "Looking for something close to what you said…",
   "chat.writing": "Writing. You see each sentence as it is ready…",
-  "chat.again": "The connection broke for a moment. Taking it up again…",
+  "chat.again": "The connection broke. Connecting again…",
   "chat.stopped": "Stopped.",
-  "chat.replaced": "What was being written was not right, so it was taken back. This takes its place.",
-  "chat.replacedLate": "What was being written could not be finished. This takes its place.",
-  "chat.ended": "It did not work this time. You can try again, or choose “I want to talk to a person”.",
+  "chat.replaced":
+    "What was being written was not right, so it was taken back. The text above takes its place.",
+  "chat.replacedLate": "What was being written could not be finished. The text above takes its place.",
+  "chat.ended":
+    "No answer came this time. That was us, not you. Your words are kept, and you can send them again; if it is urgent, call a number under “Get help”.",
   "chat.unseen": "See what is new",
   "chat.loading": "Opening the conversation…",
 
@@ -131,18 +140,18 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "rating.fluency": "Does it read well?",
   "rating.relevance": "Is it about what you said?",
   "rating.logic": "Does it hang together?",
-  "rating.scale": "1 is not at all, 5 is very much",
+  "rating.scale": "1 is the lowest, 5 the highest",
   "rating.score": "{score}",
   "rating.comment": "Anything else you want to say (you can leave it empty)",
   "rating.consent":
     "I agree that this conversation up to this answer, and my rating, may be used to train the program.",
   "rating.consentNote":
-    "You can rate without ticking this. Before anything is used, a program hides phone and ID numbers, e-mail and WeChat names; the rest stays as it is. You can change your mind later, or delete everything.",
+    "You can rate without ticking this. Before anything is used, a program hides phone and ID numbers, e-mail and WeChat names; the rest stays as it is. You can change your mind later, or delete everything: the next training leaves it out. What a program has learnt already can't be taken back.",
   "rating.send": "Send the rating",
   "rating.cancel": "Not now",
   "rating.missing": "One is still open: {axis}",
 
-  "reading.instead": "It is fine if you can't find words just now.",
+  "reading.instead": "It is all right if you can't find the words just now.",
   "reading.button": "Read something first",
   "reading.title": "Short texts",
   "reading.lead":
@@ -157,32 +166,37 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
 
   "rights.button": "My data",
   "rights.title": "My data",
-  "rights.lead": "Only what you wrote in this browser is here.",
+  "rights.lead": "This covers only what you wrote in this browser.",
   "rights.exportTitle": "Take a copy",
   "rights.exportText":
     "You get one file with your words, the answers you saw and your ratings. On this device, others may be able to open it.",
   "rights.export": "Download my data",
-  "rights.exported": "Downloaded.",
+  "rights.exported": "The file was handed to your browser. It is usually under Downloads.",
   "rights.deleteTitle": "Delete everything",
   "rights.deleteText":
-    "This deletes all of your conversations and ratings here, for good. Counsellors can't see them any more, either.",
+    "This deletes all of your conversations and ratings here, for good. Counsellors can't see them any more, either. If you are waiting for a reply, none can come.",
   "rights.delete": "Delete my data",
   "rights.confirm": "Do you want to delete everything?",
   "rights.confirmYes": "Yes, delete everything",
   "rights.confirmNo": "No, keep it",
   "rights.deleting": "Deleting…",
   "rights.deleted": "Everything is deleted.",
+  "rights.deleteFailed":
+    "We can't tell yet whether it was deleted. Try again in a little while; trying again does no harm.",
+  "rights.nothing": "Nothing was written in this browser yet, so there is nothing to take along.",
   "rights.close": "Close my data",
 
   "problem.offline":
     "No connection right now. Your words are still here. Try again when the network is better.",
   "problem.slow": "There was no reply for a long time. Your words are still here, and you can try again.",
   "problem.server":
-    "Something went wrong on this side, it was not you. Your words are still here. Try again in a little while.",
-  "problem.busy": "Many people are here right now. Wait a minute, then try again.",
-  "problem.tooLong": "This is a bit long to send at once. You can send it in parts.",
-  "problem.input": "This could not be taken in. Look over what you filled in, then try again.",
-  "problem.gone": "This conversation is no longer here; the data may have been deleted. You can start again.",
+    "Something went wrong on our side, not yours. Your words are still here. Try again in a little while.",
+  "problem.busy": "There were many tries in a short time. Wait ten minutes, then try again.",
+  "problem.tooLong":
+    "This is a bit long to send at once. Your words are still here. You can send them in parts.",
+  "problem.input": "This could not be taken in. What you wrote is still here. Look it over, then try again.",
+  "problem.gone":
+    "Nothing was found. It may have been deleted, or nothing was written yet. Copy any words you have not sent, then start again.",
   "problem.state":
     "This can't be done now: the conversation has just changed. Look at what is new, then decide.",
   "problem.stale": "The conversation has just changed. Look at what is new, then try again.",
