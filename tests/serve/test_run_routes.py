@@ -71,7 +71,7 @@ async def test_a_guard_that_fails_withdraws_what_was_said(tmp_path: Path) -> Non
     replaced = found[3][2]
     assert replaced["reason"] == "guard"
     assert replaced["message"]["author"] == "library"
-    assert replaced["message"]["text"] == SHELF[0].answers[0].text
+    assert replaced["message"]["text"] == SHELF[2].answers[0].text
     texts = [message["text"] for message in conversation["messages"]]
     assert not any("禁词" in text or "听起来你很累" in text for text in texts)
     assert conversation["messages"][-1]["id"] == replaced["message"]["id"]
@@ -145,8 +145,8 @@ async def test_without_the_model_another_view_is_the_next_library_answer(tmp_pat
         messages = (await read(visitor, turn["conversation_id"]))["messages"]
         assert (await visitor.get("/api/status")).json()["generation"] == state
     assert [message["text"] for message in messages[1:]] == [
-        SHELF[2].answers[0].text,
         SHELF[0].answers[0].text,
+        SHELF[2].answers[0].text,
     ]
 
 

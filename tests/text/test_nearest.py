@@ -102,6 +102,26 @@ def test_only_the_very_same_text_is_wholly_alike():
     assert 0.5 < texts.find(ENTRIES[0].text + "呢")[0].score < 1
 
 
+def test_of_two_alike_the_one_whose_answer_means_the_same_comes_first():
+    entries = [
+        Entry("baby", "睡不着怎么办", answer="宝宝夜里醒，先跟老公轮流起来喂奶，您白天补一觉。"),
+        Entry(
+            "job",
+            "睡不着怎么办",
+            answer="找工作、投简历、面试都不顺的时候，夜里会一直想。先把明天要投的写下来。",
+        ),
+    ]
+    texts = NearestTexts(entries)
+    assert texts.find("找不到工作，睡不着")[0].key == "job"
+    assert texts.find("带孩子太累，睡不着")[0].key == "baby"
+    bare = NearestTexts([Entry("job", "睡不着怎么办")])
+    assert texts.find("找不到工作，睡不着")[0].score > bare.find("找不到工作，睡不着")[0].score
+
+
+def test_a_little_meaning_shared_by_chance_is_no_match():
+    assert NearestTexts(ENTRIES).find("量子力学") == []
+
+
 def test_equal_entries_keep_their_order():
     texts = NearestTexts([Entry(str(number), "睡不着怎么办") for number in range(300)])
     assert [match.key for match in texts.find("睡不着", k=300)] == [str(number) for number in range(300)]
@@ -155,7 +175,7 @@ THEMES = [
     ("孩子玩手机", "手机 游戏"),
     ("孩子不想上学", "不上学"),
     ("爱上了一个已婚的人", "已婚"),
-    ("总是胡思乱想", "担心 心慌"),
+    ("总是胡思乱想", "担心 心慌 胡思乱想"),
     ("男朋友不理我", "冷战"),
     ("被同学欺负", "嘲笑 欺凌"),
     ("怎么忘掉前任", "忘不掉"),
@@ -171,7 +191,10 @@ THEMES = [
 @pytest.fixture(scope="module")
 def bundled():
     questions = {record.id: record for record in starter_records() if record.kind == "question"}
-    entries = [Entry(record.id, record.text, record.title, record.keywords) for record in questions.values()]
+    entries = [
+        Entry(record.id, record.text, record.title, record.keywords, record.answers[0].text)
+        for record in questions.values()
+    ]
     return questions, NearestTexts(entries)
 
 
@@ -185,6 +208,21 @@ def test_people_s_words_find_their_theme_in_the_bundled_questions(bundled):
         if match.score < FLOOR or not any(sign in shown for sign in signs.split()):
             missed.append((asked, record.title, match.score))
     assert len(missed) <= 2, missed
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        ("找工作压力好大", "找不到工作"),
+        ("丈夫出轨了还该挽回吗", "老公出轨了"),
+        ("高考前的恐惧", "快高考了"),
+    ],
+)
+def test_what_words_and_concepts_missed_is_among_the_nearest(bundled, asked, title):
+    questions, texts = bundled
+    matches = texts.find(asked, k=3)
+    assert any(title in questions[match.key].title for match in matches)
+    assert matches[0].score > FLOOR
 
 
 def test_every_bundled_question_finds_itself(bundled):

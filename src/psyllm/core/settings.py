@@ -171,7 +171,7 @@ class ServeSettings(Frozen):
     )
     decoding: Decoding = Field(default_factory=Decoding)
     nearest_floor: Annotated[float, Field(ge=0)] = Field(
-        0.30, description="how near, 0 to 1, a bundled answer must be to what was asked to be shown"
+        0.40, description="how near, 0 to 1, a bundled answer must be to what was asked to be shown"
     )
     presence_s: Positive = Field(
         120, description="a counsellor counts as present so long after the last request"
