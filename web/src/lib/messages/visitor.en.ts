@@ -174,7 +174,7 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "rights.exported": "The file was handed to your browser. It is usually under Downloads.",
   "rights.deleteTitle": "Delete everything",
   "rights.deleteText":
-    "This deletes all of your conversations and ratings here, for good. Counsellors can't see them any more, either. If you are waiting for a reply, none can come.",
+    "This deletes all of your conversations and ratings here, for good. Counsellors can't see them any more, either. If you are waiting for a reply, none can come. What you allowed for training is left out from the next training on.",
   "rights.delete": "Delete my data",
   "rights.confirm": "Do you want to delete everything?",
   "rights.confirmYes": "Yes, delete everything",

@@ -8,7 +8,7 @@
 export const visitorZh = {
   "app.title": "问答",
   "app.name": "心理问答",
-  "app.notice": "这里自动回答的是程序（AI），不是医生，也不是心理咨询师。",
+  "app.notice": "自动回答的是程序（AI），不是医生，也不是心理咨询师。",
   "app.trial": "试用，不接待真实来访者",
   "app.trialHelp": "难受的时候，请点“求助电话”。",
   "app.skip": "跳到正文",
@@ -152,7 +152,7 @@ export const visitorZh = {
   "rights.exported": "文件已经交给浏览器，一般在“下载”里。",
   "rights.deleteTitle": "全部删除",
   "rights.deleteText":
-    "删掉你在这里的所有对话和评分，删掉就找不回来。辅导员也看不到了，要是正在等人回复，也就等不到了。",
+    "删掉你在这里的所有对话和评分，删掉就找不回来。辅导员也看不到了，要是正在等人回复，也就等不到了。同意拿去训练的，下次训练起不再用。",
   "rights.delete": "删除我的数据",
   "rights.confirm": "确定要全部删除吗？",
   "rights.confirmYes": "确定，全部删除",
