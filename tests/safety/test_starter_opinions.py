@@ -41,13 +41,13 @@ def test_every_difference_is_settled_and_nothing_else_is(kind, items):
     assert all(len(row["why"]) > 30 for row in SETTLED[kind])
 
 
-def test_whoever_a_reader_finds_in_danger_gets_help_but_for_one_that_is_settled():
+def test_whoever_a_reader_finds_in_danger_gets_help_but_for_two_that_are_settled():
     missed = [
         key
         for key, reader, said in questions()
         if Level.of(reader) >= Level.RISK and screen(said).level < Level.RISK
     ]
-    assert missed == [173]
+    assert missed == [173, 402]
 
 
 def test_no_dialogue_in_danger_is_missed():
