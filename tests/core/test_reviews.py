@@ -111,6 +111,17 @@ def test_a_line_that_was_cut_off_does_not_swallow_the_next(tmp_path):
     assert read_reviews([path]) == [review(QUESTION), review(DIALOGUE)]
 
 
+def test_a_file_cut_off_inside_a_character_is_told_and_a_mark_at_its_start_is_not_minded(tmp_path):
+    path = reviews_path(tmp_path)
+    append_reviews(path, [review(QUESTION)])
+    whole = path.read_bytes()
+    path.write_bytes(b"\xef\xbb\xbf" + whole)
+    assert read_reviews([path]) == [review(QUESTION)]
+    path.write_bytes(whole + "王".encode()[:2])
+    with pytest.raises(MalformedInput, match="breaks off"):
+        read_reviews([path])
+
+
 def test_rejected_records_can_be_asked_for_and_carry_no_name():
     decisions = [review(QUESTION), review(QUESTION, "reject")]
     [kept] = reviewed([QUESTION], decisions, rejected_too=True)

@@ -30,14 +30,19 @@ from psyllm.corpus.review_take import take_sheet as take
 RECORDS = list(starter_records())
 SOME = [RECORDS[0], *[one for one in RECORDS if one.kind == "dialogue"][:1], RECORDS[-1]]
 LONGER = "先写下来，写在纸上，写完放到门外，再躺下。夜里醒了，不看钟，起来坐一会儿，困了再回去。"
-TODAY = dt.date(2026, 12, 24)
+MINUTES = itertools.count()
 COLUMN = {column.heading: place for place, column in enumerate(COLUMNS, 1)}
+
+
+def later():
+    """A clock that is a minute on at each look."""
+    return dt.datetime(2026, 12, 24, 8, tzinfo=dt.UTC) + dt.timedelta(minutes=next(MINUTES))
 
 
 def take_sheet(path, records, into):
     """Take a sheet in as the command does: what stands now, rejected ones among it."""
     earlier = read_reviews([into])
-    return take(path, reviewed(records, earlier, rejected_too=True), earlier, into, TODAY)
+    return take(path, reviewed(records, earlier, rejected_too=True), earlier, into, later)
 
 
 @pytest.fixture
@@ -200,11 +205,35 @@ def test_dates_are_read_as_people_write_them(sheet, tmp_path, date):
 
 def test_of_the_same_words_the_later_decision_wins_and_a_rejection_can_be_taken_back(sheet, tmp_path):
     into, key = tmp_path / "reviews.jsonl", SOME[0].id
-    for decision in ("通过", "不用", "通过", "不用"):
-        fill(sheet, {key: {"决定": decision, "意见": "再想了想"}})
+    for day, decision in enumerate(("通过", "不用", "通过", "不用"), 1):
+        fill(sheet, {key: {"决定": decision, "意见": "再想了想"}}, {DATE_CELL: f"2026-12-{day}"})
         assert take_sheet(sheet, SOME, into).decisions.total() == 1
         standing = {record.id for record in reviewed(SOME, read_reviews([into]))}
         assert (key in standing) == (decision == "通过")
+
+
+def test_an_old_sheet_taken_in_again_does_not_undo_what_came_after_it(sheet, tmp_path):
+    into, key = tmp_path / "reviews.jsonl", SOME[0].id
+    fill(sheet, {key: {"决定": "通过"}})
+    old = sheet.read_bytes()
+    take_sheet(sheet, SOME, into)
+    fill(sheet, {key: {"决定": "不用", "意见": "再想了想"}}, {NAME_CELL: "李医生"})
+    take_sheet(sheet, SOME, into)
+    sheet.write_bytes(old)
+    taken = take_sheet(sheet, SOME, into)
+    assert (taken.decisions.total(), taken.overtaken) == (0, (key,))
+    assert key not in {record.id for record in reviewed(SOME, read_reviews([into]))}
+
+
+def test_decisions_of_two_files_count_in_the_order_in_which_they_came_in(sheet, tmp_path):
+    mine, shipped, key = tmp_path / "mine.jsonl", tmp_path / "shipped.jsonl", SOME[0].id
+    fill(sheet, {key: {"决定": "通过"}})
+    take_sheet(sheet, SOME, mine)
+    fill(sheet, {key: {"决定": "不用", "意见": "再想了想"}})
+    earlier = read_reviews([shipped, mine])
+    take(sheet, reviewed(SOME, earlier, rejected_too=True), earlier, shipped, later)
+    for places in ([shipped, mine], [mine, shipped]):
+        assert key not in {record.id for record in reviewed(SOME, read_reviews(places))}
 
 
 def test_another_decision_about_words_that_a_change_has_replaced_is_told(sheet, tmp_path):

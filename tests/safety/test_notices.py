@@ -25,7 +25,11 @@ from psyllm.text.fold import screening_fold
         (["老公家暴我"], Notice.HARM_BY_OTHER),
         (["老公家暴我，我不想活了"], Notice.RISK),
         (["我想死", "今天天气不错"], Notice.RISK),
-        (["你好"], Notice.HELP),
+        (["你好"], Notice.HELD),
+        (["我朋友刚吞了一瓶药"], Notice.OTHER_IN_PROGRESS),
+        (["我妈喝了农药"], Notice.OTHER_IN_PROGRESS),
+        (["他走了，我吃了一整瓶药"], Notice.IN_PROGRESS),
+        (["室友说她想自杀", "我也想死", "我不知道该和谁说这些事情"], Notice.RISK),
         (["老公喝酒以后打我，上个礼拜掐我脖子"], Notice.HARM_BY_OTHER),
         (["他推我，撞在门框上，缝了四针"], Notice.HARM_BY_OTHER),
         (["我把菜刀藏进书包了，我弄死他"], Notice.OTHER_IN_DANGER),
@@ -43,7 +47,8 @@ def test_the_greatest_danger_decides_whom_the_notice_speaks_of(level):
         return notice_for(Screening(level, level, (*reasons, lesser), "test"))
 
     assert notice("harm_by_other") is Notice.HARM_BY_OTHER
-    assert notice("other") is Notice.OTHER_IN_DANGER
+    happening = level is Level.IN_PROGRESS
+    assert notice("other") is (Notice.OTHER_IN_PROGRESS if happening else Notice.OTHER_IN_DANGER)
     assert notice("self") is notice("self", "harm_by_other") is notice()
     assert (
         notice("self")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +18,12 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option("--out", help="The .xlsx file to write.")]
-Again = Annotated[bool, typer.Option("--again", help="Also what somebody has reviewed already.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Also what somebody has accepted, changed or rejected already.")
+]
 SheetPath = Annotated[Path, typer.Argument(help="The filled-in .xlsx file.")]
-Reviews = Annotated[
-    Path | None,
-    typer.Option("--reviews", help="File that keeps the decisions; the data folder's own if not said."),
+Project = Annotated[
+    bool, typer.Option("--project", help="Keep the decisions in the package, to be committed with it.")
 ]
 
 
@@ -42,13 +44,16 @@ def corpus(
 def review_sheet(data: Data = DATA, out: Out = Path("review.xlsx"), again: Again = False) -> None:
     """Write the bundled texts as a spreadsheet for a psychologist to review (guide: docs/review.md)."""
     from psyllm.core.errors import BadInput
-    from psyllm.core.starter import starter_records
+    from psyllm.core.reviews import read_reviews, reviewed
+    from psyllm.core.starter import review_places, written_records
     from psyllm.corpus.review_sheet import is_reviewed, write_sheet
 
     if out.exists():
         message = f"{out} is there already; somebody's decisions may be in it"
         raise BadInput(message, "take it in first (psyllm corpus review-take FILE), or choose another --out")
-    records = list(starter_records(data=data))
+    # Whoever looks at everything again sees what was rejected, too.
+    reviews = read_reviews(review_places(data))
+    records = list(reviewed(written_records(), reviews, rejected_too=again))
     waiting = [record for record in records if again or not is_reviewed(record)]
     if not waiting:
         typer.echo(f"all {len(records)} bundled texts are reviewed; a sheet of all of them: add --again")
@@ -63,14 +68,14 @@ def review_sheet(data: Data = DATA, out: Out = Path("review.xlsx"), again: Again
 
 
 @app.command("review-take")
-def review_take(sheet: SheetPath, data: Data = DATA, reviews: Reviews = None) -> None:
+def review_take(sheet: SheetPath, data: Data = DATA, project: Project = False) -> None:
     """Take in a filled-in sheet: accepted texts carry the reviewer's name, rejected ones are shown no more."""
     from psyllm.core.reviews import read_reviews, reviewed, reviews_path
-    from psyllm.core.starter import review_places, written_records
+    from psyllm.core.starter import STARTER_REVIEWS, review_places, written_records
     from psyllm.corpus.review_take import take_sheet
 
-    into = reviews or reviews_path(data)
-    earlier = read_reviews(dict.fromkeys([*review_places(data), into]))
+    into = STARTER_REVIEWS if project else reviews_path(data)
+    earlier = read_reviews(review_places(data))
     # What was rejected once may be accepted now.
     records = reviewed(written_records(), earlier, rejected_too=True)
     taken = take_sheet(sheet, records, earlier, into)
@@ -81,10 +86,18 @@ def review_take(sheet: SheetPath, data: Data = DATA, reviews: Reviews = None) ->
     )
     if taken.changed_since:
         typer.echo(
-            f"left out, because the words have changed since the sheet was made: {len(taken.changed_since)} "
-            f"({', '.join(taken.changed_since[:5])}{' …' if len(taken.changed_since) > 5 else ''}); "
-            "make a new sheet for these: psyllm corpus review-sheet --out again.xlsx"
+            f"left out, because the words have changed since the sheet was made: {_some(taken.changed_since)}; "
+            "make a new sheet for these: psyllm corpus review-sheet --again --out again.xlsx"
+        )
+    if taken.overtaken:
+        typer.echo(
+            f"left out, because another decision came in later: {_some(taken.overtaken)}; "
+            "to decide so again, write a new date into the sheet and take it in"
         )
     typer.echo(
         f"next: psyllm collect starter --data {data}, then clean, corpus and train; restart psyllm serve"
     )
+
+
+def _some(keys: Sequence[str]) -> str:
+    return f"{len(keys)} ({', '.join(keys[:5])}{' …' if len(keys) > 5 else ''})"

@@ -25,7 +25,8 @@ class Review(Frozen):
     """One decision of one person; a change carries the new words in its reader's place.
 
     `text` replaces the text of a question's answer or of an article, `turns` a
-    dialogue's; `spans` are the strategy spans of the new answer.
+    dialogue's; `spans` are the strategy spans of the new answer. `date` is the reviewer's,
+    `taken_at` (ISO 8601, UTC) says in which order decisions came in.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Review(Frozen):
     reviewer: str
     licence: str
     date: dt.date
+    taken_at: str = ""
     note: str = ""
     text: str = ""
     spans: tuple[Span, ...] = ()
@@ -46,12 +48,13 @@ def reviews_path(data: Path) -> Path:
 
 
 def read_reviews(paths: Iterable[Path]) -> list[Review]:
-    """Return the reviews of all files that exist, in order.
+    """Return the reviews of all files that exist, in the order in which they were taken in.
 
     Raises:
         MalformedInput: a line is no review.
     """
-    return [review for path in paths if path.exists() for review in _lines(path)]
+    found = [review for path in paths if path.exists() for review in _lines(path)]
+    return sorted(found, key=lambda review: review.taken_at)
 
 
 def append_reviews(path: Path, reviews: Sequence[Review]) -> None:
@@ -106,7 +109,12 @@ def _signed(record: Record, name: str) -> Record:
 
 
 def _lines(path: Path) -> Iterator[Review]:
-    for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"{path} breaks off or is no UTF-8 at byte {error.start:,}"
+        raise MalformedInput(message, "put the file back as it was, or delete the broken line") from None
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 yield Review.model_validate_json(line)

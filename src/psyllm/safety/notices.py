@@ -29,6 +29,8 @@ class Notice(StrEnum):
     HARM_BY_OTHER = "harm_by_other"
     HELP = "help"
     NOT_SCREENED = "not_screened"
+    HELD = "held"
+    OTHER_IN_PROGRESS = "other_in_progress"
 
     def words(self, language: Language) -> str:
         """Return the words of the notice in a language."""
@@ -36,16 +38,19 @@ class Notice(StrEnum):
 
 
 def notice_for(screening: Screening) -> Notice:
-    """Return the notice that answers a screening from RISK up; below that it is HELP.
+    """Return the notice that answers a screening; below RISK the one for a conversation held for a person.
 
     What is said of the greatest danger decides: whoever is strangled must not be spoken to
     of the wish to die. Where it is several people's, the visitor's own life comes first.
     """
     if screening.level < Level.RISK:
-        return Notice.HELP
+        return Notice.HELD
     about = _about(screening)
-    if about and "self" not in about:
-        return Notice.HARM_BY_OTHER if "harm_by_other" in about else Notice.OTHER_IN_DANGER
+    if "harm_by_other" in about and "self" not in about:
+        return Notice.HARM_BY_OTHER
+    if about == {"other"}:
+        is_happening = screening.level >= Level.IN_PROGRESS
+        return Notice.OTHER_IN_PROGRESS if is_happening else Notice.OTHER_IN_DANGER
     return _OWN_DANGER[screening.level]
 
 

@@ -28,6 +28,7 @@ _BLANK = "□"
 _NOT_SUBJECT = re.compile(
     r"(?:被|让|因为|和|跟|与|离开|恨|爱|为了?|对|给|怕|受不了|讨厌|面对|没有|失去|想|不在|是)$"
 )
+_SWALLOWS = re.compile("[吃吞喝服灌磕]")
 
 
 class Reason(NamedTuple):
@@ -84,8 +85,9 @@ def screen(turns: Sequence[str]) -> Screening:
     level = max(message_level, _highest(earlier))
     reasons = list(own)
     if level > message_level:
-        strongest = max(earlier, key=lambda reason: reason.level)
-        reasons.append(strongest._replace(start=0, end=0))
+        # All of them: a friend's danger must not hide the visitor's own of the same level.
+        strongest = {reason.rule + reason.about: reason for reason in earlier if reason.level == level}
+        reasons += [reason._replace(start=0, end=0) for reason in strongest.values()]
     return Screening(level, message_level, tuple(reasons), lexicon.version)
 
 
@@ -159,7 +161,10 @@ def _first_match(rule: Rule, text: str) -> re.Match[str] | None:
 def _reason(rule: Rule, match: re.Match[str], folded: Folded, lexicon: Lexicon) -> Reason:
     start, end = folded.offsets.old_span(match.start(), match.end())
     about = rule.about
-    if about == "self" and _speaks_of_another(folded.text, match.start(), lexicon):
+    # Who swallows stands before the verb, which some patterns reach back over.
+    head = _SWALLOWS.search(match.group())
+    verb = match.start() + (head.start() if head is not None else 0)
+    if about == "self" and _speaks_of_another(folded.text, verb, lexicon):
         about = "other"
     return Reason(rule.id, rule.level, about, start, end)
 

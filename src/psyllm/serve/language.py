@@ -30,7 +30,7 @@ def _wish(part: str) -> tuple[float, Language | None]:
     name = tag.strip().lower().split("-")[0]
     language = next((one for one in Language if one.value == name), None)
     try:
-        return float(weight.strip().removeprefix("q=") or 1), language
+        return float("".join(weight.lower().split()).removeprefix("q=") or 1), language
     except ValueError:
         return 0.0, language
 

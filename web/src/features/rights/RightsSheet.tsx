@@ -21,7 +21,8 @@ interface Props {
 export function RightsSheet({ onClose, onErased }: Props) {
   const [step, setStep] = useState<Step>("resting");
   const [exported, setExported] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
+  // What fails here is no message that was written: the usual words would speak of the wrong thing.
+  const [failed, setFailed] = useState<{ failure: Failure; words: PlainKey } | null>(null);
 
   const outcome = useRef<HTMLParagraphElement>(null);
 
@@ -31,24 +32,25 @@ export function RightsSheet({ onClose, onErased }: Props) {
   }, [step]);
 
   const download = async (): Promise<void> => {
-    setFailure(null);
+    setFailed(null);
     try {
       saveFile(await exportData(), "psyllm-export.json");
       setExported(true);
     } catch (thrown) {
-      setFailure(asFailure(thrown));
+      const failure = asFailure(thrown);
+      setFailed({ failure, words: failure.kind === "gone" ? "rights.nothing" : "rights.exportFailed" });
     }
   };
 
   const erase = async (): Promise<void> => {
-    setFailure(null);
+    setFailed(null);
     setStep("deleting");
     try {
       await eraseData();
       setStep("deleted");
       onErased();
     } catch (thrown) {
-      setFailure(asFailure(thrown));
+      setFailed({ failure: asFailure(thrown), words: "rights.deleteFailed" });
       setStep("asking");
     }
   };
@@ -57,7 +59,7 @@ export function RightsSheet({ onClose, onErased }: Props) {
     <Sheet title={t("rights.title")} closeLabel={t("rights.close")} onClose={onClose}>
       <p>{t("rights.lead")}</p>
       <PrivacyFacts />
-      {failure && <FailureNote failure={failure} words={said(step, failure)} />}
+      {failed && <FailureNote failure={failed.failure} words={failed.words} />}
       <section className="right" aria-labelledby="right-export">
         <h2 id="right-export">{t("rights.exportTitle")}</h2>
         <p>{t("rights.exportText")}</p>
@@ -77,12 +79,6 @@ export function RightsSheet({ onClose, onErased }: Props) {
       </section>
     </Sheet>
   );
-}
-
-/** What failed here is no message that was written: the usual words would speak of the wrong thing. */
-function said(step: Step, failure: Failure): PlainKey | undefined {
-  if (step !== "resting") return "rights.deleteFailed";
-  return failure.kind === "gone" ? "rights.nothing" : undefined;
 }
 
 function Confirm({ busy, onYes, onNo }: { busy: boolean; onYes: () => void; onNo: () => void }) {

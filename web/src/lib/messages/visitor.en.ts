@@ -79,7 +79,7 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "presence.absent":
     "Nobody is reading right now. Only the program answers. If it is urgent, please call a number under “Get help”.",
   "presence.unknown":
-    "There is no connection right now, so your words can't be sent yet. You can still call the numbers below.",
+    "There is no connection right now, so your words can't be sent yet. You can still call the numbers on this page.",
 
   "chat.new": "Talk about something else",
   "chat.log": "Conversation",
@@ -181,6 +181,8 @@ export const visitorEn: Record<keyof typeof visitorZh, string> = {
   "rights.confirmNo": "No, keep it",
   "rights.deleting": "Deleting…",
   "rights.deleted": "Everything is deleted.",
+  "rights.exportFailed":
+    "The file could not be fetched. Everything is still kept. Try again in a little while.",
   "rights.deleteFailed":
     "We can't tell yet whether it was deleted. Try again in a little while; trying again does no harm.",
   "rights.nothing": "Nothing was written in this browser yet, so there is nothing to take along.",

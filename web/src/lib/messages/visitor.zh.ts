@@ -70,7 +70,7 @@ export const visitorZh = {
   "before.delete": "随时点“我的数据”，可以带走一份，也可以全部删掉。",
   "presence.present": "现在有辅导员在线。",
   "presence.absent": "现在没有人在看，只有程序会回答。急的话请打求助电话。",
-  "presence.unknown": "现在连不上，写的话暂时发不出去。下面的电话照样可以打。",
+  "presence.unknown": "现在连不上，写的话暂时发不出去。这一页上的电话照样可以打。",
 
   "chat.new": "说另一件事",
   "chat.log": "对话",
@@ -159,6 +159,7 @@ export const visitorZh = {
   "rights.confirmNo": "先不删",
   "rights.deleting": "正在删除……",
   "rights.deleted": "已经全部删除。",
+  "rights.exportFailed": "文件没有拿到，存着的都还在。过一会儿再试一次。",
   "rights.deleteFailed": "还不能确定删掉了没有。过一会儿再试一次，多试没有坏处。",
   "rights.nothing": "这个浏览器里还没有写过什么，没有可以带走的。",
   "rights.close": "关闭我的数据",
