@@ -159,7 +159,7 @@ def learn(times: NDArray[np.int64], rows: Sequence[tuple[Ids, ...]]) -> NDArray[
             likeness += [table.T for table in likeness]
             loss = torch.stack([functional.cross_entropy(table, target) for table in likeness]).mean()
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             optimiser.step()
     report("epochs", EPOCHS, EPOCHS)
     return learner.table()

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import mean, quantiles
+from typing import Any
 
 from psyllm.core.starter import STARTER
 from psyllm.text.han import han_count, han_only
@@ -49,7 +50,7 @@ def main() -> None:
     print_copied([*answers, *turns, *articles], others)
 
 
-def print_counts(content: dict[str, list[dict[str, object]]]) -> None:
+def print_counts(content: dict[str, Any]) -> None:
     questions = content["questions"]
     topics = Counter(str(question["keywords"]).split(",")[0] for question in questions)
     ages = Counter(next(f"{a}-{b}" for a, b in AGES if a <= int(str(q["age"])) <= b) for q in questions)
@@ -78,17 +79,12 @@ def print_counts(content: dict[str, list[dict[str, object]]]) -> None:
     print(
         f"orders    {len(orders)} different, the commonest in {commonest / len(questions):.0%} of the answers"
     )
-    ends = [str(answer["answer_text"])[-1] for q in questions for answer in answer_list(q)]
+    ends = [str(answer["answer_text"])[-1] for q in questions for answer in q["answers"]]
     print(f"endings   {ends.count('？') / len(ends):.0%} with a question")
 
 
-def answer_list(question: dict[str, object]) -> list[dict[str, list[dict[str, str]]]]:
-    answers: list[dict[str, list[dict[str, str]]]] = question["answers"]  # type: ignore[assignment]
-    return answers
-
-
-def span_list(question: dict[str, object]) -> list[dict[str, str]]:
-    return [span for answer in answer_list(question) for span in answer["labels_sequence"]]
+def span_list(question: dict[str, Any]) -> list[dict[str, Any]]:
+    return [span for answer in question["answers"] for span in answer["labels_sequence"]]
 
 
 def row(name: str, texts: list[str]) -> str:

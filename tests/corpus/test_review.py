@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 from psyllm.core.errors import MalformedInput, MissingFile, UnknownFormat
 from psyllm.core.records import Span
 from psyllm.core.reviews import read_reviews, reviewed
-from psyllm.core.starter import starter_records
+from psyllm.core.starter import level_by_hand, starter_records
 from psyllm.corpus.review_sheet import (
     ABOUT,
     COLUMNS,
@@ -20,7 +20,6 @@ from psyllm.corpus.review_sheet import (
     NAME_CELL,
     ROWS,
     dialogue_text,
-    level_by_hand,
     words_of,
     write_sheet,
 )

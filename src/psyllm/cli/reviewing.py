@@ -46,7 +46,7 @@ def review_sheet(data: Data = DATA, out: Out = Path("review.xlsx"), again: Again
     from psyllm.core.errors import BadInput
     from psyllm.core.reviews import read_reviews, reviewed
     from psyllm.core.starter import review_places, written_records
-    from psyllm.corpus.review_sheet import is_reviewed, write_sheet
+    from psyllm.corpus.review_sheet import write_sheet
 
     if out.exists():
         message = f"{out} is there already; somebody's decisions may be in it"
@@ -54,7 +54,7 @@ def review_sheet(data: Data = DATA, out: Out = Path("review.xlsx"), again: Again
     # Whoever looks at everything again sees what was rejected, too.
     reviews = read_reviews(review_places(data))
     records = list(reviewed(written_records(), reviews, rejected_too=again))
-    waiting = [record for record in records if again or not is_reviewed(record)]
+    waiting = [record for record in records if again or not record.reviewed_by]
     if not waiting:
         typer.echo(f"all {len(records)} bundled texts are reviewed; a sheet of all of them: add --again")
         return

@@ -35,6 +35,12 @@ def starter_records(path: Path = STARTER, source: str = SOURCE, data: Path | Non
     yield from reviewed(written_records(path, source), read_reviews(review_places(data)))
 
 
+def level_by_hand(record: Record) -> str:
+    """Return how great the danger is that a reader saw in the asker's words; empty where nobody judged."""
+    levels = (flag.removeprefix(LEVEL_BY_HAND) for flag in record.flags if flag.startswith(LEVEL_BY_HAND))
+    return next(levels, "")
+
+
 def written_records(path: Path = STARTER, source: str = SOURCE) -> Iterator[Record]:
     """Yield the starter corpus as it was written, before any review."""
     return records_of(json.loads(path.read_text("utf-8")), source)

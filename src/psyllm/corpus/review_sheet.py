@@ -20,7 +20,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from psyllm.core.records import Record, Turn
-from psyllm.core.starter import LEVEL_BY_HAND
+from psyllm.core.starter import level_by_hand
 from psyllm.safety.directory import numbers
 from psyllm.text.han import han_count
 
@@ -81,11 +81,6 @@ def write_sheet(records: Iterable[Record], path: Path) -> Sheet:
     return sheet
 
 
-def is_reviewed(record: Record) -> bool:
-    """Whether a professional has put a name to the record."""
-    return bool(record.reviewed_by)
-
-
 def words_of(record: Record) -> str:
     """Return the words that are reviewed, as they stand in the sheet and come back from it."""
     if record.kind == "question":
@@ -96,12 +91,6 @@ def words_of(record: Record) -> str:
 def dialogue_text(turns: Sequence[Turn]) -> str:
     """Return a dialogue as text, one turn a paragraph."""
     return "\n\n".join(f"{ROLES[turn.role]}：{turn.text}" for turn in turns)
-
-
-def level_by_hand(record: Record) -> str:
-    """Return how great the danger is that a reader saw in the visitor's words; empty where nobody judged."""
-    levels = [flag.removeprefix(LEVEL_BY_HAND) for flag in record.flags if flag.startswith(LEVEL_BY_HAND)]
-    return levels[0] if levels else ""
 
 
 def _order(record: Record) -> int:

@@ -18,7 +18,7 @@ from psyllm.casebook.messages import Draft, Source
 from psyllm.core.private import Private
 from psyllm.core.records import Answer, Record, read_records
 from psyllm.core.stages import Stage, current_run
-from psyllm.core.starter import LEVEL_BY_HAND, starter_records, written_records
+from psyllm.core.starter import level_by_hand, starter_records, written_records
 from psyllm.safety.levels import Level
 from psyllm.safety.screen import screen
 from psyllm.text.han import han_count
@@ -93,8 +93,8 @@ def asked_in_danger(record: Record) -> bool:
     screening does not see stays: whoever asks like that comes here, and needs that answer.
     What a reader found harmless stays, too.
     """
-    by_hand = next((flag for flag in record.flags if flag.startswith(LEVEL_BY_HAND)), None)
-    if by_hand is not None and Level.of(by_hand.removeprefix(LEVEL_BY_HAND)) < Level.RISK:
+    by_hand = level_by_hand(record)
+    if by_hand and Level.of(by_hand) < Level.RISK:
         return False
     return screen([record.opening()]).level >= Level.RISK
 

@@ -18,6 +18,16 @@ function open() {
 
 const toEnglish = () => screen.getByRole("button", { name: "Switch to English" });
 
+async function askInEnglish(): Promise<void> {
+  const user = open();
+  await user.click(toEnglish());
+  await user.type(
+    screen.getByRole("textbox", { name: "In one sentence, what is it about?" }),
+    "I can't sleep",
+  );
+  await user.click(screen.getByRole("button", { name: "Send it" }));
+}
+
 test("the switch speaks the other language, and the page follows with what was typed", async () => {
   fakeService();
   const user = open();
@@ -48,26 +58,14 @@ test("the English page says that answers are in Chinese, and has no fault that a
 
 test("the server is asked in the page's language", async () => {
   const server = fakeService();
-  const user = open();
-  await user.click(toEnglish());
-  await user.type(
-    screen.getByRole("textbox", { name: "In one sentence, what is it about?" }),
-    "I can't sleep",
-  );
-  await user.click(screen.getByRole("button", { name: "Send it" }));
+  await askInEnglish();
   await vi.waitFor(() => expect(server.of(ASK)[0]?.headers.get("Accept-Language")).toBe("en"));
 });
 
 test("a Chinese answer on an English page is marked as Chinese for whoever listens to it", async () => {
   const server = fakeService();
   server.on(READ, () => json(conversation({ messages: [message(), libraryAnswer] })));
-  const user = open();
-  await user.click(toEnglish());
-  await user.type(
-    screen.getByRole("textbox", { name: "In one sentence, what is it about?" }),
-    "I can't sleep",
-  );
-  await user.click(screen.getByRole("button", { name: "Send it" }));
+  await askInEnglish();
   const answer = await screen.findByText(/no professional has reviewed it yet/);
   expect(answer.closest("article")?.querySelector("[lang=zh-CN]")?.textContent).toBe(libraryAnswer.text);
 });

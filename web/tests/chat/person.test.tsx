@@ -20,7 +20,8 @@ test("who asks for a person while nobody is there is told so, with the numbers",
   expect(screen.queryByRole("button", { name: "我想和人说话" })).toBeNull();
 });
 
-test("a counsellor who takes over is announced, the program falls silent, and new words come by themselves", async () => {
+/** Somebody asks for a person while a counsellor is there; the clock is the test's. */
+async function waitForPerson() {
   vi.useFakeTimers({ shouldAdvanceTime: true });
   const server = fakeService();
   server.on("GET /api/status", () => json({ ...status, counsellor_present: true }));
@@ -30,6 +31,11 @@ test("a counsellor who takes over is announced, the program falls silent, and ne
   server.on(READ, () => json({ ...answered, version: 4, case: "open" }, 200, { ETag: '"4"' }));
   await user.click(screen.getByRole("button", { name: "我想和人说话" }));
   await screen.findByText(/现在有辅导员在线。有人接手时/);
+  return server;
+}
+
+test("a counsellor who takes over is announced, the program falls silent, and new words come by themselves", async () => {
+  const server = await waitForPerson();
   const taken = { ...answered, version: 5, owner: "person", case: "taken" } as const;
   server.on(READ, () => json(taken, 200, { ETag: '"5"' }));
   await vi.advanceTimersByTimeAsync(4_100);
@@ -65,15 +71,7 @@ test("a counsellor who took over is called away only by a later word of the serv
 });
 
 test("when the service is lost, nothing old is said of a counsellor, and the numbers are there", async () => {
-  vi.useFakeTimers({ shouldAdvanceTime: true });
-  const server = fakeService();
-  server.on("GET /api/status", () => json({ ...status, counsellor_present: true }));
-  const user = openPage();
-  await ask(user);
-  await another();
-  server.on(READ, () => json({ ...answered, version: 4, case: "open" }, 200, { ETag: '"4"' }));
-  await user.click(screen.getByRole("button", { name: "我想和人说话" }));
-  await screen.findByText(/现在有辅导员在线。有人接手时/);
+  const server = await waitForPerson();
   server.down = true;
   await vi.advanceTimersByTimeAsync(20_100);
   expect(await screen.findByText(/现在连不上，写的话暂时发不出去/)).toBeDefined();

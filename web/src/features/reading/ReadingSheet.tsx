@@ -1,5 +1,5 @@
 /** Articles for whoever would rather read than write; which one is read, the server does not learn. */
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { asFailure, type Failure } from "../../api/failure";
 import type { Article } from "../../api/types";
 import { listArticles } from "../../api/visitor";
@@ -14,27 +14,27 @@ import "./reading.css";
 export function ReadingSheet({ onClose }: { onClose: () => void }) {
   const [articles, setArticles] = useState<readonly Article[] | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
-  const [tries, setTries] = useState(0);
   const [open, setOpen] = useState<Article | null>(null);
   const [last, setLast] = useState<string | null>(null);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another try is another reading
+  const load = useCallback(async (signal?: AbortSignal): Promise<void> => {
+    setFailure(null);
+    try {
+      setArticles(await listArticles(signal));
+    } catch (thrown) {
+      if (!signal?.aborted) setFailure(asFailure(thrown));
+    }
+  }, []);
+
   useEffect(() => {
     const reading = new AbortController();
-    listArticles(reading.signal).then(setArticles, (thrown: unknown) => {
-      if (!reading.signal.aborted) setFailure(asFailure(thrown));
-    });
+    void load(reading.signal);
     return () => reading.abort();
-  }, [tries]);
-
-  const again = (): void => {
-    setFailure(null);
-    setTries((now) => now + 1);
-  };
+  }, [load]);
 
   return (
     <Sheet title={t("reading.title")} closeLabel={t("reading.close")} onClose={onClose}>
-      {failure && <FailureNote failure={failure} onRetry={again} />}
+      {failure && <FailureNote failure={failure} onRetry={() => void load()} />}
       {articles === null && !failure && <p role="status">{t("reading.loading")}</p>}
       {open && (
         <Whole
