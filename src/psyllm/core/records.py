@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NORMALISER_VERSION = "fold-space-1"
 ROWS_PER_FILE = 8192
 
@@ -49,7 +49,11 @@ class Turn(Frozen):
 
 
 class Answer(Frozen):
-    """One answer to a question; `mean_rating` is 1 to 5 or absent."""
+    """One answer to a question; `mean_rating` is 1 to 5 or absent.
+
+    From a site: `author_hash` is keyed (the name itself is never kept), `votes` are the
+    site's approvals, `written_at` is ISO 8601.
+    """
 
     text: str
     spans: tuple[Span, ...] = ()
@@ -57,6 +61,9 @@ class Answer(Frozen):
     written_for_this_project: bool = False
     reviewed_by: str = ""
     mean_rating: float | None = None
+    author_hash: str = ""
+    votes: int | None = None
+    written_at: str = ""
 
 
 class Record(Frozen):
@@ -65,7 +72,10 @@ class Record(Frozen):
     `title` and `text` hold a document's title and body, or a question and its
     details; a dialogue has `turns` instead. `group` names what must never be
     split between training and test. `id` is the source's name, a colon and the
-    source's own key (else a hash of the raw bytes).
+    source's own key (else a hash of the raw bytes). What was fetched carries its
+    `url`, when, under which permission and which robots.txt (a hash); times are
+    ISO 8601 in UTC. `cluster_size` is how many near duplicates, itself included,
+    cleaning saw of what stayed.
     """
 
     id: str
@@ -85,6 +95,14 @@ class Record(Frozen):
     reviewed_by: str = ""
     parents: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    url: str = ""
+    fetched_at: str = ""
+    written_at: str = ""
+    author_hash: str = ""
+    permission_id: str = ""
+    robots_hash: str = ""
+    topic_score: float | None = None
+    cluster_size: int = 1
 
     def texts(self) -> Iterator[str]:
         """Yield every non-empty text of the record in reading order."""
@@ -118,6 +136,9 @@ _ANSWER = pa.struct(
         ("written_for_this_project", pa.bool_()),
         ("reviewed_by", pa.string()),
         ("mean_rating", pa.float64()),
+        ("author_hash", pa.string()),
+        ("votes", pa.int64()),
+        ("written_at", pa.string()),
     ]
 )
 RECORD_SCHEMA = pa.schema(
@@ -139,6 +160,14 @@ RECORD_SCHEMA = pa.schema(
         ("reviewed_by", pa.string()),
         ("parents", pa.list_(pa.string())),
         ("flags", pa.list_(pa.string())),
+        ("url", pa.string()),
+        ("fetched_at", pa.string()),
+        ("written_at", pa.string()),
+        ("author_hash", pa.string()),
+        ("permission_id", pa.string()),
+        ("robots_hash", pa.string()),
+        ("topic_score", pa.float64()),
+        ("cluster_size", pa.int32()),
         ("content_hash", pa.string()),
     ],
     metadata={"psyllm.schema": str(SCHEMA_VERSION), "psyllm.normaliser": NORMALISER_VERSION},
