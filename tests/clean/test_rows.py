@@ -1,42 +1,43 @@
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from psyllm.clean.rows import DROPPED_SCHEMA, RowFiles, read_rows
-from psyllm.core.records import ROWS_PER_FILE, Record, read_records, to_row
+from psyllm.clean.rows import ROWS_PER_GROUP, BatchFile
+
+SCHEMA = pa.schema([("text", pa.string())])
 
 
-def row(number):
-    return to_row(Record(id=f"a:{number}", kind="document", group="a", source="a", licence="x", text="文"))
+def batch(*texts):
+    return pa.RecordBatch.from_pylist([{"text": text} for text in texts], schema=SCHEMA)
 
 
-def test_rows_come_back_in_order_from_files_of_limited_size(tmp_path):
-    rows = [row(number) for number in range(ROWS_PER_FILE + 5)]
-    with RowFiles(tmp_path, "part") as files:
-        for one in rows:
-            files.add(one)
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["part-00000.parquet", "part-00001.parquet"]
-    assert [one["id"] for one in read_rows(tmp_path, "part")] == [one["id"] for one in rows]
-    assert [record.id for record in read_records(tmp_path)] == [one["id"] for one in rows]
+def test_batches_come_back_in_order_in_groups_of_limited_size(tmp_path):
+    texts = [f"第{number}句" for number in range(2 * ROWS_PER_GROUP + 5)]
+    with BatchFile(tmp_path / "part.parquet", SCHEMA) as file:
+        for start in range(0, len(texts), 256):
+            file.write(batch(*texts[start : start + 256]))
+    written = pq.ParquetFile(tmp_path / "part.parquet")
+    assert written.read().column("text").to_pylist() == texts
+    assert written.metadata.num_row_groups == 3
+
+
+def test_large_texts_do_not_wait_for_a_full_group(tmp_path):
+    with BatchFile(tmp_path / "part.parquet", SCHEMA) as file:
+        for _ in range(3):
+            file.write(batch("长" * (12 << 20)))
+    assert pq.ParquetFile(tmp_path / "part.parquet").metadata.num_row_groups == 3
 
 
 def test_no_rows_make_no_file(tmp_path):
-    with RowFiles(tmp_path, "part"):
-        pass
+    with BatchFile(tmp_path / "part.parquet", SCHEMA) as file:
+        file.write(batch())
     assert list(tmp_path.iterdir()) == []
-
-
-def test_dropped_rows_carry_their_reason(tmp_path):
-    with RowFiles(tmp_path, "dropped", DROPPED_SCHEMA) as files:
-        files.add({**row(1), "reason": "few_turns", "duplicate_of": ""})
-    table = pq.read_table(tmp_path / "dropped-00000.parquet")
-    assert table["reason"].to_pylist() == ["few_turns"]
-    assert table.schema.names[:-2] == list(row(1))
 
 
 def test_an_error_inside_is_not_covered_by_another(tmp_path):
     def breaks():
-        with RowFiles(tmp_path, "part") as files:
-            files.add(row(1))
+        with BatchFile(tmp_path / "part.parquet", SCHEMA) as file:
+            file.write(batch("一句"))
             raise KeyError
 
     with pytest.raises(KeyError):

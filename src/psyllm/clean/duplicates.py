@@ -1,125 +1,150 @@
 """Records that say the same, or nearly the same, as another one.
 
-Records come in one by one; at the end each duplicate goes out with its reason
-and the record that stays for it. Equal words are found by content hash; near
+Signatures of shards come in (`signatures.py`); for every record the place of
+the one that stays for it goes out. Equal words are found by content hash; near
 ones by MinHash candidates, each checked by the Jaccard similarity of its
 character 5-grams without white space. Chains are one cluster. Of a cluster
 the best record stays: reviewed before not, shown and trained on before not,
 longer before shorter, earlier before later. Only records of one kind are
-compared. What is kept in memory is 16 keys a record; n-grams wait in a file.
+compared. Memory holds some 50 bytes a record; n-grams are kept on disk and
+only for candidates.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from psyllm.core.records import Record
+from psyllm.clean.signatures import load
 from psyllm.text.groups import Groups
-from psyllm.text.hashed_ngrams import ngram_sets, without_space
-from psyllm.text.minhash import band_keys, candidate_pairs
+from psyllm.text.hashed_ngrams import NgramSets, sorted_set
+from psyllm.text.minhash import BANDS, crowds, pairs
 
-TEXTS_AT_ONCE = 256
-_STORED = np.dtype(np.uint32)  # the upper half of a hash is enough to check a candidate
+STORED = np.dtype(np.uint32)  # the upper half of a hash is enough to check a candidate
 _HALF = np.uint64(32)
 
 
-class Duplicate(NamedTuple):
-    """Why a record is left out, and the place of the one that stays."""
+class Clusters(NamedTuple):
+    """For every record by place: which stays for it, whether in equal words, and how many are alike."""
 
-    reason: str
-    kept: int
-
-
-class _Worth(NamedTuple):
-    is_reviewed: bool
-    may_show: bool
-    may_train: bool
-    length: int
-    earlier: int
+    kept: NDArray[np.int64]
+    is_exact: NDArray[np.bool_]
+    sizes: NDArray[np.int32]
 
 
 class DuplicateFinder:
-    """Takes records in order of their places 0, 1, 2 … and finds duplicates at the end."""
+    """Finds the duplicates of all shards; a record's place counts through all of them."""
 
-    def __init__(self, work_file: Path, least_jaccard: float) -> None:
+    def __init__(self, folders: Sequence[Path], least_jaccard: float) -> None:
+        self._folders = folders
         self._least = least_jaccard
-        self._path = work_file
-        self._file = work_file.open("wb")
-        self._texts: list[str] = []
-        self._kinds: list[str] = []
-        self._hashes: list[bytes] = []
-        self._worths: list[_Worth] = []
-        self._keys: list[NDArray[np.uint64]] = []
-        self._sizes: list[NDArray[np.int64]] = []
+        self._hashes = _whole(folders, "hashes").reshape(-1, 2)
+        self._kinds = _whole(folders, "kinds")
+        self._first = _first_with(self._hashes, self._kinds)
+        self.borders = np.cumsum([0, *(len(load(folder, "kinds")) for folder in folders)])
 
-    def __enter__(self) -> Self:
-        return self
+    def candidates(self) -> list[NDArray[np.int64]]:
+        """Return, for each shard, the rows whose n-grams have to be compared."""
+        is_candidate = np.zeros(len(self._kinds), dtype=bool)
+        for band in range(BANDS):
+            for crowd in crowds(self._band(band), self._is_first()):
+                is_candidate[crowd] = True
+        return [
+            np.flatnonzero(is_candidate[start:end])
+            for start, end in itertools.pairwise(self.borders.tolist())
+        ]
 
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
-        self._path.unlink(missing_ok=True)
-
-    def add(self, record: Record, content_hash: str) -> None:
-        """Take the next record."""
-        text = without_space("".join(record.texts()))
-        place = len(self._kinds)
-        is_reviewed = bool(record.reviewed_by) or any(answer.reviewed_by for answer in record.answers)
-        self._worths.append(_Worth(is_reviewed, record.may_show, record.may_train, len(text), -place))
-        self._kinds.append(record.kind)
-        self._hashes.append(bytes.fromhex(content_hash))
-        self._texts.append(text)
-        if len(self._texts) == TEXTS_AT_ONCE:
-            self._sign()
-
-    def find(self) -> dict[int, Duplicate]:
-        """Return the records that are left out, by place."""
-        self._sign()
-        self._file.flush()
-        groups = self._joined()
-        left_out: dict[int, Duplicate] = {}
-        for places in groups.all().values():
-            kept = max(places, key=lambda place: self._worths[place])
-            for place in places:
-                if place != kept:
-                    is_exact = self._hashes[place] == self._hashes[kept]
-                    left_out[place] = Duplicate("exact_duplicate" if is_exact else "near_duplicate", kept)
-        return left_out
-
-    def _joined(self) -> Groups:
+    def find(self, ngrams_of: Callable[[int], NDArray[np.uint32]]) -> Clusters:
+        """Return the clusters; `ngrams_of` gives a candidate's n-grams by place, in any order."""
         groups = Groups(len(self._kinds))
-        if not self._kinds:
-            return groups
-        first_with: dict[bytes, int] = {}
-        for place, content in enumerate(self._hashes):
-            groups.join(first_with.setdefault(content, place), place)
-        borders = np.concatenate([[0], *self._sizes]).cumsum()
-        is_first = np.array([first_with[content] == place for place, content in enumerate(self._hashes)])
-        for left, right in candidate_pairs(np.concatenate(self._keys), is_first):
-            if groups.of(left) != groups.of(right) and self._are_near(left, right, borders):
-                groups.join(left, right)
-        return groups
+        for place in np.flatnonzero(~self._is_first()).tolist():
+            groups.join(int(self._first[place]), place)
+        for band in range(BANDS):
+            for crowd in crowds(self._band(band), self._is_first()):
+                for left, right in pairs(crowd.tolist()):
+                    if groups.of(left) != groups.of(right) and self._are_near(left, right, ngrams_of):
+                        groups.join(left, right)
+        return self._clusters(groups)
 
-    def _are_near(self, left: int, right: int, borders: NDArray[np.int64]) -> bool:
+    def _are_near(self, left: int, right: int, ngrams_of: Callable[[int], NDArray[np.uint32]]) -> bool:
         if self._kinds[left] != self._kinds[right]:
             return False
-        first, second = self._ngrams(left, borders), self._ngrams(right, borders)
+        first, second = ngrams_of(left), ngrams_of(right)
+        if min(len(first), len(second)) == 0:
+            return False
+        first, second = sorted_set(first), sorted_set(second)
         shared = len(np.intersect1d(first, second, assume_unique=True))
         return shared >= self._least * (len(first) + len(second) - shared)
 
-    def _ngrams(self, place: int, borders: NDArray[np.int64]) -> NDArray[np.uint32]:
-        start, end = int(borders[place]), int(borders[place + 1])
-        stored = np.fromfile(self._path, _STORED, count=end - start, offset=start * _STORED.itemsize)
-        return np.unique(stored)
+    def _clusters(self, groups: Groups) -> Clusters:
+        worths = _whole(self._folders, "worths")
+        kept = np.arange(len(self._kinds), dtype=np.int64)
+        sizes = np.ones(len(self._kinds), dtype=np.int32)
+        for places in groups.shared().values():
+            best = max(places, key=lambda place: (worths[place], -place))
+            kept[places] = best
+            sizes[places] = len(places)
+        is_exact = (self._hashes == self._hashes[kept]).all(axis=1)
+        return Clusters(kept, is_exact, sizes)
 
-    def _sign(self) -> None:
-        if not self._texts:
-            return
-        sets = ngram_sets(self._texts)
-        self._keys.append(band_keys(sets))
-        self._sizes.append(sets.sizes())
-        self._file.write((sets.hashes >> _HALF).astype(_STORED).tobytes())
-        self._texts = []
+    def _band(self, band: int) -> NDArray[np.uint64]:
+        parts = [np.array(load(folder, "keys")[band]) for folder in self._folders]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+
+    def _is_first(self) -> NDArray[np.bool_]:
+        """Return which records are the first with their words; only these are compared further."""
+        first: NDArray[np.bool_] = self._first == np.arange(len(self._first))
+        return first
+
+
+class NgramFiles:
+    """The n-grams of candidates, a file and a table of rows for each shard."""
+
+    def __init__(self, folders: Sequence[Path], borders: NDArray[np.int64]) -> None:
+        self._folders = folders
+        self._borders = borders
+        self._tables: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+
+    @staticmethod
+    def write(folder: Path, rows: NDArray[np.int64], sets: Sequence[NgramSets]) -> None:
+        """Write the n-grams of the rows, which `sets` has in order."""
+        sizes = np.concatenate([[0], *(one.sizes() for one in sets)])
+        with (folder / "ngrams.bin").open("wb") as file:
+            for one in sets:
+                file.write((one.hashes >> _HALF).astype(STORED).tobytes())
+        np.savez(folder / "ngrams.npz", rows=rows, starts=np.cumsum(sizes))
+
+    def of(self, place: int) -> NDArray[np.uint32]:
+        """Return the n-grams of a record by its place."""
+        shard = int(np.searchsorted(self._borders, place, side="right")) - 1
+        if shard not in self._tables:
+            with np.load(self._folders[shard] / "ngrams.npz") as table:
+                self._tables[shard] = table["rows"], table["starts"]
+        rows, starts = self._tables[shard]
+        index = int(np.searchsorted(rows, place - self._borders[shard]))
+        start, end = int(starts[index]), int(starts[index + 1])
+        path = self._folders[shard] / "ngrams.bin"
+        return np.fromfile(path, STORED, count=end - start, offset=start * STORED.itemsize)
+
+
+def _whole(folders: Sequence[Path], name: str) -> NDArray[np.uint64]:
+    parts = [np.array(load(folder, name)) for folder in folders]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+
+
+def _first_with(hashes: NDArray[np.uint64], kinds: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return for each record the first place with the same words (the hash knows the kind, too)."""
+    places = np.arange(len(kinds), dtype=np.int64)
+    order = np.lexsort((places, hashes[:, 1], hashes[:, 0]))
+    ordered = hashes[order]
+    is_new = np.ones(len(order), dtype=bool)
+    is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    firsts = order[is_new]
+    found = np.empty(len(order), dtype=np.int64)
+    found[order] = firsts[np.cumsum(is_new) - 1]
+    return found

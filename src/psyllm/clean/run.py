@@ -3,24 +3,28 @@
 All complete runs of `1_collected` and `6_feedback` come in. Records go out
 mended or dropped: the kept ones as `part-*`, the dropped ones as `dropped-*`
 with their reason, both counted in the manifest. A crisis in what a visitor
-says becomes a flag and never a drop. Splitting is `corpus`'s.
+says becomes a flag and never a drop. The work is cut into shards that all
+cores share; a run that was stopped goes on where it was. Splitting is
+`corpus`'s.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-from psyllm.clean.drop import Drop
-from psyllm.clean.duplicates import DuplicateFinder
-from psyllm.clean.rows import DROPPED_SCHEMA, RowFiles, read_rows
-from psyllm.clean.steps import LEVEL_FLAG, Step, steps
-from psyllm.core.errors import EmptyCorpus, MissingStage
-from psyllm.core.progress import track
-from psyllm.core.records import Record, read_records, to_row
+import numpy as np
+import pyarrow.parquet as pq
+
+from psyllm.clean import shards as passes
+from psyllm.clean.duplicates import DuplicateFinder, NgramFiles
+from psyllm.clean.execute import Work, run_shards
+from psyllm.clean.on_ray import run_shards_on_ray
+from psyllm.clean.shards import CANDIDATES, CLUSTERS, FINISHED, Shard, work_folder
+from psyllm.clean.tally import Tally
+from psyllm.core.errors import DiskFull, EmptyCorpus, LostRecords, MissingStage
 from psyllm.core.settings import CleanSettings
 from psyllm.core.stages import (
     Manifest,
@@ -29,27 +33,18 @@ from psyllm.core.stages import (
     command_for,
     complete_runs,
     fingerprint,
+    read_manifest,
     stage_folder,
     up_to_date,
     writing,
 )
+from psyllm.safety.levels import Level
 from psyllm.text.minhash import SEED
-from psyllm.text.pii import MARKS
 
-_MENDED = "mended"  # rows between the two passes
-
-
-@dataclass
-class Tally:
-    """What happened, counted."""
-
-    read: Counter[str] = field(default_factory=Counter)
-    kept: Counter[str] = field(default_factory=Counter)
-    drops: Counter[str] = field(default_factory=Counter)
-    mended: Counter[str] = field(default_factory=Counter)
-    masked: Counter[str] = field(default_factory=Counter)
-    levels: Counter[str] = field(default_factory=Counter)
-    answers_left_out: int = 0
+# Where the work is done changes nothing of the result.
+_WHERE = {"workers", "engine"}
+_LEVELS = tuple(level.label for level in Level)
+RunShards = Callable[[Work, list[Shard], int, str], None]
 
 
 def run(settings: CleanSettings, data: Path) -> Manifest:
@@ -59,6 +54,8 @@ def run(settings: CleanSettings, data: Path) -> Manifest:
         MissingStage: nothing was collected yet.
         EmptyCorpus: every record was dropped.
         DiskFull: no space is left; earlier runs stay as they were.
+        WorkerLost: processes were killed; what is done is kept for the next try.
+        MissingExtra: `clean.engine` is ray and Ray is not installed.
     """
     sources = [*complete_runs(data, Stage.COLLECTED), *complete_runs(data, Stage.FEEDBACK)]
     if not sources:
@@ -68,17 +65,30 @@ def run(settings: CleanSettings, data: Path) -> Manifest:
             f"run: psyllm collect starter --data {shlex.quote(str(data))}; or: {command_for(Stage.COLLECTED, data)}",
         )
     parents = tuple(source.as_parent() for source in sources)
-    said = settings.model_dump(mode="json")
+    said = settings.model_dump(mode="json", exclude=_WHERE)
     mark = fingerprint(Stage.CLEANED, parents, said, ["clean", "safety", "text", "core"])
     name = f"cleaned-{mark[:12]}"
     done = up_to_date(data, Stage.CLEANED, name)
     if done is not None:
         return done
-    with writing(StageRun(data, Stage.CLEANED, name, mark, parents, said)) as stage_run:
-        tally = _clean(sources, settings, stage_run.folder, data)
+    stage_run = StageRun(data, Stage.CLEANED, name, mark, parents, said)
+    try:
+        return _write(stage_run, sources, settings)
+    except DiskFull:  # others, the casebook among them, need the space more than the next try
+        shutil.rmtree(stage_run.folder, ignore_errors=True)
+        raise
+
+
+def _write(stage_run: StageRun, sources: list[Manifest], settings: CleanSettings) -> Manifest:
+    with writing(stage_run, keep_partial=True):
+        _remove_unfinished(stage_run.folder)
+        tally = _clean(_shards(sources, stage_run, settings), stage_run.folder, settings)
+        _need_all(tally, sources)
         kept = tally.kept.total()
         if kept == 0:
+            shutil.rmtree(stage_run.folder)
             raise _nothing_left(tally)
+        shutil.rmtree(work_folder(stage_run.folder))
         return stage_run.finish(
             counts={"records": kept, "read": tally.read.total(), "dropped": tally.drops.total()},
             drops=dict(sorted(tally.drops.items())),
@@ -87,76 +97,59 @@ def run(settings: CleanSettings, data: Path) -> Manifest:
         )
 
 
-def _clean(sources: list[Manifest], settings: CleanSettings, folder: Path, data: Path) -> Tally:
+def _shards(sources: list[Manifest], stage_run: StageRun, settings: CleanSettings) -> list[Shard]:
+    files = [
+        path
+        for source in sources
+        for path in sorted(
+            (stage_folder(stage_run.data, Stage(source.stage)) / source.run).glob("part-*.parquet")
+        )
+    ]
+    return [
+        Shard(number, path.absolute(), pq.read_metadata(path).num_rows, stage_run.folder.absolute(), settings)
+        for number, path in enumerate(files)
+    ]
+
+
+def _clean(shards: list[Shard], folder: Path, settings: CleanSettings) -> Tally:
+    run_all: RunShards = run_shards_on_ray if settings.engine == "ray" else run_shards
+
+    def do(work: Work, with_shards: list[Shard], task: str) -> None:
+        run_all(work, with_shards, settings.workers, task)
+
+    work_folder(folder).mkdir(exist_ok=True)
+    do(passes.mend, shards, "clean")
+    places = [shard.work for shard in shards]
+    finder = DuplicateFinder(places, settings.near_duplicate_jaccard)
+    with_candidates = []
+    for shard, rows in zip(shards, finder.candidates(), strict=True):
+        np.save(shard.work / CANDIDATES, rows)
+        with_candidates += [shard] if len(rows) else []
+    do(passes.store_ngrams, with_candidates, "compare")
+    clusters = finder.find(NgramFiles(places, finder.borders).of)
+    np.savez(work_folder(folder) / CLUSTERS, borders=finder.borders, **clusters._asdict())
+    do(passes.finish, shards, "leave out duplicates")
     tally = Tally()
-    total = sum(source.counts.get("records", 0) for source in sources)
-    with (
-        RowFiles(folder, "dropped", DROPPED_SCHEMA) as dropped,
-        DuplicateFinder(folder / "ngrams.work", settings.near_duplicate_jaccard) as finder,
-    ):
-        taken = steps(settings)
-        ids: list[str] = []
-        with RowFiles(folder, _MENDED) as mended:
-            for record in track(_records(sources, data), "clean", total):
-                tally.read[record.source] += 1
-                found, reason = _take_steps(record, taken, tally)
-                row = to_row(found)
-                if reason:
-                    tally.drops[reason] += 1
-                    dropped.add({**row, "reason": reason, "duplicate_of": ""})
-                else:
-                    ids.append(found.id)
-                    finder.add(found, row["content_hash"])
-                    mended.add(row)
-        left_out = finder.find()
-        with RowFiles(folder, "part") as kept:
-            rows = read_rows(folder, _MENDED)
-            for place, row in enumerate(track(rows, "leave out duplicates", len(ids))):
-                duplicate = left_out.get(place)
-                if duplicate is None:
-                    kept.add(row)
-                    _count_kept(row, tally)
-                else:
-                    tally.drops[duplicate.reason] += 1
-                    of = ids[duplicate.kept]
-                    dropped.add({**row, "reason": duplicate.reason, "duplicate_of": of})
-    for path in folder.glob(f"{_MENDED}-*.parquet"):
-        path.unlink()
+    for shard in shards:
+        tally.add(Tally.load(shard.work / FINISHED))
     return tally
 
 
-def _records(sources: list[Manifest], data: Path) -> Iterator[Record]:
-    for source in sources:
-        yield from read_records(stage_folder(data, Stage(source.stage)) / source.run)
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what other runs left half-way: other input, settings or code can't go on with it."""
+    for other in folder.parent.iterdir():
+        if other.is_dir() and other != folder and read_manifest(other) is None:
+            shutil.rmtree(other)
 
 
-def _take_steps(record: Record, taken: tuple[Step, ...], tally: Tally) -> tuple[Record, str]:
-    """Return the record after all steps and no reason, or as it was when dropped and the reason."""
-    for step in taken:
-        result = step.apply(record)
-        if isinstance(result, Drop):
-            return record, result.reason
-        if result is not record:
-            tally.mended[step.name] += 1
-            tally.answers_left_out += len(record.answers) - len(result.answers)
-            if step.name == "mask_personal_data":
-                tally.masked.update(_marks(result))
-                tally.masked.subtract(_marks(record))
-        record = result
-    return record, ""
-
-
-def _marks(record: Record) -> Counter[str]:
-    texts = "\n".join(record.texts())
-    return Counter({kind: texts.count(mark) for kind, mark in MARKS.items()})
-
-
-def _count_kept(row: dict[str, object], tally: Tally) -> None:
-    tally.kept[str(row["source"])] += 1
-    flags = row["flags"]
-    for flag in flags if isinstance(flags, list) else []:
-        if flag.startswith(LEVEL_FLAG):
-            tally.levels[flag.removeprefix(LEVEL_FLAG)] += 1
+def _need_all(tally: Tally, sources: list[Manifest]) -> None:
+    collected = sum(source.counts.get("records", 0) for source in sources)
+    read, kept, dropped = tally.read.total(), tally.kept.total(), tally.drops.total()
+    if collected != read or read != kept + dropped:
+        message = f"collected {collected:,}, read {read:,}, but kept {kept:,} and dropped {dropped:,} records"
+        raise LostRecords(
+            message, "this is a fault of psyllm: report it with these numbers; nothing was put in use"
+        )
 
 
 def _details(tally: Tally) -> dict[str, object]:
@@ -165,9 +158,9 @@ def _details(tally: Tally) -> dict[str, object]:
             name: {"read": count, "kept": tally.kept[name]} for name, count in sorted(tally.read.items())
         },
         "mended": dict(sorted(tally.mended.items())),
-        "answers_left_out": tally.answers_left_out,
+        "answers_left_out": tally.other["answers_left_out"],
         "personal_data_masked": {kind: count for kind, count in sorted(tally.masked.items()) if count},
-        "levels": dict(sorted(tally.levels.items())),
+        "levels": {name: tally.flags[name] for name in _LEVELS if tally.flags[name]},
     }
 
 

@@ -13,6 +13,8 @@
     ├── EmptyCorpus             nothing is left to work on
     ├── StageBusy               another process works on this stage
     ├── DiskFull                no space is left where a stage writes
+    ├── WorkerLost              processes that did the work were killed
+    ├── LostRecords             what came in is not what was kept and dropped
     ├── BadCheckpoint           a model folder can't be used
     │   └── TokenizerMismatch       model and tokenizer do not belong together
     ├── EngineFailed            the model's process does not answer
@@ -115,6 +117,18 @@ class DiskFull(PsyError):
     """No space is left where a stage writes."""
 
     code = "PSY-203"
+
+
+class WorkerLost(PsyError):
+    """Processes that did the work were killed."""
+
+    code = "PSY-204"
+
+
+class LostRecords(PsyError):
+    """What came in is not what was kept and dropped."""
+
+    code = "PSY-205"
 
 
 class BadCheckpoint(PsyError):

@@ -63,6 +63,10 @@ class CleanSettings(Frozen):
     mask_pii: bool = Field(
         True, description="replace phone numbers, ID numbers, e-mail and WeChat names by marks"
     )
+    workers: NotNegative = Field(0, description="processes that clean; 0 takes all cores")
+    engine: Literal["processes", "ray"] = Field(
+        "processes", description="where shards are cleaned: on this machine, or on Ray (needs psyllm[ray])"
+    )
 
 
 class CorpusSettings(Frozen):

@@ -10,12 +10,13 @@ stands: callers take it out first (`without_space`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
+Unsigned = TypeVar("Unsigned", np.uint32, np.uint64)
 _FACTORS = (
     0x9E3779B97F4A7C15,
     0xC2B2AE3D27D4EB4F,
@@ -72,7 +73,7 @@ def ngram_sets(texts: Sequence[str], n: int = 5) -> NgramSets:
     return NgramSets(hashes, np.concatenate(([0], np.cumsum(sizes))))
 
 
-def sorted_set(hashes: Hashes) -> Hashes:
+def sorted_set(hashes: NDArray[Unsigned]) -> NDArray[Unsigned]:
     """Return the different hashes in order (numpy's own `unique` takes four times as long)."""
     ordered = np.sort(hashes)
     is_new = np.ones(len(ordered), dtype=bool)

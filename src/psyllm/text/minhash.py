@@ -13,8 +13,7 @@ above 0.9 and must not be.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,20 +42,20 @@ def band_keys(sets: NgramSets) -> NDArray[np.uint64]:
     return keys
 
 
-def candidate_pairs(keys: NDArray[np.uint64], taken: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Yield (earlier, later) of the taken texts that share a key in any band; a pair may come repeatedly."""
+def crowds(keys: NDArray[np.uint64], taken: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+    """Yield the places of the taken texts that share a key of one band, in order, two or more at a time."""
     indices = np.flatnonzero(taken)
-    for band in range(keys.shape[1]):
-        column = keys[indices, band]
-        order = np.argsort(column, kind="stable")
-        ordered = column[order]
-        edges = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1], [True])))
-        for start, end in itertools.pairwise(edges):
-            if end - start > 1:
-                yield from _pairs([int(indices[place]) for place in order[start:end]])
+    column = keys[indices]
+    order = np.argsort(column, kind="stable")
+    ordered = column[order]
+    edges = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1], [True])))
+    several = np.flatnonzero(np.diff(edges) > 1)
+    for start, end in zip(edges[several].tolist(), edges[several + 1].tolist(), strict=True):
+        yield indices[order[start:end]]
 
 
-def _pairs(crowd: list[int]) -> Iterator[tuple[int, int]]:
+def pairs(crowd: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield (earlier, later) of a crowd: each with so many before it."""
     for place, later in enumerate(crowd):
         for earlier in crowd[max(0, place - MOST_COMPARED) : place]:
             yield earlier, later
