@@ -52,9 +52,7 @@ def test_equal_words_are_exact_duplicates_of_the_first(tmp_path):
 
 
 def test_short_texts_are_compared_too(tmp_path):
-    assert found(tmp_path, document("好"), document("坏"), document("好")) == {
-        2: ("exact_duplicate", 0)
-    }
+    assert found(tmp_path, document("好"), document("坏"), document("好")) == {2: ("exact_duplicate", 0)}
 
 
 def test_near_texts_are_joined_at_the_threshold_and_not_below(tmp_path):
@@ -65,7 +63,7 @@ def test_near_texts_are_joined_at_the_threshold_and_not_below(tmp_path):
 
 def test_a_chain_is_one_cluster_and_the_longest_stays(tmp_path):
     chain = [document(edited(BODY, range(0, 20 * n, 20)) + "尾" * n) for n in range(4)]
-    assert found(tmp_path, *chain) == {place: ("near_duplicate", 3) for place in range(3)}
+    assert found(tmp_path, *chain) == dict.fromkeys(range(3), ("near_duplicate", 3))
     assert in_shards(tmp_path, chain, (), 0.8).sizes.tolist() == [4, 4, 4, 4]
 
 
