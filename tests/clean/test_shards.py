@@ -27,11 +27,11 @@ def data(tmp_path):
 def test_a_stopped_run_does_not_do_a_finished_shard_again(data, monkeypatch):
     done = []
 
-    def stops_at_second(batch, taken, tally):
+    def stops_at_second(batch, *rest):
         done.append(batch.column("source")[0].as_py())
         if done == ["one", "two"]:
             raise KeyboardInterrupt
-        return clean_batch(batch, taken, tally)
+        return clean_batch(batch, *rest)
 
     monkeypatch.setattr(shards, "clean_batch", stops_at_second)
     with pytest.raises(KeyboardInterrupt):

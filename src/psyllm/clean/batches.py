@@ -17,6 +17,7 @@ from psyllm.clean.drop import Drop
 from psyllm.clean.steps import Step
 from psyllm.clean.tally import Tally
 from psyllm.core.records import RECORD_SCHEMA, Record, from_row, to_row
+from psyllm.core.tombstones import FORGOTTEN, NO_TOMBSTONES, Tombstones
 from psyllm.text.pii import MARKS
 
 MASKING = "mask_personal_data"
@@ -33,8 +34,13 @@ class Cleaned(NamedTuple):
     dropped: pa.RecordBatch
 
 
-def clean_batch(batch: pa.RecordBatch, steps: Sequence[Step], tally: Tally) -> Cleaned:
-    """Return the batch after all steps; what happened is added to `tally`."""
+def clean_batch(
+    batch: pa.RecordBatch, steps: Sequence[Step], tally: Tally, tombstones: Tombstones = NO_TOMBSTONES
+) -> Cleaned:
+    """Return the batch after all steps; what happened is added to `tally`.
+
+    What was forgotten is neither kept nor among the dropped: it is only counted.
+    """
     records: list[Record] = []
     places: list[int] = []
     changed: dict[int, Record] = {}
@@ -43,7 +49,11 @@ def clean_batch(batch: pa.RecordBatch, steps: Sequence[Step], tally: Tally) -> C
     for place, row in enumerate(batch.to_pylist()):
         record = from_row(row)
         tally.read[record.source] += 1
-        found, reason = _take_steps(record, steps, tally)
+        left = tombstones.left_of(record, row["content_hash"])
+        if left is None:
+            tally.drops[FORGOTTEN] += 1
+            continue
+        found, reason = _take_steps(left, steps, tally)
         if reason:
             tally.drops[reason] += 1
             dropped.append({**to_row(found), "reason": reason, "duplicate_of": ""})

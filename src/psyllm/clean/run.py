@@ -38,6 +38,7 @@ from psyllm.core.stages import (
     up_to_date,
     writing,
 )
+from psyllm.core.tombstones import Tombstones, read_tombstones
 from psyllm.safety.levels import Level
 from psyllm.text.minhash import SEED
 
@@ -66,23 +67,28 @@ def run(settings: CleanSettings, data: Path) -> Manifest:
         )
     parents = tuple(source.as_parent() for source in sources)
     said = settings.model_dump(mode="json", exclude=_WHERE)
-    mark = fingerprint(Stage.CLEANED, parents, said, ["clean", "safety", "text", "core"])
+    tombstones = read_tombstones(data)
+    facts = {**said, "tombstones": [sorted(marks) for marks in tombstones]}
+    mark = fingerprint(Stage.CLEANED, parents, facts, ["clean", "safety", "text", "core"])
     name = f"cleaned-{mark[:12]}"
     done = up_to_date(data, Stage.CLEANED, name)
     if done is not None:
         return done
     stage_run = StageRun(data, Stage.CLEANED, name, mark, parents, said)
     try:
-        return _write(stage_run, sources, settings)
+        return _write(stage_run, sources, settings, tombstones)
     except DiskFull:  # others, the casebook among them, need the space more than the next try
         shutil.rmtree(stage_run.folder, ignore_errors=True)
         raise
 
 
-def _write(stage_run: StageRun, sources: list[Manifest], settings: CleanSettings) -> Manifest:
+def _write(
+    stage_run: StageRun, sources: list[Manifest], settings: CleanSettings, tombstones: Tombstones
+) -> Manifest:
     with writing(stage_run, keep_partial=True):
         _remove_unfinished(stage_run.folder)
-        tally = _clean(_shards(sources, stage_run, settings), stage_run.folder, settings)
+        shards = [shard._replace(tombstones=tombstones) for shard in _shards(sources, stage_run, settings)]
+        tally = _clean(shards, stage_run.folder, settings)
         _need_all(tally, sources)
         kept = tally.kept.total()
         if kept == 0:

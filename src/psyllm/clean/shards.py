@@ -28,6 +28,7 @@ from psyllm.clean.steps import LEVEL_FLAG, steps
 from psyllm.clean.tally import Tally
 from psyllm.core.records import RECORD_SCHEMA, from_row
 from psyllm.core.settings import CleanSettings
+from psyllm.core.tombstones import NO_TOMBSTONES, Tombstones
 from psyllm.text.hashed_ngrams import ngrams_in_order
 
 ROWS_AT_ONCE = 256
@@ -48,6 +49,7 @@ class Shard(NamedTuple):
     rows: int
     run: Path
     settings: CleanSettings
+    tombstones: Tombstones = NO_TOMBSTONES
 
     @property
     def work(self) -> Path:
@@ -76,7 +78,7 @@ def mend(shard: Shard, beat: Beat) -> None:
         BatchFile(folder / DROPPED, DROPPED_SCHEMA) as dropped,
     ):
         for batch in _batches(shard.source):
-            cleaned = clean_batch(batch, taken, tally)
+            cleaned = clean_batch(batch, taken, tally, shard.tombstones)
             signatures.append(sign(cleaned.records, cleaned.kept.column("content_hash").to_pylist()))
             mended.write(cleaned.kept)
             dropped.write(cleaned.dropped)

@@ -14,7 +14,7 @@ import sys
 
 import typer
 
-from psyllm.cli import collecting, looking, making, reviewing, serving
+from psyllm.cli import collecting, forgetting, looking, making, reviewing, serving
 
 WRONG_INPUT = 2
 STOPPED = 130
@@ -33,6 +33,7 @@ app.command("train")(making.train)
 app.command("evaluate")(making.evaluate)
 app.add_typer(serving.app, name="serve")
 app.command("feedback")(making.feedback)
+app.command("forget")(forgetting.forget)
 app.command("status")(looking.status)
 app.command("doctor")(looking.doctor)
 app.command("settings")(looking.settings)

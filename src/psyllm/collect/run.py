@@ -22,6 +22,7 @@ from psyllm.core.records import Record, write_records
 from psyllm.core.settings import CollectSettings
 from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, read_manifest, stage_folder, writing
 from psyllm.core.starter import STARTER, review_places, starter_records, written_records
+from psyllm.core.tombstones import FORGOTTEN, read_tombstones
 
 
 def run(settings: CollectSettings, data: Path) -> Manifest:
@@ -48,7 +49,7 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
     )
     with writing(stage_run, beside=True) as stage_run:
         try:
-            count = write_records(taken, stage_run.folder)
+            count = write_records(_remembered(taken, source, data), stage_run.folder)
         except BadInput as error:
             raise _nothing_imported(error) from None
         if count == 0:
@@ -57,6 +58,17 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
         return stage_run.finish(
             counts={"records": count}, drops=source.left_out, details={"format": form, "content": content}
         )
+
+
+def _remembered(records: Iterator[Record], source: Source, data: Path) -> Iterator[Record]:
+    """Yield what was not forgotten; the rest is counted."""
+    tombstones = read_tombstones(data)
+    for record in records:
+        left = tombstones.left_of(record)
+        if left is None:
+            source.left_out[FORGOTTEN] += 1
+        else:
+            yield left
 
 
 def _content(settings: CollectSettings, data: Path) -> dict[str, Any]:

@@ -224,12 +224,7 @@ class StageRun:
         details: Mapping[str, Any] | None = None,
     ) -> Manifest:
         """Hash every file, write the manifest last, make the run current."""
-        files = {
-            str(path.relative_to(self.folder)): file_hash(path)
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file() and path.name != MANIFEST
-        }
-        listing = "\n".join(f"{name} {value}" for name, value in sorted(files.items()))
+        files, content_hash = hashed_files(self.folder)
         manifest = Manifest(
             stage=self.stage.value,
             run=self.name,
@@ -237,7 +232,7 @@ class StageRun:
             counts=dict(counts),
             drops=dict(drops or {}),
             files=files,
-            content_hash=hashlib.sha256(listing.encode()).hexdigest(),
+            content_hash=content_hash,
             parents=self.parents,
             settings=self.settings,
             seeds=dict(seeds or {}),
@@ -247,11 +242,45 @@ class StageRun:
             seconds=round(time.monotonic() - self._started, 2),
             peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         )
-        _fsync_files(self.folder)
-        write_text_atomically(self.folder / MANIFEST, manifest.model_dump_json(indent=1))
+        write_manifest(self.folder, manifest)
         if self.stage.value not in STAGES_WITH_ALL_RUNS_IN_USE:
             set_current(self.data, self.stage, self.name)
         return manifest
+
+
+def hashed_files(folder: Path) -> tuple[dict[str, str], str]:
+    """Return the hash of every file of a run by name, and one hash over all."""
+    files = {
+        str(path.relative_to(folder)): file_hash(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    listing = "\n".join(f"{name} {value}" for name, value in sorted(files.items()))
+    return files, hashlib.sha256(listing.encode()).hexdigest()
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write a run's manifest once all of its files are on the disk."""
+    _fsync_files(folder)
+    write_text_atomically(folder / MANIFEST, manifest.model_dump_json(indent=1))
+
+
+@contextmanager
+def locked(data: Path, stage: Stage) -> Iterator[None]:
+    """Hold the lock of a stage, so that nobody else writes to it.
+
+    Raises:
+        StageBusy: another process holds it.
+    """
+    folder = stage_folder(data, stage)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"another process writes to {folder}"
+            raise StageBusy(message, "wait for it to end, then run the command again") from None
+        yield
 
 
 @contextmanager
@@ -269,15 +298,11 @@ def writing(run: StageRun, *, keep_partial: bool = False, beside: bool = False) 
     """
     stage = stage_folder(run.data, run.stage)
     try:
-        stage.mkdir(parents=True, exist_ok=True)
-        with (stage / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                message = f"another process writes to {stage}"
-                raise StageBusy(message, "wait for it to end, then run the command again") from None
-            with _folder_beside(run) if beside else _folder(run, keep_partial=keep_partial):
-                yield run
+        with (
+            locked(run.data, run.stage),
+            _folder_beside(run) if beside else _folder(run, keep_partial=keep_partial),
+        ):
+            yield run
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise

@@ -20,7 +20,8 @@ from psyllm.core.progress import report
 from psyllm.core.records import write_records
 from psyllm.core.settings import FeedbackSettings
 from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, stage_folder, up_to_date, writing
-from psyllm.feedback.choosing import SOURCE, choose
+from psyllm.core.tombstones import FORGOTTEN, read_tombstones
+from psyllm.feedback.choosing import SOURCE, Chosen, choose
 
 NAME = SOURCE
 TASK = "feedback"
@@ -36,7 +37,7 @@ def run(settings: FeedbackSettings, data: Path) -> Manifest:
         StageBusy: another process writes to the stage.
     """
     report(TASK, 0, 1)
-    chosen = choose(asyncio.run(_consented(data)), settings)
+    chosen = _without_forgotten(choose(asyncio.run(_consented(data)), settings), data)
     digest = hashlib.sha256("\n".join(one.model_dump_json() for one in chosen.records).encode())
     facts = {
         **settings.model_dump(mode="json"),
@@ -61,6 +62,16 @@ def run(settings: FeedbackSettings, data: Path) -> Manifest:
         _put_in_place(stage_folder(data, Stage.FEEDBACK), keep=bool(chosen.records))
     report(TASK, 1, 1)
     return manifest
+
+
+def _without_forgotten(chosen: Chosen, data: Path) -> Chosen:
+    """Leave out what was forgotten, which may still lie in the casebook."""
+    tombstones = read_tombstones(data)
+    left = [tombstones.left_of(record) for record in chosen.records]
+    stay = [record for record in left if record is not None]
+    if len(stay) == len(left):
+        return chosen._replace(records=stay)
+    return Chosen(stay, {**chosen.drops, FORGOTTEN: len(left) - len(stay)})
 
 
 async def _consented(data: Path) -> list[Consented]:

@@ -1,0 +1,249 @@
+"""Taking out of every stage what somebody wants forgotten, down to the bytes.
+
+Marks (an address, an author's hash, a content hash) come in; every file of
+records in `1_collected` to `6_feedback` is written again without what they
+name, manifests are put right, and a tombstone is left first, so that neither a
+crash nor a later import brings it back. The same words under other ids
+(duplicates that cleaning found) and records made from them go, too. Reports
+and exports of a changed corpus are removed whole: they can be made again. A
+model can't forget; those trained on the words are named. Pages that were
+fetched are `collect`'s, people's conversations the casebook's.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from psyllm.core.progress import track
+from psyllm.core.records import RECORD_SCHEMA, Record, from_row, to_row
+from psyllm.core.stages import (
+    Manifest,
+    Stage,
+    complete_runs,
+    hashed_files,
+    locked,
+    read_manifest,
+    stage_folder,
+    write_manifest,
+)
+from psyllm.core.tombstones import FORGOTTEN, Tombstone, Tombstones, append_tombstones, url_mark
+
+ROWS_AT_ONCE = 256
+EXPORTS = "exports"
+EXPORT_FACTS = "export.json"
+_SIDES = ("train", "dev", "test")
+
+
+class Forgotten(NamedTuple):
+    """What was done: rows taken out by `stage/run`, ids that went, reports and exports removed, models named."""
+
+    rows: dict[str, int]
+    ids: frozenset[str]
+    removed: tuple[str, ...]
+    models: tuple[str, ...]
+
+
+def marks_of(urls: Sequence[str], authors: Sequence[str], contents: Sequence[str]) -> list[Tombstone]:
+    """Return what is to be forgotten as tombstones of now."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    marks = [Tombstone(kind="url", mark=url_mark(url), at=now) for url in urls]
+    marks += [Tombstone(kind="author", mark=author, at=now) for author in authors]
+    return marks + [Tombstone(kind="content", mark=content, at=now) for content in contents]
+
+
+def forget(data: Path, marks: Sequence[Tombstone]) -> Forgotten:
+    """Take out everything that the marks name; doing it again changes nothing more.
+
+    Raises:
+        StageBusy: a stage is being written; nothing was changed.
+    """
+    with ExitStack() as locks:
+        for stage in Stage:
+            if stage_folder(data, stage).is_dir():
+                locks.enter_context(locked(data, stage))
+        append_tombstones(data, marks)
+        asked = Tombstones.of(marks)
+        ids = _ids_named(data, asked)
+        held = _held(data, asked, ids)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        also = sorted({content for one in held.values() for content in one})
+        append_tombstones(data, [Tombstone(kind="content", mark=content, at=now) for content in also])
+        corpora = {path.parent.name for path in held if path.parent.parent.name == Stage.CORPUS.value}
+        # Copies first: after a crash the records are still there to tell which they are.
+        removed = _remove_copies(data, corpora)
+        rows = _rewrite(data, asked, ids, list(held))
+        return Forgotten(rows, frozenset(ids), removed, _models_of(data, corpora))
+
+
+def containing(data: Path, text: str) -> Iterator[tuple[str, str]]:
+    """Yield (id, content hash) of the records of all stages in which the text stands, white space aside."""
+    wanted = "".join(text.split())
+    seen: set[tuple[str, str]] = set()
+    for path in _record_files(data):
+        for row in _rows(path):
+            if any(wanted in "".join(one.split()) for one in from_record_row(row).texts()):
+                found = (row["id"], row["content_hash"])
+                if found not in seen:
+                    seen.add(found)
+                    yield found
+
+
+def from_record_row(row: dict[str, Any]) -> Record:
+    """Return the record of a row that may carry a reason for its drop."""
+    return from_row({name: row[name] for name in row if name in RECORD_SCHEMA.names})
+
+
+def _ids_named(data: Path, asked: Tombstones) -> set[str]:
+    """Return the ids of records that go whole."""
+    ids: set[str] = set()
+    ties: list[tuple[str, str]] = []
+    files = list(_record_files(data))
+    for path in track(files, "look for it", len(files)):
+        for row in _rows(path):
+            record = from_record_row(row)
+            if asked.left_of(record, row["content_hash"]) is None:
+                ids.add(record.id)
+            ties += [(parent, record.id) for parent in record.parents]
+            kept = row.get("duplicate_of")
+            if kept:  # the same words: each leads to the other
+                ties += [(kept, record.id), (record.id, kept)]
+    while more := {to for source, to in ties if source in ids} - ids:
+        ids |= more
+    return ids
+
+
+def _held(data: Path, asked: Tombstones, ids: set[str]) -> dict[Path, set[str]]:
+    """Return the files in which something goes, and the content hashes of whole records in them."""
+    held: dict[Path, set[str]] = {}
+    for path in _record_files(data):
+        for row in _rows(path):
+            if row["id"] in ids:
+                held.setdefault(path, set()).add(row["content_hash"])
+            elif _left(row, asked, ids) is not row:
+                held.setdefault(path, set())
+    return held
+
+
+def _rewrite(data: Path, asked: Tombstones, ids: set[str], files: Sequence[Path]) -> dict[str, int]:
+    changed: Counter[str] = Counter()
+    for path in track(files, "take it out", len(files)):
+        changed[f"{path.parent.parent.name}/{path.parent.name}"] += _rewrite_file(path, asked, ids)
+    for stage in Stage:
+        for folder in _run_folders(data, stage):
+            shutil.rmtree(folder / "work", ignore_errors=True)
+            for torn in folder.glob(".*.forgetting"):
+                torn.unlink()
+            _mend_manifest(folder)
+    return dict(changed)
+
+
+def _rewrite_file(path: Path, asked: Tombstones, ids: set[str]) -> int:
+    """Write a file again without what goes; return how many rows changed or went."""
+    changed = kept = 0
+    beside = path.with_name(f".{path.name}.forgetting")
+    with pq.ParquetFile(path) as file, pq.ParquetWriter(beside, file.schema_arrow, compression="zstd") as new:
+        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
+            rows = batch.to_pylist()
+            left = [_left(row, asked, ids) for row in rows]
+            stay = [row for row in left if row is not None]
+            here = sum(now is not before for now, before in zip(left, rows, strict=True))
+            changed += here
+            kept += len(stay)
+            new.write_batch(pa.RecordBatch.from_pylist(stay, schema=file.schema_arrow) if here else batch)
+    if not changed:
+        beside.unlink()
+    elif kept:
+        beside.replace(path)
+    else:
+        beside.unlink()
+        path.unlink()
+    return changed
+
+
+def _left(row: dict[str, Any], asked: Tombstones, ids: set[str]) -> dict[str, Any] | None:
+    if row["id"] in ids or row.get("duplicate_of") in ids:
+        return None
+    record = from_record_row(row)
+    left = asked.left_of(record, row["content_hash"])
+    if left is record:
+        return row
+    return None if left is None else {**row, **to_row(left)}
+
+
+def _mend_manifest(folder: Path) -> None:
+    """Count what is missing as forgotten, and hash the files again where they changed."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return
+    files, content = hashed_files(folder)
+    if files == manifest.files:
+        return
+    counts, drops = dict(manifest.counts), dict(manifest.drops)
+    is_corpus = manifest.stage == Stage.CORPUS.value
+    lost = 0
+    for prefix in _SIDES if is_corpus else ("part",):
+        name = prefix if is_corpus else "records"
+        there = sum(pq.read_metadata(path).num_rows for path in folder.glob(f"{prefix}-*.parquet"))
+        lost += counts.get(name, there) - there
+        counts[name] = there
+    if is_corpus and "records" in counts:
+        counts["records"] -= lost
+    if "dropped" in counts:
+        counts["dropped"] += lost
+    if lost:
+        drops[FORGOTTEN] = drops.get(FORGOTTEN, 0) + lost
+    update = {"files": files, "content_hash": content, "counts": counts, "drops": drops}
+    write_manifest(folder, manifest.model_copy(update=update))
+
+
+def _remove_copies(data: Path, corpora: set[str]) -> tuple[str, ...]:
+    """Remove reports and exports made from these corpora; they show texts in forms of their own."""
+    removed = []
+    for report in complete_runs(data, Stage.REPORTS):
+        if any(parent.run in corpora for parent in report.parents):
+            shutil.rmtree(stage_folder(data, Stage.REPORTS) / report.run)
+            removed.append(f"{Stage.REPORTS.value}/{report.run}")
+    for facts in sorted((data / EXPORTS).glob(f"*/{EXPORT_FACTS}")):
+        if json.loads(facts.read_text("utf-8")).get("corpus") in corpora:
+            shutil.rmtree(facts.parent)
+            removed.append(f"{EXPORTS}/{facts.parent.name}")
+    return tuple(removed)
+
+
+def _models_of(data: Path, corpora: set[str]) -> tuple[str, ...]:
+    def is_from(model: Manifest) -> bool:
+        return any(parent.run in corpora for parent in model.parents)
+
+    return tuple(model.run for model in complete_runs(data, Stage.MODELS) if is_from(model))
+
+
+def _record_files(data: Path) -> Iterator[Path]:
+    for stage in Stage:
+        for folder in _run_folders(data, stage):
+            yield from (path for path in sorted(folder.glob("*.parquet")) if _is_of_records(path))
+
+
+def _run_folders(data: Path, stage: Stage) -> list[Path]:
+    """Return the folders of all runs, unfinished ones as well."""
+    folder = stage_folder(data, stage)
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def _is_of_records(path: Path) -> bool:
+    return {"id", "content_hash", "turns"} <= set(pq.read_schema(path).names)
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
+            yield from batch.to_pylist()
