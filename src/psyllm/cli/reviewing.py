@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from psyllm.cli import exporting
 from psyllm.cli.making import corpus as split_corpus
 from psyllm.cli.options import DATA, Config, Data, Preset, Set
 
@@ -38,6 +39,9 @@ def corpus(
     """3 Records are split without leaks and described by a card: data/3_corpus."""
     if context.invoked_subcommand is None:
         split_corpus(data, preset, config, set_)
+
+
+app.command("export")(exporting.export)
 
 
 @app.command("review-sheet")

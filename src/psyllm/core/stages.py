@@ -174,7 +174,7 @@ def code_hash(rooms: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for room in sorted(set(rooms)):
         for path in sorted((package / room).rglob("*")):
-            if path.suffix in {".py", ".toml", ".json", ".jinja", ".npz"}:
+            if path.suffix in {".py", ".toml", ".json", ".jinja", ".npz", ".yaml"}:
                 digest.update(f"{path.relative_to(package)}\0".encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -1,0 +1,159 @@
+"""The corpus in use as files for other programs: `psyllm corpus export`.
+
+The current run of `3_corpus` comes in; a folder goes out with train, dev and
+test in one form, the data card, the terms that travel with the texts, and
+`export.json`, which names the corpus and counts what the form could not hold.
+The folder appears whole or not at all. `llamafactory` is a folder that
+LLaMA-Factory trains from as it stands. Nothing is split or changed here.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from psyllm.core.errors import BadInput
+from psyllm.core.forgetting import EXPORT_FACTS, EXPORTS
+from psyllm.core.progress import track
+from psyllm.core.records import Record, read_records
+from psyllm.core.stages import Manifest, Stage, file_hash, need_current
+from psyllm.corpus.export_forms import FORMS, Form, Row, sharegpt_rows, text_rows
+from psyllm.corpus.split import SPLITS, Split
+
+LLAMAFACTORY = "llamafactory"
+PARQUET = "parquet"
+FORM_NAMES = (*FORMS, PARQUET, LLAMAFACTORY)
+_YAML = Path(__file__).parent / "llamafactory"
+_CARDS = ("card.json", "card.md", "card.html")
+
+
+class Exported(NamedTuple):
+    """Where it lies, rows by file, and records that the form could not hold, by kind."""
+
+    folder: Path
+    rows: dict[str, int]
+    left_out: dict[str, int]
+
+
+def export(form: str, data: Path, folder: Path | None = None) -> Exported:
+    """Write the corpus in use in this form; an earlier export of ours in the folder is replaced.
+
+    Raises:
+        MissingStage: there is no corpus yet.
+        BadInput: the form is unknown, or the folder holds something else.
+    """
+    if form not in FORM_NAMES:
+        message = f"there is no form {form!r}; there are: {', '.join(FORM_NAMES)}"
+        raise BadInput(message, "choose one of these")
+    corpus, manifest = need_current(data, Stage.CORPUS)
+    folder = folder or data / EXPORTS / form
+    if folder.exists() and not (folder / EXPORT_FACTS).exists():
+        message = f"{folder} is there already and is no export"
+        raise BadInput(message, "name another folder with --out")
+    beside = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        exported = _write(form, corpus, beside)
+        _write_facts(form, manifest, corpus, exported, beside)
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return exported._replace(folder=folder)
+
+
+def _write(form: str, corpus: Path, folder: Path) -> Exported:
+    rows: dict[str, int] = {}
+    left_out: Counter[str] = Counter()
+    for side in SPLITS:
+        if form == PARQUET:
+            for path in sorted(corpus.glob(f"{side}-*.parquet")):
+                shutil.copyfile(path, folder / path.name)
+            rows[side] = sum(1 for _ in read_records(folder, prefix=side))
+        elif form == LLAMAFACTORY:
+            rows |= _llamafactory_side(corpus, side, folder, left_out)
+        else:
+            name = f"{side}.{FORMS[form].ending}"
+            rows[name] = _write_rows(FORMS[form], corpus, side, folder / name, left_out)
+    if form == LLAMAFACTORY:
+        _write_llamafactory(folder, rows)
+    return Exported(folder, rows, {kind: count for kind, count in sorted(left_out.items()) if count})
+
+
+def _write_rows(form: Form, corpus: Path, side: Split, path: Path, left_out: Counter[str]) -> int:
+    """Write one side; return the rows."""
+    count = 0
+    with path.open("wb") as file:
+        file.write(b"[\n" if form.as_array else b"")
+        for row in _rows(form, corpus, side, left_out):
+            file.write(b",\n" if form.as_array and count else b"")
+            file.write(orjson.dumps(row))
+            file.write(b"" if form.as_array else b"\n")
+            count += 1
+        file.write(b"\n]\n" if form.as_array else b"")
+    return count
+
+
+def _rows(form: Form, corpus: Path, side: Split, left_out: Counter[str]) -> Iterator[Row]:
+    for record in _side(corpus, side):
+        any_row = False
+        for row in form.rows(record):
+            any_row = True
+            yield row
+        left_out[record.kind] += not any_row
+
+
+def _side(corpus: Path, side: Split) -> Iterator[Record]:
+    return track(read_records(corpus, prefix=side), f"export {side}")
+
+
+def _llamafactory_side(corpus: Path, side: Split, folder: Path, left_out: Counter[str]) -> dict[str, int]:
+    """Write the documents and the conversations of a side; what neither can hold is left out."""
+    texts = Form("texts", "jsonl", text_rows, as_array=False)
+    asked = Form("asked", "json", sharegpt_rows, as_array=True)
+    no_text: Counter[str] = Counter()
+    not_asked: Counter[str] = Counter()
+    rows = {
+        f"adapt_{side}.jsonl": _write_rows(texts, corpus, side, folder / f"adapt_{side}.jsonl", no_text),
+        f"answer_{side}.json": _write_rows(asked, corpus, side, folder / f"answer_{side}.json", not_asked),
+    }
+    left_out.update(no_text & not_asked)  # a kind is left out only where neither file takes it
+    return rows
+
+
+def _write_llamafactory(folder: Path, rows: dict[str, int]) -> None:
+    """Write what LLaMA-Factory reads: the list of data sets and a recipe for each stage."""
+    info: dict[str, Any] = {}
+    for name in rows:
+        entry: dict[str, Any] = {"file_name": name}
+        if name.startswith("adapt"):
+            entry["columns"] = {"prompt": "text"}
+        else:
+            entry |= {"formatting": "sharegpt", "columns": {"messages": "conversations"}}
+        info[f"psyllm_{name.partition('.')[0]}"] = entry
+    (folder / "dataset_info.json").write_text(json.dumps(info, indent=1) + "\n", "utf-8")
+    for recipe in sorted(_YAML.glob("*.yaml")):
+        shutil.copyfile(recipe, folder / recipe.name)
+
+
+def _write_facts(form: str, manifest: Manifest, corpus: Path, exported: Exported, folder: Path) -> None:
+    for card in _CARDS:
+        if (corpus / card).exists():
+            shutil.copyfile(corpus / card, folder / card)
+    facts = {
+        "form": form,
+        "corpus": manifest.run,
+        "corpus_content_hash": manifest.content_hash,
+        "terms": manifest.details.get("terms", []),
+        "rows": exported.rows,
+        "left_out": exported.left_out,
+        "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},
+    }
+    (folder / EXPORT_FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", "utf-8")
