@@ -15,6 +15,7 @@ import hashlib
 import heapq
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,12 +48,13 @@ class _Row(NamedTuple):
     words: str
 
 
-class _Found(NamedTuple):
-    """How many rows a stratum has, and those with the smallest hashes, the largest of them first."""
+@dataclass
+class _Found:
+    """How many rows a stratum has so far, and those with the smallest hashes, the largest of them first."""
 
     stratum: Stratum
     rows: list[tuple[int, _Row]]
-    count: list[int]
+    population: int = 0
 
 
 def draw(data: Path, size: int, seed: int, decided: Collection[str] = ()) -> Sample:
@@ -117,7 +119,7 @@ def _shares(strata: Sequence[Stratum], size: int) -> list[int]:
     for_dropped = round(size * DROPPED_SHARE) if any(one.side == "dropped" for one in strata) else 0
     if all(one.side == "dropped" for one in strata):
         for_dropped = size
-    counts = {}
+    counts: dict[str, int] = {}
     sides: tuple[tuple[Side, int], ...] = (("kept", size - for_dropped), ("dropped", for_dropped))
     for side, part in sides:
         own = [one for one in strata if one.side == side]
@@ -148,8 +150,8 @@ def _look_through(folder: Path, most: int, seed: int) -> list[_Found]:
             stratum = _stratum_of(row)
             if stratum.reason == REJECTED:  # by people, who have read it
                 continue
-            one = found.setdefault(stratum.key, _Found(stratum, [], [0]))
-            one.count[0] += 1
+            one = found.setdefault(stratum.key, _Found(stratum, []))
+            one.population += 1
             order = hashlib.sha256(f"{seed}\x1f{row['id']}\x1f{row['content_hash']}".encode()).hexdigest()
             drawn = _Row(order, path.name, place, row["id"], row["content_hash"])
             entry = (-int(order, 16), drawn)
@@ -157,9 +159,9 @@ def _look_through(folder: Path, most: int, seed: int) -> list[_Found]:
                 heapq.heappush(one.rows, entry)
             else:
                 heapq.heappushpop(one.rows, entry)
-    counted = (one.stratum.model_copy(update={"population": one.count[0]}) for one in found.values())
-    with_counts = {stratum.key: stratum for stratum in counted}
-    return [found[key]._replace(stratum=with_counts[key]) for key in sorted(found)]
+    for one in found.values():
+        one.stratum = one.stratum.model_copy(update={"population": one.population})
+    return [found[key] for key in sorted(found)]
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -48,11 +48,15 @@ def forget(
         )
     _need_hashes(author or (), 32, "--author")
     _need_hashes(content or (), 64, "--content")
+    from psyllm.casebook.admin import erase_reviews
     from psyllm.core.forgetting import forget as take_out
     from psyllm.core.forgetting import marks_of
 
     with progress_bars():
-        done = take_out(data, marks_of(url or (), author or (), content or ()))
+        # Reviewers may have written its words anew.
+        done = take_out(
+            data, marks_of(url or (), author or (), content or ()), lambda ids: erase_reviews(data, ids)
+        )
     _say(done)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 from psyllm.core.progress import track
 from psyllm.core.records import RECORD_SCHEMA, Record, from_row, to_row
+from psyllm.core.settled_reviews import reviews_folder, without_decisions
 from psyllm.core.stages import (
     Manifest,
     Stage,
@@ -61,8 +62,13 @@ def marks_of(urls: Sequence[str], authors: Sequence[str], contents: Sequence[str
     return marks + [Tombstone(kind="content", mark=content, at=now) for content in contents]
 
 
-def forget(data: Path, marks: Sequence[Tombstone]) -> Forgotten:
+def forget(
+    data: Path, marks: Sequence[Tombstone], erase: Callable[[frozenset[str]], object] | None = None
+) -> Forgotten:
     """Take out everything that the marks name; doing it again changes nothing more.
+
+    `erase` is called with the ids of all records that go or change, before anything is rewritten:
+    what people wrote about them elsewhere must go, too, and can be found again after a crash.
 
     Raises:
         StageBusy: a stage is being written; nothing was changed.
@@ -75,12 +81,16 @@ def forget(data: Path, marks: Sequence[Tombstone]) -> Forgotten:
         asked = Tombstones.of(marks)
         ids = _ids_named(data, asked)
         held = _held(data, asked, ids)
+        touched = frozenset(ids | {one for changed in held.values() for one in changed.ids})
+        if erase is not None:
+            erase(touched)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        also = sorted({content for one in held.values() for content in one})
+        also = sorted({content for one in held.values() for content in one.contents})
         append_tombstones(data, [Tombstone(kind="content", mark=content, at=now) for content in also])
         corpora = {path.parent.name for path in held if path.parent.parent.name == Stage.CORPUS.value}
         # Copies first: after a crash the records are still there to tell which they are.
         removed = _remove_copies(data, corpora)
+        without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
         rows = _rewrite(data, asked, ids, list(held))
         return Forgotten(rows, frozenset(ids), removed, _models_of(data, corpora))
 
@@ -122,15 +132,22 @@ def _ids_named(data: Path, asked: Tombstones) -> set[str]:
     return ids
 
 
-def _held(data: Path, asked: Tombstones, ids: set[str]) -> dict[Path, set[str]]:
-    """Return the files in which something goes, and the content hashes of whole records in them."""
-    held: dict[Path, set[str]] = {}
+class _Held(NamedTuple):
+    """What of a file goes: the content hashes of whole records, and the ids of all that go or change."""
+
+    contents: set[str]
+    ids: set[str]
+
+
+def _held(data: Path, asked: Tombstones, ids: set[str]) -> dict[Path, _Held]:
+    """Return the files in which something goes, and what."""
+    held: dict[Path, _Held] = {}
     for path in _record_files(data):
         for row in _rows(path):
             if row["id"] in ids:
-                held.setdefault(path, set()).add(row["content_hash"])
+                held.setdefault(path, _Held(set(), set())).contents.add(row["content_hash"])
             elif _left(row, asked, ids) is not row:
-                held.setdefault(path, set())
+                held.setdefault(path, _Held(set(), set())).ids.add(row["id"])
     return held
 
 
