@@ -125,13 +125,13 @@ def opinion(row: ReviewDecision) -> review_schema.ReviewOpinion:
     )
 
 
-def judged(body: review_schema.ReviewDecisionIn, record: Record) -> Judged:
-    """Return what was decided, in the casebook's form.
+def judged(body: review_schema.ReviewDecisionIn, found: Found) -> Judged:
+    """Return what was decided, in the casebook's form; a drop that was right needs no other reason.
 
     Raises:
         BadInput: a rejection without a reason, a note too long, or texts that don't fit the record.
     """
-    if body.verdict is ReviewVerdict.REJECT and body.reason is None:
+    if body.verdict is ReviewVerdict.REJECT and body.reason is None and not found.dropped_for:
         raise BadInput("a rejection needs a reason", "choose one of the list")
     if len(body.note) > MOST_NOTE_CHARS:
         message = f"the note has {len(body.note)} characters, at most {MOST_NOTE_CHARS} are kept"
@@ -139,7 +139,7 @@ def judged(body: review_schema.ReviewDecisionIn, record: Record) -> Judged:
     reason = body.reason if body.verdict is ReviewVerdict.REJECT else None
     edited = None
     if body.verdict is ReviewVerdict.EDIT:
-        edited = Private(_fitting(body.edited, record).model_dump_json())
+        edited = Private(_fitting(body.edited, found.record).model_dump_json())
     return Judged(body.verdict, reason, body.note, edited)
 
 

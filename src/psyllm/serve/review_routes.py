@@ -65,7 +65,7 @@ async def decide(
 ) -> review_schema.ReviewProgress:
     """Accept, reject or edit; an own decision may be changed while it is the only one."""
     found = await _found(parts, item)
-    judged = review_items.judged(body, found.record)
+    judged = review_items.judged(body, found)
     await reviews.decide(parts.book, person, found.reviewed, judged)
     return _progress(await _desk(parts, person), person)
 
