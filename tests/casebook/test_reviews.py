@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from casebook_story import hire
+from casebook_story import ask, hire
 from psyllm.casebook import reviews
+from psyllm.casebook.consented import record_id
+from psyllm.casebook.erase import erase_visitor
 from psyllm.casebook.kinds import ReviewReason, ReviewState, ReviewVerdict, Role
 from psyllm.casebook.open import Casebook, casebook_path
 from psyllm.casebook.reviews import Judged, Reviewed
@@ -119,5 +121,18 @@ async def test_erasing_takes_the_words_out_of_the_bytes(book: Casebook, tmp_path
     assert await reviews.erase_reviews(book, ["talks:1", *(f"none:{number}" for number in range(1200))]) == 1
     assert list(await reviews.all_decisions(book)) == [OTHER.item]
     assert await reviews.skipped_today(book, wang) == frozenset()
+    folder = casebook_path(tmp_path).parent
+    assert all(secret.encode() not in path.read_bytes() for path in folder.iterdir())
+
+
+async def test_a_visitor_who_is_erased_leaves_no_words_with_reviewers(book: Casebook, tmp_path: Path) -> None:
+    visitor, taken = await ask(book)
+    lin = await hire(book, "lin")
+    secret = "来访者的话，被审阅人改过"
+    own = Reviewed(record_id(taken.conversation.id), "c" * 64)
+    await reviews.decide(book, lin, own, edit(secret))
+    await reviews.decide(book, lin, OTHER, REJECT)
+    await erase_visitor(book, visitor)
+    assert list(await reviews.all_decisions(book)) == [OTHER.item]
     folder = casebook_path(tmp_path).parent
     assert all(secret.encode() not in path.read_bytes() for path in folder.iterdir())

@@ -4,11 +4,13 @@ import asyncio
 import json
 from pathlib import Path
 
-from casebook_story import hire, put_blank_casebook
+from casebook_story import answer_from_library, ask, hire, put_blank_casebook
 from cleaned_story import dialogue, put_cleaned, question
-from psyllm.casebook import admin, reviews
+from psyllm.casebook import admin, ratings, reviews
+from psyllm.casebook.consented import record_id
 from psyllm.casebook.kinds import ReviewReason, ReviewVerdict, Role
 from psyllm.casebook.open import casebook_path, casebook_url, open_casebook
+from psyllm.casebook.ratings import Marks
 from psyllm.casebook.reviews import Judged, Reviewed
 from psyllm.clean.draw import draw
 from psyllm.core.forgetting import forget, marks_of
@@ -162,3 +164,30 @@ def test_decisions_on_forgotten_words_are_not_written_again(tmp_path):
 
 def _lines(data: Path) -> list[str]:
     return (reviews_folder(data) / "decisions.jsonl").read_text("utf-8").splitlines()
+
+
+def test_an_edit_of_words_whose_consent_was_taken_back_is_not_written(tmp_path):
+    """A visitor consents, reviewers edit the record, the visitor takes consent back."""
+    marks = Marks(5, 5, 5, 5)
+
+    async def rate(given: bool) -> str:
+        book = await open_casebook(casebook_url(tmp_path))
+        visitor, taken = await ask(book)
+        answer = await answer_from_library(book, taken)
+        consent = {"visitor_id": visitor, "message_id": answer, "marks": marks, "comment": Private("")}
+        await ratings.rate(book, **consent, training_consent=True)
+        record = dialogue(1).model_copy(update={"id": record_id(taken.conversation.id)})
+        for person in [await hire(book, name) for name in ("lin", "wang")]:
+            await reviews.decide(book, person, Reviewed(record.id, record.content_hash), edit(record))
+        if not given:
+            await ratings.rate(book, **consent, training_consent=False)
+        await book.close()
+        return record.id
+
+    for given in (True, False):
+        put_blank_casebook(tmp_path)
+        for log in casebook_path(tmp_path).parent.glob("*-*"):
+            log.unlink()
+        record = asyncio.run(rate(given))
+        write_reviews(tmp_path)
+        assert ({key[0] for key in read_settled(tmp_path)} == {record}) is given

@@ -6,15 +6,35 @@ given, so that the reader can leave dangerous conversations out.
 
 from __future__ import annotations
 
+import hashlib
+from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from psyllm.casebook.open import Casebook
 from psyllm.casebook.tables import Consent, Conversation, Message, Screening
 from psyllm.safety.levels import Level
+
+SOURCE = "casebook"
+
+
+def record_id(conversation_id: str) -> str:
+    """Return the id of the record that a conversation becomes; it does not lead back to it."""
+    return f"{SOURCE}:{hashlib.sha256(conversation_id.encode()).hexdigest()[:16]}"
+
+
+async def last_withdrawals(book: Casebook) -> dict[str, datetime]:
+    """Return when consent was last withdrawn, by the record that the conversation became."""
+    query = (
+        select(Consent.conversation_id, func.max(Consent.withdrawn_at))
+        .where(Consent.withdrawn_at.is_not(None))
+        .group_by(Consent.conversation_id)
+    )
+    async with book.reading() as session:
+        return {record_id(conversation): at for conversation, at in await session.execute(query)}
 
 
 class Consented(NamedTuple):

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -82,7 +82,7 @@ async def decide(book: Casebook, staff: Staff, what: Reviewed, judged: Judged) -
     """
     try:
         async with book.writing() as session:
-            known = await _decisions(session, what.item)
+            known = await _decisions(session, what.item, for_update=True)
             own = next((one for one in known if one.staff_id == staff.id), None)
             if own is not None and len(known) > 1:
                 message = "the other decisions on this text are in; yours stands"
@@ -180,26 +180,30 @@ async def erase_reviews(book: Casebook, record_ids: Collection[str]) -> int:
     Raises:
         CasebookError: the rows are deleted, but the write-ahead log still holds them.
     """
-    ids = sorted(record_ids)
-    erased = 0
     async with book.writing() as session:
-        for start in range(0, len(ids), _IDS_AT_ONCE):
-            some = ids[start : start + _IDS_AT_ONCE]
-            found = list(
-                await session.scalars(select(ReviewDecision).where(ReviewDecision.record_id.in_(some)))
-            )
-            erased += len(found)
-            for table in (ReviewDecision, ReviewSkip):
-                await session.execute(delete(table).where(table.record_id.in_(some)))
+        erased = await erase_decisions(session, record_ids)
         if erased:
             note_down(session, "operator", "erased reviews", "", book.now())
     await book.forget()
     return erased
 
 
-async def _decisions(session: AsyncSession, item: str) -> list[ReviewDecision]:
+async def erase_decisions(session: AsyncSession, record_ids: Collection[str]) -> int:
+    """Delete, inside the caller's transaction, what was decided about these records; return how many decisions."""
+    ids = sorted(record_ids)
+    erased = 0
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        some = ids[start : start + _IDS_AT_ONCE]
+        found = select(func.count()).where(ReviewDecision.record_id.in_(some))
+        erased += await session.scalar(found) or 0
+        for table in (ReviewDecision, ReviewSkip):
+            await session.execute(delete(table).where(table.record_id.in_(some)))
+    return erased
+
+
+async def _decisions(session: AsyncSession, item: str, *, for_update: bool = False) -> list[ReviewDecision]:
     query = select(ReviewDecision).where(ReviewDecision.item == item).order_by(ReviewDecision.place)
-    return list(await session.scalars(query))
+    return list(await session.scalars(query.with_for_update() if for_update else query))
 
 
 def _taken() -> WrongState:

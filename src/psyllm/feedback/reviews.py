@@ -14,9 +14,11 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from psyllm.casebook.consented import last_withdrawals
 from psyllm.casebook.kinds import ReviewState, ReviewVerdict
 from psyllm.casebook.open import casebook_path, casebook_url, open_casebook
 from psyllm.casebook.reviews import BLIND, all_decisions, settling, state_of
@@ -175,17 +177,27 @@ def _pseudonym(staff_id: str) -> str:
 
 
 def _decisions(data: Path) -> Decisions:
-    """Return the decisions of the casebook but those on words that were forgotten."""
+    """Return the decisions of the casebook but those on words that were forgotten or whose consent ended."""
     if not casebook_path(data).exists():
         return {}
     forgotten = read_tombstones(data).contents
-    found = asyncio.run(_all_decisions(data))
-    return {item: known for item, known in found.items() if known[0].words not in forgotten}
+    found, withdrawn = asyncio.run(_all_decisions(data))
+    return {
+        item: known
+        for item, known in found.items()
+        if known[0].words not in forgotten and not _is_withdrawn(known, withdrawn)
+    }
 
 
-async def _all_decisions(data: Path) -> Decisions:
+def _is_withdrawn(known: Sequence[ReviewDecision], withdrawn: Mapping[str, datetime]) -> bool:
+    """Whether a visitor took consent back after the words were read: an edit may hold what it covered."""
+    at = withdrawn.get(known[0].record_id)
+    return at is not None and at >= min(one.decided_at for one in known)
+
+
+async def _all_decisions(data: Path) -> tuple[Decisions, Mapping[str, datetime]]:
     book = await open_casebook(casebook_url(data))
     try:
-        return await all_decisions(book)
+        return await all_decisions(book), await last_withdrawals(book)
     finally:
         await book.close()

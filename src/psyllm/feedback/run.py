@@ -15,14 +15,14 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from psyllm.casebook.consented import Consented, consented_answers
+from psyllm.casebook.consented import SOURCE, Consented, consented_answers
 from psyllm.casebook.open import casebook_path, casebook_url, open_casebook
 from psyllm.core.progress import report
 from psyllm.core.records import write_records
 from psyllm.core.settings import FeedbackSettings
 from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, stage_folder, up_to_date, writing
 from psyllm.core.tombstones import FORGOTTEN, read_tombstones
-from psyllm.feedback.choosing import SOURCE, Chosen, choose
+from psyllm.feedback.choosing import Chosen, choose
 from psyllm.feedback.reviews import write_reviews
 
 NAME = SOURCE

@@ -51,7 +51,6 @@ export function DecisionForm({ item, draft, busy, onChange, onSend, onSkip }: Pr
       }}
     >
       <h2 id="review-decision">{r("decision")}</h2>
-      {item.own && <p>{r("changing")}</p>}
       <fieldset className="review-choices">
         <legend className="unseen">{r("decision")}</legend>
         {VERDICTS.map((verdict) => (

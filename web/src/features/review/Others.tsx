@@ -3,6 +3,7 @@ import type { ReviewItem, ReviewOpinion, ReviewTexts } from "../../api/types";
 import { Button } from "../../components/Button";
 import { Prose } from "../../components/Prose";
 import { r } from "../../lib/messages/review";
+import { textsOf } from "./draft";
 import { partsOf, verdictIn } from "./parts";
 
 interface Props {
@@ -25,6 +26,8 @@ export function Others({ item, onTake }: Props) {
 
 function Other({ item, other, number, onTake }: Props & { other: ReviewOpinion; number: number }) {
   const { edited } = other;
+  // Of an edit only what differs is shown: the text itself stands beside it.
+  const original = partsOf(item, textsOf(item));
   return (
     <article className="review-other">
       <h3>{r("other", { number, verdict: verdictIn(item, other.verdict) })}</h3>
@@ -32,12 +35,15 @@ function Other({ item, other, number, onTake }: Props & { other: ReviewOpinion; 
       {other.note !== "" && <p>{other.note}</p>}
       {edited && (
         <>
-          {partsOf(item, edited).map((part) => (
-            <div key={`${part.field}-${part.place}`}>
-              <h4>{part.name}</h4>
-              <Prose text={part.text} lang="zh-CN" />
-            </div>
-          ))}
+          {partsOf(item, edited).map(
+            (part, place) =>
+              part.text !== original[place]?.text && (
+                <div key={`${part.field}-${part.place}`}>
+                  <h4>{part.field === "turns" ? `${part.place + 1} ${part.name}` : part.name}</h4>
+                  {part.text === "" ? <p>{r("removed")}</p> : <Prose text={part.text} lang="zh-CN" />}
+                </div>
+              ),
+          )}
           <div>
             <Button onClick={() => onTake(edited)}>{r("takeEdit")}</Button>
           </div>

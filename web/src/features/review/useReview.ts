@@ -6,7 +6,7 @@ import type { ReviewDecision, ReviewItem, ReviewProgress } from "../../api/types
 import { dropDraft } from "./draft";
 
 /** What is told after something was done. */
-export type Told = "sent" | "skipped" | "taken" | "refused";
+export type Told = "sent" | "skipped" | "taken" | "refused" | "changing";
 
 export interface OpenReview {
   item: ReviewItem | null;
@@ -81,7 +81,7 @@ export function useReview(onSignedOut: () => void): OpenReview {
     open: async (name) => {
       try {
         setItem(await readReview(name));
-        setTold(null);
+        setTold("changing");
       } catch (thrown) {
         fail(thrown);
       }

@@ -67,6 +67,7 @@ export const reviewEn: Record<keyof typeof reviewZh, string> = {
   "others.hint": "Two reviewers differ. Please read and decide.",
   other: "Reviewer {number}: {verdict}",
   otherReason: "Reason: {reason}",
+  removed: "(taken out)",
   takeEdit: "Start from this version",
   changeable: "Decisions you can still change ({count})",
   changeableHint: "You can change them until a second person has decided.",

@@ -62,6 +62,7 @@ export const reviewZh = {
   "others.hint": "两位审阅人意见不同，请你看过后来定。",
   other: "审阅人 {number}：{verdict}",
   otherReason: "原因：{reason}",
+  removed: "（这一段去掉）",
   takeEdit: "从这一份改起",
   changeable: "还可以改的决定（{count}）",
   changeableHint: "在第二个人决定之前，你可以改。",
