@@ -50,12 +50,18 @@ def question(number: int, answer: str = CALM, **more) -> Record:
 
 
 def put_cleaned(
-    data: Path, kept: Sequence[Record], dropped: Sequence[tuple[Record, str]] = (), name: str = "cleaned-one"
+    data: Path,
+    kept: Sequence[Record],
+    dropped: Sequence[tuple[Record, str]] = (),
+    name: str = "cleaned-one",
+    duplicate_of: str = "",
 ) -> Path:
     """Write a complete cleaned run and make it current."""
     with writing(StageRun(data, Stage.CLEANED, name, "mark", (), {})) as run:
         write_records(kept, run.folder)
-        rows = [{**to_row(record), "reason": reason, "duplicate_of": ""} for record, reason in dropped]
+        rows = [
+            {**to_row(record), "reason": reason, "duplicate_of": duplicate_of} for record, reason in dropped
+        ]
         if rows:
             write_rows(rows, DROPPED_SCHEMA, run.folder / "dropped-00000.parquet")
         run.finish(counts={"records": len(kept), "read": len(kept) + len(dropped), "dropped": len(dropped)})

@@ -19,7 +19,11 @@ def data(tmp_path):
     kept += [dialogue(200, flags=("level:urgent", "minor")), dialogue(201, flags=("about_minor",))]
     kept += [question(number) for number in range(10)]
     dropped = [(dialogue(300 + number), "little_chinese") for number in range(30)]
-    dropped += [(dialogue(400), "few_turns"), (dialogue(401), "rejected_in_review")]
+    dropped += [
+        (dialogue(400), "few_turns"),
+        (dialogue(401), "rejected_in_review"),
+        (dialogue(1), "exact_duplicate"),
+    ]
     put_cleaned(tmp_path, kept, dropped)
     return tmp_path
 

@@ -174,3 +174,14 @@ async def test_a_note_that_is_too_long_is_refused(house: House) -> None:
     desk = await house.hire()
     refused = await decide(desk, item_of(sample, "talks:1"), note="长" * 2001)
     assert (refused.status_code, "长" in refused.text) == (422, False)
+
+
+async def test_a_near_duplicate_is_shown_beside_the_one_that_stays(house: House) -> None:
+    kept = dialogue(5, said="这一条留了下来")
+    put_cleaned(house.data, [dialogue(4), kept], [(dialogue(6), "near_duplicate")], duplicate_of="talks:5")
+    sample = draw(house.data, 10, seed=1)
+    desk = await house.hire()
+    item = (await desk.get(f"/api/staff/reviews/{item_of(sample, 'talks:6')}")).json()
+    assert item["stays"]["turns"][0].startswith("这一条留了下来")
+    other = (await desk.get(f"/api/staff/reviews/{item_of(sample, 'talks:4')}")).json()
+    assert other["stays"] is None

@@ -10,7 +10,7 @@ import hashlib
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -28,13 +28,10 @@ def record_id(conversation_id: str) -> str:
 
 async def last_withdrawals(book: Casebook) -> dict[str, datetime]:
     """Return when consent was last withdrawn, by the record that the conversation became."""
-    query = (
-        select(Consent.conversation_id, func.max(Consent.withdrawn_at))
-        .where(Consent.withdrawn_at.is_not(None))
-        .group_by(Consent.conversation_id)
-    )
+    query = select(Consent).where(Consent.withdrawn_at.is_not(None)).order_by(Consent.withdrawn_at)
     async with book.reading() as session:
-        return {record_id(conversation): at for conversation, at in await session.execute(query)}
+        ended = await session.scalars(query)
+        return {record_id(one.conversation_id): one.withdrawn_at for one in ended if one.withdrawn_at}
 
 
 class Consented(NamedTuple):

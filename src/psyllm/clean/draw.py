@@ -34,6 +34,8 @@ DROPPED_SHARE = 0.25
 RISK_WEIGHT = 3.0
 MINOR_FLAGS = frozenset({"minor", "about_minor"})
 _MINOR_RISK = 1  # read after every danger, before the rest
+# People have read it, or read its words where they stay.
+_NOT_DRAWN = frozenset({REJECTED, "exact_duplicate"})
 _COLUMNS = ["id", "source", "kind", "flags", "content_hash"]
 ROWS_AT_ONCE = 4096
 
@@ -148,7 +150,7 @@ def _look_through(folder: Path, most: int, seed: int) -> list[_Found]:
     for path in track(paths, "draw", len(paths)):
         for place, row in enumerate(_rows(path)):
             stratum = _stratum_of(row)
-            if stratum.reason == REJECTED:  # by people, who have read it
+            if stratum.reason in _NOT_DRAWN:
                 continue
             one = found.setdefault(stratum.key, _Found(stratum, []))
             one.population += 1

@@ -33,12 +33,13 @@ MOST_NOTE_CHARS = 2000
 
 
 class Found(NamedTuple):
-    """A record of the sample and why cleaning dropped it (or nothing)."""
+    """A record of the sample, why cleaning dropped it (or nothing), and which one stays for it (or none)."""
 
     item: str
     record: Record
     words: str
     dropped_for: str
+    stays: Record | None = None
 
     @property
     def reviewed(self) -> Reviewed:
@@ -51,10 +52,27 @@ async def find(data: Path, item: SampleItem) -> Found | None:
     row = await asyncio.to_thread(_row, data, item)
     if row is None:
         return None
-    record = from_row({name: row[name] for name in row if name in RECORD_SCHEMA.names})
+    record = _record(row)
     if record.content_hash != item.words:
         return None
-    return Found(item.item, record, item.words, row.get("reason") or "")
+    other = row.get("duplicate_of")
+    stays = await asyncio.to_thread(_kept, data, item.run, other) if other else None
+    return Found(item.item, record, item.words, row.get("reason") or "", stays)
+
+
+def _record(row: dict[str, Any]) -> Record:
+    return from_row({name: row[name] for name in row if name in RECORD_SCHEMA.names})
+
+
+def _kept(data: Path, run: str, record_id: str) -> Record | None:
+    """Return the kept record of this id: near duplicates can be judged side by side only."""
+    for path in sorted((stage_folder(data, Stage.CLEANED) / run).glob("part-*.parquet")):
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                ids = file.read_row_group(group, columns=["id"]).column("id").to_pylist()
+                if record_id in ids:
+                    return _record(file.read_row_group(group).slice(ids.index(record_id), 1).to_pylist()[0])
+    return None
 
 
 def _row(data: Path, item: SampleItem) -> dict[str, Any] | None:
@@ -103,6 +121,7 @@ def shown(found: Found, decisions: Sequence[ReviewDecision], person: Staff) -> r
         turns=[review_schema.ReviewTurn(role=turn.role, text=Private(turn.text)) for turn in record.turns],
         answers=[Private(answer.text) for answer in record.answers],
         has_spans=any(turn.spans for turn in record.turns) or any(answer.spans for answer in record.answers),
+        stays=None if found.stays is None else _shown_texts(_texts_of(found.stays)),
         state=state,
         own=None if own is None else opinion(own),
         others=[opinion(one) for one in others],
@@ -113,13 +132,7 @@ def opinion(row: ReviewDecision) -> review_schema.ReviewOpinion:
     """Return a decision without whose it is."""
     edited = None
     if row.edited is not None:
-        texts = EditedTexts.model_validate_json(row.edited.reveal())
-        edited = review_schema.ReviewTexts(
-            title=Private(texts.title),
-            text=Private(texts.text),
-            turns=[Private(text) for text in texts.turns],
-            answers=[Private(text) for text in texts.answers],
-        )
+        edited = _shown_texts(EditedTexts.model_validate_json(row.edited.reveal()))
     return review_schema.ReviewOpinion(
         verdict=row.verdict, reason=row.reason, note=row.note, edited=edited, decided_at=row.decided_at
     )
@@ -173,6 +186,15 @@ def _texts_of(record: Record) -> EditedTexts:
         text=record.text.strip(),
         turns=tuple(turn.text.strip() for turn in record.turns),
         answers=tuple(answer.text.strip() for answer in record.answers),
+    )
+
+
+def _shown_texts(texts: EditedTexts) -> review_schema.ReviewTexts:
+    return review_schema.ReviewTexts(
+        title=Private(texts.title),
+        text=Private(texts.text),
+        turns=[Private(text) for text in texts.turns],
+        answers=[Private(text) for text in texts.answers],
     )
 
 

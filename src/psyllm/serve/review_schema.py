@@ -53,7 +53,8 @@ class ReviewOpinion(ReviewDecisionIn):
 class ReviewItem(Api):
     """One cleaned record to review; `dropped_for` is why cleaning left it out, empty when it is kept.
 
-    `has_spans` says that strategy spans lie over its texts; `others` is empty while reviewing is blind.
+    `has_spans` says that strategy spans lie over its texts; `stays` is the record that stays for a
+    near duplicate; `others` is empty while reviewing is blind.
     """
 
     item: ItemName
@@ -67,6 +68,7 @@ class ReviewItem(Api):
     turns: list[ReviewTurn]
     answers: list[Words]
     has_spans: bool
+    stays: ReviewTexts | None
     state: ReviewState
     own: ReviewOpinion | None
     others: list[ReviewOpinion]

@@ -969,7 +969,8 @@ export interface components {
          * ReviewItem
          * @description One cleaned record to review; `dropped_for` is why cleaning left it out, empty when it is kept.
          *
-         *     `has_spans` says that strategy spans lie over its texts; `others` is empty while reviewing is blind.
+         *     `has_spans` says that strategy spans lie over its texts; `stays` is the record that stays for a
+         *     near duplicate; `others` is empty while reviewing is blind.
          */
         ReviewItem: {
             /** Answers */
@@ -994,6 +995,7 @@ export interface components {
             /** Source */
             source: string;
             state: components["schemas"]["ReviewState"];
+            stays: components["schemas"]["ReviewTexts"] | null;
             /** Text */
             text: string;
             /** Title */

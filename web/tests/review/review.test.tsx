@@ -6,7 +6,7 @@ import DeskPage from "../../src/app/DeskPage";
 import { dropDraft } from "../../src/features/review/draft";
 import { expectNoViolations } from "../axe";
 import { empty, FakeServer, json, problem } from "../fakeServer";
-import { status } from "../samples";
+import { caseSummary, status } from "../samples";
 import { next, opinion, progress, reviewItem } from "./samples";
 
 const NEXT = "GET /api/staff/reviews/next";
@@ -190,4 +190,19 @@ test("without a sample, and when all is done, the page says so", async () => {
   server.on(NEXT, () => json(next(null, { total: 0, for_me: 0 })));
   openReview();
   expect(await screen.findByText(/还没有抽样/)).toBeDefined();
+});
+
+test("a case that waits is told to whoever reviews, for visitors are told that somebody is there", async () => {
+  server.on("GET /api/staff/cases", () => json([caseSummary(), caseSummary({ id: "case-000002" })]));
+  await opened();
+  expect(await screen.findByText("有 2 个个案在等人接手。")).toBeDefined();
+  expect(document.title).toBe("（2）辅导台");
+});
+
+test("a near duplicate stands beside the text that stays", async () => {
+  const stays = { title: "", text: "", turns: ["我好难受"], answers: [] };
+  server.on(NEXT, () => json(next(reviewItem({ dropped_for: "near_duplicate", stays }))));
+  await opened();
+  expect(screen.getByText("我好难受")).toBeDefined();
+  await expectNoViolations();
 });

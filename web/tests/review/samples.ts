@@ -17,6 +17,7 @@ export function reviewItem(change: Partial<ReviewItem> = {}): ReviewItem {
     ],
     answers: [],
     has_spans: false,
+    stays: null,
     state: "open",
     own: null,
     others: [],

@@ -1,5 +1,5 @@
 /** One text to review: what it is, why cleaning left it out if it did, and its parts in reading order. */
-import type { ReviewItem } from "../../api/types";
+import type { ReviewItem, ReviewTexts } from "../../api/types";
 import { LevelMark } from "../../components/LevelMark";
 import { Prose } from "../../components/Prose";
 import { r } from "../../lib/messages/review";
@@ -27,6 +27,18 @@ export function ItemText({ item }: { item: ReviewItem }) {
           <Prose text={part.text} lang="zh-CN" />
         </article>
       ))}
+      {item.stays && <Stays texts={item.stays} />}
     </section>
+  );
+}
+
+/** The record that cleaning kept in place of a near duplicate. */
+function Stays({ texts }: { texts: ReviewTexts }) {
+  const whole = [texts.title, texts.text, ...texts.turns, ...texts.answers].filter((text) => text !== "");
+  return (
+    <article className="review-part review-stays">
+      <h3>{r("stays")}</h3>
+      <Prose text={whole.join("\n")} lang="zh-CN" />
+    </article>
   );
 }

@@ -11,6 +11,7 @@ import { type Draft, draftOf, keepDraft } from "./draft";
 import { ItemText } from "./ItemText";
 import { Others } from "./Others";
 import { type OpenReview, useReview } from "./useReview";
+import { Waiting } from "./Waiting";
 import "./review.css";
 
 export function ReviewPage({ onSignedOut }: { onSignedOut: () => void }) {
@@ -19,6 +20,7 @@ export function ReviewPage({ onSignedOut }: { onSignedOut: () => void }) {
   return (
     <div className="review">
       <h1>{r("title")}</h1>
+      <Waiting onSignedOut={onSignedOut} />
       <p className="review-about">{r("about")}</p>
       <Care />
       {failure && <FailureNote failure={failure} withoutPhones onRetry={() => void open.next()} />}

@@ -4,6 +4,7 @@ import type { reviewZh } from "./review.zh.ts";
 export const reviewEn: Record<keyof typeof reviewZh, string> = {
   "nav.label": "Pages of the desk",
   "nav.cases": "Cases",
+  "nav.waiting": "Cases that wait for somebody: {count}.",
   "nav.reviews": "Review texts",
   title: "Review texts",
   loading: "Opening…",
@@ -24,6 +25,7 @@ export const reviewEn: Record<keyof typeof reviewZh, string> = {
   minor: "perhaps a minor",
   source: "Source: {source}",
   droppedFor: "Cleaning left this text out, reason: {reason}. Please see whether that was right.",
+  stays: "This one stays; the two are nearly the same",
   "part.title": "Title",
   "part.question": "The visitor's question",
   "part.details": "Details",

@@ -2,6 +2,7 @@
 export const reviewZh = {
   "nav.label": "辅导台的页面",
   "nav.cases": "个案",
+  "nav.waiting": "有 {count} 个个案在等人接手。",
   "nav.reviews": "审阅语料",
   title: "审阅语料",
   loading: "正在打开……",
@@ -21,6 +22,7 @@ export const reviewZh = {
   minor: "可能是未成年人",
   source: "来源：{source}",
   droppedFor: "清洗时去掉了这条，原因：{reason}。请看看去掉得对不对。",
+  stays: "留下的是这一条，两条几乎一样",
   "part.title": "标题",
   "part.question": "来访者的提问",
   "part.details": "补充说明",
