@@ -67,7 +67,7 @@ test("accepting sends the decision and brings the next text", async () => {
   server.on(NEXT, () => json(next(second)));
   await user.click(send());
   expect(await screen.findByText("第二条")).toBeDefined();
-  expect(screen.getByText("已记下。下面是下一条。")).toBeDefined();
+  expect(screen.getByText("已记下。")).toBeDefined();
   const sent = server.of(DECIDE)[0];
   expect(sent?.path).toBe(`/api/staff/reviews/${"a".repeat(64)}/decision`);
   expect(sent?.body).toEqual({ verdict: "accept", reason: null, note: "", edited: null });
