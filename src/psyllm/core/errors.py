@@ -13,6 +13,7 @@
     ├── EmptyCorpus             nothing is left to work on
     ├── StageBusy               another process works on this stage
     ├── DiskFull                no space is left where a stage writes
+    ├── FrontierLost            the store of a crawl's URLs does not answer
     ├── BadCheckpoint           a model folder can't be used
     │   └── TokenizerMismatch       model and tokenizer do not belong together
     ├── EngineFailed            the model's process does not answer
@@ -115,6 +116,12 @@ class DiskFull(PsyError):
     """No space is left where a stage writes."""
 
     code = "PSY-203"
+
+
+class FrontierLost(PsyError):
+    """The store of a crawl's URLs does not answer."""
+
+    code = "PSY-204"
 
 
 class BadCheckpoint(PsyError):
