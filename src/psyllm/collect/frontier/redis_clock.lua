@@ -1,3 +1,4 @@
+#!lua
 -- One clock per host for workers on many machines: grant, sent and pause, each one atomic run.
 --
 -- KEYS[1] is the crawl's prefix; ARGV is the operation, the time ("" takes the

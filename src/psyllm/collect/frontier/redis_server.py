@@ -133,13 +133,15 @@ class RedisServer:
             raise FrontierLost(
                 message, "see that it runs and can be reached; the crawl goes on where it stood"
             ) from error
+        except redis.exceptions.OutOfMemoryError as error:
+            message = f"the Redis at {self.name} has no memory left"
+            raise FrontierLost(message, "raise its maxmemory; the crawl goes on where it stood") from error
         except redis.exceptions.RedisError as error:
-            # The first word is Redis's own code (OOM, MISCONF, READONLY …); the rest may quote arguments.
-            code = (str(error).split() or ["no code"])[0].strip("-:,")
-            message = f"the Redis at {self.name} refuses to work ({code})"
+            # The first word is Redis's own code (MISCONF, NOPERM …); the rest may quote arguments.
+            code = (str(error).split() or ["no code"])[0]
+            message = f"the Redis at {self.name} refuses to work ({type(error).__name__}: {code})"
             raise FrontierLost(
-                message,
-                "see its log; OOM needs more maxmemory, MISCONF a disk with room, READONLY the master",
+                message, "see its log: its disk, its version (7 or newer), its rights"
             ) from error
 
     def _appendfsync(self) -> str:

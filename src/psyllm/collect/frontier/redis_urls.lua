@@ -1,4 +1,7 @@
+#!lua
 -- The frontier of many machines: every operation is one run of this script, so it is atomic.
+--
+-- The first line (Redis 7) makes a full Redis refuse the run at its start, never half-way.
 --
 -- KEYS[1] is the crawl's prefix; ARGV is the operation, the time ("" takes the
 -- server's own, so that workers' clocks need not agree) and the input as JSON.
