@@ -15,6 +15,7 @@
     ├── DiskFull                no space is left where a stage writes
     ├── WorkerLost              processes that did the work were killed
     ├── LostRecords             what came in is not what was kept and dropped
+    ├── FrontierLost            the store of a crawl's URLs does not answer
     ├── BadCheckpoint           a model folder can't be used
     │   └── TokenizerMismatch       model and tokenizer do not belong together
     ├── EngineFailed            the model's process does not answer
@@ -129,6 +130,12 @@ class LostRecords(PsyError):
     """What came in is not what was kept and dropped."""
 
     code = "PSY-205"
+
+
+class FrontierLost(PsyError):
+    """The store of a crawl's URLs does not answer."""
+
+    code = "PSY-206"
 
 
 class BadCheckpoint(PsyError):
