@@ -151,7 +151,9 @@ def _text_reasons(text: str, lexicon: Lexicon) -> list[Reason]:
     for number in lexicon.quiet_gate.numbers(seen) if ways else ():
         seen = _blanked(seen, lexicon.quiet[number])
     matches = ((rule, _first_match(lexicon.rules[rule], patterns, seen)) for rule, patterns in ways.items())
-    return [_reason(lexicon.rules[rule], match, folded, lexicon) for rule, match in matches if match is not None]
+    return [
+        _reason(lexicon.rules[rule], match, folded, lexicon) for rule, match in matches if match is not None
+    ]
 
 
 def _blanked(text: str, quiet: Quiet) -> str:

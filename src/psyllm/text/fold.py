@@ -25,7 +25,13 @@ from typing import NamedTuple
 from psyllm.text.han import HAN_CLASS
 from psyllm.text.needs import Gate, needs_of
 from psyllm.text.offsets import Edit, Offsets, substitute
-from psyllm.text.traditional import SOMETIMES_CHANGED, character_class, converted, may_change, may_change_pattern
+from psyllm.text.traditional import (
+    SOMETIMES_CHANGED,
+    character_class,
+    converted,
+    may_change,
+    may_change_pattern,
+)
 
 DISGUISES = Path(__file__).parent / "disguises.toml"
 
