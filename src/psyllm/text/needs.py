@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from psyllm.text.traditional import SOMETIMES_CHANGED
 
 # The Chinese characters that people use most, most frequent first: visitors' turns of SmileChat
-# (CC0 1.0); `bench/screening.py --characters` counts them again. They decide by which character a
+# (CC0 1.0); `bench/screening.py common` counts them again. They decide by which character a
 # word is looked for first: a matter of speed alone.
 COMMON = (
     "我的是不自一会有和了谢己你他很感得这觉在人么对到好心但能个也想时来情们要为没说可理就试力生该还怎去些持她过道建现都以解议"
@@ -324,7 +324,8 @@ def _choice(value: tuple[Any, ...]) -> _Known:
         clauses = _as_clauses(branch)
         if not clauses:
             return _ANYTHING
-        words |= min(clauses, key=_cost)
+        rarest: Clause = min(clauses, key=_cost)
+        words |= rarest
     return _Known(None, _clause(words))
 
 
