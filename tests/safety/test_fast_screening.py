@@ -76,14 +76,10 @@ def assert_equal(turns):
 
 def test_every_phrase_and_example_reads_the_same_also_in_traditional_characters():
     to_traditional = opencc.OpenCC("s2t")
-    for text in (*PHRASES["danger"], *PHRASES["everyday"], *PHRASES["news"], *EXAMPLES):
-        for written in (
-            text,
-            to_traditional.convert(text),
-            " ".join(text),
-            text.upper(),
-            text + "\n" + text[:3],
-        ):
+    texts = (*PHRASES["danger"], *PHRASES["everyday"], *PHRASES["news"], *EXAMPLES)
+    for number, text in enumerate(texts):
+        other_ways = (to_traditional.convert(text), " ".join(text), text[:5] + "\n" + text[:3])
+        for written in (text, other_ways[number % 3]):
             assert_equal([written])
 
 
@@ -92,9 +88,8 @@ def test_labelled_and_real_messages_read_the_same_also_in_traditional_characters
     to_traditional = opencc.OpenCC("s2t")
     texts = [row.text for row in read_labelled(outside_data / "crisis" / "psysuicide_valid.json")]
     dialogues = real_dialogues(outside_data, 60)
-    for turns in ([text] for text in texts):
-        assert_equal(turns)
-        assert_equal([to_traditional.convert(turns[0])])
+    for number, text in enumerate(texts):
+        assert_equal([to_traditional.convert(text) if number % 2 else text])
     for turns in dialogues:
         assert_equal(turns)
         assert_equal([to_traditional.convert(turn) for turn in turns])
@@ -107,19 +102,19 @@ def real_dialogues(outside_data, count):
     return [[turn["content"] for turn in row["dialog"] if turn["role"] == "client"] for row in chosen]
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(TEXTS | EDITED)
 def test_made_up_texts_read_the_same(text):
     assert_equal([text])
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(EDITED | st.lists(PIECES, max_size=3).map("".join), min_size=1, max_size=6))
 def test_made_up_dialogues_read_the_same(turns):
     assert_equal(turns)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(TEXTS | EDITED, st.data())
 def test_the_fold_reads_the_same_and_its_places_lead_back_to_the_same(text, data):
     fast, slow = screening_fold(text), slow_screening_fold(text)
@@ -130,7 +125,7 @@ def test_the_fold_reads_the_same_and_its_places_lead_back_to_the_same(text, data
         assert fast.offsets.old_span(start, end) == slow.offsets.old_span(start, end)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(TEXTS | EDITED)
 def test_in_a_text_that_stands_as_it_is_only_the_known_characters_change(text):
     if stands_as_it_is(text):
