@@ -37,7 +37,8 @@ SOURCES = "".join(
     for key in ("pattern", "unless")
 ) + "".join(TABLES["parts"].values())
 HAN = sorted(set(re.findall("[\u4e00-\u9fff]", SOURCES)))
-TRADITIONAL = [opencc.OpenCC("s2t").convert(character) for character in HAN]
+TO_TRADITIONAL = opencc.OpenCC("s2t")
+TRADITIONAL = [TO_TRADITIONAL.convert(character) for character in HAN]
 WORDS = sorted(set(re.findall("[\u4e00-\u9fff]{2,4}|[a-z]{2,8}", SOURCES))) + HIDDEN["split_words"]["words"]
 ODD = [
     *" \u3000\u00a0\t\n\r.*_-/|·•・~^+=#@…,，、。！!？?：:；;（）()【】“”—",
@@ -75,7 +76,7 @@ def assert_equal(turns):
 
 
 def test_every_phrase_and_example_reads_the_same_also_in_traditional_characters():
-    to_traditional = opencc.OpenCC("s2t")
+    to_traditional = TO_TRADITIONAL
     texts = (*PHRASES["danger"], *PHRASES["everyday"], *PHRASES["news"], *EXAMPLES)
     for number, text in enumerate(texts):
         other_ways = (to_traditional.convert(text), " ".join(text), text[:5] + "\n" + text[:3])
@@ -85,7 +86,7 @@ def test_every_phrase_and_example_reads_the_same_also_in_traditional_characters(
 
 @pytest.mark.outside_data
 def test_labelled_and_real_messages_read_the_same_also_in_traditional_characters(outside_data):
-    to_traditional = opencc.OpenCC("s2t")
+    to_traditional = TO_TRADITIONAL
     texts = [row.text for row in read_labelled(outside_data / "crisis" / "psysuicide_valid.json")]
     dialogues = real_dialogues(outside_data, 60)
     for number, text in enumerate(texts):
