@@ -9,7 +9,7 @@ records are masked too. Duplicates need all records at once and are found in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -23,7 +23,8 @@ from psyllm.safety.levels import Level
 from psyllm.safety.screen import screen
 from psyllm.text.fold import Folded, clean_text
 from psyllm.text.han import han_count, han_share
-from psyllm.text.pii import mask_pii
+from psyllm.text.offsets import Offsets
+from psyllm.text.pii import Masked, mask_texts
 from psyllm.text.sentences import split_sentences
 
 LEVEL_FLAG = "level:"
@@ -68,8 +69,12 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
 
 
 def mask_personal_data(record: Record) -> Record:
-    """Put marks in place of phone numbers, ID numbers, e-mail addresses, WeChat and QQ names."""
-    return change_texts(record, _masked)
+    """Put marks in place of what points at a person; a name told in one text is masked in all."""
+    texts = list(record.texts())
+    masked = {old: new for old, new in zip(texts, mask_texts(texts), strict=True) if new.counts}
+    if not masked:
+        return record
+    return change_texts(record, lambda text: _masked(text, masked))
 
 
 def without_foreign_lines(record: Record) -> Record:
@@ -137,9 +142,9 @@ def _is_foreign(line: str) -> bool:
     return len(line) >= FOREIGN_LINE_CHARS and han_share(line) < FOREIGN_LINE_MOST_SHARE
 
 
-def _masked(text: str) -> Folded:
-    masked = mask_pii(text)
-    return Folded(masked.text, masked.shift)
+def _masked(text: str, masked: Mapping[str, Masked]) -> Folded:
+    one = masked.get(text)
+    return Folded(text, Offsets()) if one is None else Folded(one.text, one.shift)
 
 
 def _is_poor(answer: Answer, shortest: int) -> bool:
