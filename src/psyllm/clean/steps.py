@@ -70,8 +70,7 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
 
 def mask_personal_data(record: Record) -> Record:
     """Put marks in place of what points at a person; a name told in one text is masked in all."""
-    texts = list(record.texts())
-    masked = {old: new for old, new in zip(texts, mask_texts(texts), strict=True) if new.counts}
+    masked = mask_texts(list(record.texts()))
     if not masked:
         return record
     return change_texts(record, lambda text: _masked(text, masked))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from psyllm.text.han import is_han
+from psyllm.text.personal_patterns import lines
 
 TABLE = Path(__file__).parent / "names.toml"
 
@@ -54,7 +55,7 @@ class Names(NamedTuple):
 def name_spans(plain: str) -> list[tuple[int, int]]:
     """Return where names of persons stand, in order and without overlaps."""
     table = load_names()
-    if not _may_hold_names(plain, table):
+    if not _may_hold_names(plain, 0, len(plain), table):
         return []
     found = {*_by_cue(plain, table), *_by_repetition(plain, table)}
     if not found:
@@ -65,11 +66,10 @@ def name_spans(plain: str) -> list[tuple[int, int]]:
     return [place for place in places if not _is_public(plain, *place, table)]
 
 
-def _may_hold_names(plain: str, table: Names) -> bool:
+def _may_hold_names(plain: str, start: int, end: int, table: Names) -> bool:
     """Return whether something looks like a name: few texts go on from here."""
-    return any(_looks_likely(match, table) for match in table.look.finditer(plain)) or bool(
-        table.told.search(plain)
-    )
+    looks = table.look.finditer(plain, start, end)
+    return any(_looks_likely(match, table) for match in looks) or bool(table.told.search(plain, start, end))
 
 
 def _looks_likely(match: re.Match[str], table: Names) -> bool:
@@ -128,11 +128,14 @@ def _shapes(surnames: dict[str, Any], given: dict[str, str], never: str) -> dict
 
 
 def _by_cue(plain: str, table: Names) -> Iterator[str]:
-    for cue, pattern in table.cues:
-        for match in pattern.finditer(plain):
-            word = _checked(plain, *match.span("word"), cue, table)
-            if word:
-                yield word
+    for start, end in lines(plain):
+        if not _may_hold_names(plain, start, end, table):
+            continue
+        for cue, pattern in table.cues:
+            for match in pattern.finditer(plain, start, end):
+                word = _checked(plain, *match.span("word"), cue, table)
+                if word:
+                    yield word
 
 
 def _checked(plain: str, start: int, end: int, cue: str, table: Names) -> str:
@@ -151,7 +154,8 @@ def _checked(plain: str, start: int, end: int, cue: str, table: Names) -> str:
     is_word = word in table.common or (word[surname_chars:] in table.common and cue not in _SURE_CUES)
     if is_word or table.title.fullmatch(word, surname_chars) or _is_public(plain, start, end, table):
         return ""
-    if table.stop.match(plain, start) and not (is_whole and _outdoes_stop_word(word, is_bare, table)):
+    is_strong = is_whole and not is_bare
+    if table.stop.match(plain, start) and not (is_strong and _outdoes_stop_word(word, table)):
         return ""
     return word
 
@@ -161,8 +165,8 @@ def _is_public(plain: str, start: int, end: int, table: Names) -> bool:
     return public is not None and public.end() >= end
 
 
-def _outdoes_stop_word(word: str, is_bare: bool, table: Names) -> bool:  # 王子轩 is no 王子
-    return not is_bare and len(word) == 3 and word[0] in table.plain and table.given.issuperset(word[1:])
+def _outdoes_stop_word(word: str, table: Names) -> bool:  # 王子轩 is no 王子
+    return word[0] in table.plain and table.given.issuperset(word[1:])
 
 
 def _is_tail(plain: str, start: int, table: Names) -> bool:
