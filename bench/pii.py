@@ -66,6 +66,13 @@ GIVEN = (
     "仲谋 绍辉 培源 承志 耀祖 光耀 学文 时雨 行健 念慈 安琪 乐怡 凤英 秋菊 巧玲 爱国 保国 金凤 银花 翠花 二丫 铁柱"
 ).split()
 
+# For the half that was held out: other given names, so that no list was fitted to them.
+GIVEN_HELD_OUT = (
+    "建军 丽萍 志刚 春梅 海涛 晓明 文娟 国强 玉兰 少华 雅琴 振华 巧云 宏伟 美玲 世杰 佩珊 俊杰 怡君 承恩 子墨 语嫣 一鸣 沐阳 亦菲 雨泽 思琪 嘉豪 芷晴 皓轩 "
+    "岩 蓓 茜 晖 恺 麟 骥 璐 菁 蕾 旭 峥 昀 珂 冉 澈 楠 阔 铮 淼 桂花 根宝 来娣 招弟 长贵 树林 满堂 得水 跃进 援朝 向阳 胜男 若男 亚楠 晓萌 小雨 "
+    "天宇 星辰 书瑶 清婉 墨言 景行 知远 慕白 南乔 意欢 安然 平川 有为 守正 大川 立冬 谷雨 初雪 半夏 采薇"
+).split()
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
@@ -97,7 +104,8 @@ def print_recall(dialogues: list[str], half: str, *, show_missed: bool) -> None:
         cells = []
         everything: list[tuple[str, int, int]] = []
         for number, _ in enumerate(halves):
-            planted = plant(kind, row.split("\n")[:-1][number::2], dialogues)
+            given = GIVEN_HELD_OUT if number else GIVEN
+            planted = plant(kind, row.split("\n")[:-1][number::2], dialogues, given)
             cells.append(covered(planted, kind, find_pii, show_missed=show_missed and number == 0))
             everything += planted
         traditional = [(converter.convert(text), start, end) for text, start, end in everything[::4]]
@@ -118,7 +126,9 @@ def print_recall(dialogues: list[str], half: str, *, show_missed: bool) -> None:
         )
 
 
-def plant(kind: str, sentences: Sequence[str], dialogues: list[str]) -> list[tuple[str, int, int]]:
+def plant(
+    kind: str, sentences: Sequence[str], dialogues: list[str], given: Sequence[str] = GIVEN
+) -> list[tuple[str, int, int]]:
     """Return texts with where the value (for look-alikes the whole sentence) stands."""
     rng = random.Random(f"{SEED} {kind} {sentences[0]}")
     planted = []
@@ -132,7 +142,9 @@ def plant(kind: str, sentences: Sequence[str], dialogues: list[str]) -> list[tup
                 filled = re.sub(r"\{(\w+)\}", lambda match: MAKERS[match[1]](rng), sentence)
                 start, end = 0, len(filled)
             else:
-                value = MAKERS[kind if slot[1] == "x" else slot[1]](rng)
+                value = (
+                    name(rng, given) if kind == "name" else MAKERS[kind if slot[1] == "x" else slot[1]](rng)
+                )
                 filled = sentence.replace(slot[0], value)
                 start, end = slot.start(), slot.start() + len(value)
             stop = "" if filled[-1] in "。！？" else rng.choice("。，\n")
@@ -391,9 +403,9 @@ def school(rng: random.Random) -> str:
     return rng.choice(forms)
 
 
-def name(rng: random.Random) -> str:
+def name(rng: random.Random, given: Sequence[str]) -> str:
     surname = rng.choice(COMPOUND) if rng.random() < 0.02 else rng.choice(SURNAMES)
-    return surname + rng.choice(GIVEN)
+    return surname + rng.choice(given)
 
 
 def order(rng: random.Random) -> str:
@@ -415,7 +427,7 @@ def date(rng: random.Random) -> str:
 MAKERS: dict[str, Callable[[random.Random], str]] = {
     "phone": phone, "id_number": id_number, "p": passport, "n": record_number, "email": email, "wechat": wechat,
     "qq": qq, "bank_card": bank_card, "plate": plate, "address": address, "birth_date": birth_date,
-    "handle": handle, "profile": profile, "school": school, "name": name, "order": order, "date": date,
+    "handle": handle, "profile": profile, "school": school, "order": order, "date": date,
     "score": lambda rng: str(rng.randint(20, 150)),
     "money": lambda rng: str(rng.choice((800, 3500, 12000, 20000.5, 13800.5, 100000))),
     "isbn": lambda rng: f"978-7-{digits(rng, 3)}-{digits(rng, 5)}-{digits(rng, 1)}",

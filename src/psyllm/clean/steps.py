@@ -24,7 +24,7 @@ from psyllm.safety.screen import screen
 from psyllm.text.fold import Folded, clean_text
 from psyllm.text.han import han_count, han_share
 from psyllm.text.offsets import Offsets
-from psyllm.text.pii import Masked, mask_texts
+from psyllm.text.pii import Masked, mask_texts, without_marks
 from psyllm.text.sentences import split_sentences
 
 LEVEL_FLAG = "level:"
@@ -73,7 +73,9 @@ def mask_personal_data(record: Record) -> Record:
     masked = mask_texts(list(record.texts()))
     if not masked:
         return record
-    return change_texts(record, lambda text: _masked(text, masked))
+    changed = change_texts(record, lambda text: _masked(text, masked))
+    # A place may swallow a word of danger that runs into it; what was read before it stays.
+    return changed if visitor_level(changed) >= visitor_level(record) else mark_level(record, changed)
 
 
 def without_foreign_lines(record: Record) -> Record:
@@ -120,13 +122,18 @@ def need_chinese(record: Record, *, least_share: float) -> Record | Drop:
     return record
 
 
-def mark_level(record: Record) -> Record:
-    """Put the level of danger in what the visitor says among the flags; nothing is dropped for it."""
-    level = visitor_level(record)
+def mark_level(record: Record, marked: Record | None = None) -> Record:
+    """Put the level of danger in what the visitor says among the flags; nothing is dropped for it.
+
+    A level that stands there already is never lowered. The flag goes to `marked`, if one is given.
+    """
+    known = [level for level in Level if f"{LEVEL_FLAG}{level.label}" in record.flags]
+    level = max([visitor_level(record), *known])
     flags = tuple(flag for flag in record.flags if not flag.startswith(LEVEL_FLAG))
     if level > Level.NONE:
         flags += (f"{LEVEL_FLAG}{level.label}",)
-    return record if flags == record.flags else record.model_copy(update={"flags": flags})
+    target = record if marked is None else marked
+    return target if flags == target.flags else target.model_copy(update={"flags": flags})
 
 
 def visitor_level(record: Record) -> Level:
@@ -134,7 +141,7 @@ def visitor_level(record: Record) -> Level:
     if record.kind == "document":
         return Level.NONE
     said = [turn.text for turn in record.turns if turn.role == "visitor"] or [record.opening()]
-    return screen(said).level
+    return screen([without_marks(text) for text in said]).level
 
 
 def _is_foreign(line: str) -> bool:

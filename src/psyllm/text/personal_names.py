@@ -48,6 +48,7 @@ class Names(NamedTuple):
     stop: re.Pattern[str]
     common: frozenset[str]
     public: re.Pattern[str]
+    adverbs: frozenset[str]
     tails: dict[str, str]
     title: re.Pattern[str]
 
@@ -76,7 +77,12 @@ def _looks_likely(match: re.Match[str], table: Names) -> bool:
     word = match[0]
     if len(word) == 3 and word[0] in table.plain:
         return True
-    return word[1:] not in table.common and not table.stop.match(match.string, match.start())
+    text, start, end = match.string, *match.span()
+    if word[0] not in table.plain and (
+        _is_tail(text, start, table) or text[end - 1 : end + 1] in table.common
+    ):
+        return False
+    return word[1:] not in table.common and not table.stop.match(text, start)
 
 
 @functools.cache
@@ -97,6 +103,7 @@ def load_names() -> Names:
         stop=_any_of(tables["stop"]["words"].split()),
         common=frozenset(tables["stop"]["common"].split()),
         public=_any_of(tables["public"]["names"].split()),
+        adverbs=frozenset(tables["adverbs"]["characters"]),
         tails=tables["tails"],
         title=re.compile(tables["parts"]["title"]),
     )
@@ -117,11 +124,13 @@ def _shapes(surnames: dict[str, Any], given: dict[str, str], never: str) -> dict
         "sure": sure,
         "whole": f"(?:{compound}{last}{{1,2}}|{plain}{middle}{last})",
         "name": name,
+        "fair": f"{weak}{last}",
+        "loose": f"(?:{weak}{last}|{plain}{other})",
         # of uncommon characters but one, where a clause ends
         "fit": f"{plain}(?:{last}{other}|{other}{last})<close>",
         "own": f"(?:{name}|{last}{{2}}<close>)",
         "look": f"[{surnames['plain']}{surnames['weak']}{firsts}]"
-        f"(?:(?<={plain}){middle}?{last}|(?<={weak}){middle}{last}|(?<=[{firsts}])[{_HAN}](?<={compound}){last})",
+        f"(?:(?<={plain}){middle}?{last}|(?<={weak}){middle}?{last}|(?<=[{firsts}])[{_HAN}](?<={compound}){last})",
         "told": "(?:叫|姓名|名字|真名|本名|全名|大名|实名|联系人|收件人|收货人|监护人|落款|署名)"
         "(?:就|也|是|叫|做|作|为|[:： ]){0,4}<own>",
     }
@@ -140,12 +149,12 @@ def _by_cue(plain: str, table: Names) -> Iterator[str]:
 
 def _checked(plain: str, start: int, end: int, cue: str, table: Names) -> str:
     """Return the name at `start`, shortened where its last character begins another word, or nothing."""
-    is_bare = cue in ("shape", "titled", "speaks", "repeated")
+    is_bare = cue in ("shape", "titled", "speaks", "beside", "repeated")
     if (is_bare and _is_tail(plain, start, table)) or plain[end : end + 1] == "·":
         return ""
     surname_chars = 2 if plain[start : start + 2] in table.compound else 1
     is_whole = end - start == surname_chars + 2
-    if is_whole and plain[end - 1 : end + 1] in table.common:
+    if is_whole and _last_belongs_to_next(plain, end, table):
         if cue == "shape" or plain[start] not in table.plain:
             return ""
         end -= 1
@@ -161,8 +170,19 @@ def _checked(plain: str, start: int, end: int, cue: str, table: Names) -> str:
 
 
 def _is_public(plain: str, start: int, end: int, table: Names) -> bool:
-    public = table.public.match(plain, start)
-    return public is not None and public.end() >= end
+    """Return whether a public figure's name stands there, or around it."""
+    for first in range(max(0, start - 2), start + 1):
+        public = table.public.match(plain, first)
+        if public is not None and public.end() >= end:
+            return True
+    return False
+
+
+def _last_belongs_to_next(plain: str, end: int, table: Names) -> bool:
+    if plain[end - 1 : end + 1] in table.common:
+        return True
+    is_open = end < len(plain) and is_han(plain[end]) and not table.title.match(plain, end)
+    return is_open and plain[end - 1] in table.adverbs
 
 
 def _outdoes_stop_word(word: str, table: Names) -> bool:  # 王子轩 is no 王子

@@ -41,6 +41,14 @@ TABLE = Path(__file__).parent / "personal_data.toml"
 # room holds its directory against this.
 PUBLIC_NUMBERS = frozenset(("01082951332", "23892222", "28960000", "23820000"))
 
+_MOBILE = re.compile(r"(?:0{0,2}86)?1[3-9]\d{9}")
+_TOLL_FREE = ("1-800-", "1-888-", "1-877-", "1-866-", "1 800 ")
+# A number so near one of these is a help line's: never hidden, even if somebody's own stays for it.
+_HELP = re.compile(
+    "热线|援助|危机|干预|救助|求助|生命线|自杀预防|客服|(?i:hotline|helpline|lifeline|samaritans)"
+)
+_NEAR_CHARS = 20
+_CLAUSE_ENDS = re.compile("[。！？!?\n]")
 _SERVICE_NUMBER = re.compile(r"[48]00\d{7}")
 _NOT_DIGIT = re.compile(r"[^0-9]")
 _PART = re.compile(r"(?<!P)<([a-z]+)>")
@@ -61,13 +69,13 @@ class PiiSpan(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A pattern of the table; `check` takes the masked words, `gates` are the names of any that opens it."""
+    """A pattern of the table; `check` takes the text and the place, `gates` are the names of any that opens it."""
 
     id: str
     kind: PiiKind
     pattern: re.Pattern[str]
     gates: tuple[str, ...]
-    check: Callable[[str], bool] | None
+    check: Callable[[str, int, int], bool] | None
 
 
 class Table(NamedTuple):
@@ -111,15 +119,32 @@ def is_card_number(number: str) -> bool:
     return 15 <= len(digits) <= 19 and (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
-def is_private_number(number: str) -> bool:
-    """Return whether a telephone number is no help line and no service number."""
+def _has_id_digit(plain: str, start: int, end: int) -> bool:
+    return is_id_number(plain[start:end])
+
+
+def _has_card_digit(plain: str, start: int, end: int) -> bool:
+    return is_card_number(plain[start:end])
+
+
+def _is_private_number(plain: str, start: int, end: int) -> bool:
+    """Return whether a telephone number is no help line and no service number, by itself and by its neighbours."""
+    number = plain[start:end]
     digits = _NOT_DIGIT.sub("", number)
-    return digits not in PUBLIC_NUMBERS and not _SERVICE_NUMBER.fullmatch(digits)
+    if digits in PUBLIC_NUMBERS or _SERVICE_NUMBER.fullmatch(digits) or number.startswith(_TOLL_FREE):
+        return False
+    before, after = plain[max(0, start - _NEAR_CHARS) : start], plain[end : end + _NEAR_CHARS]
+    if before.rstrip("+").endswith("](tel:") or after.startswith("](tel:"):  # a page that wants to be called
+        return False
+    if _MOBILE.fullmatch(digits):
+        return True
+    return not _HELP.search(_CLAUSE_ENDS.split(before)[-1] + _CLAUSE_ENDS.split(after)[0])
 
 
-def is_handle(name: str) -> bool:
-    """Return whether a name on a platform holds a letter or is a long number: a short one is a count."""
-    return not name.isdigit() or len(name) >= 6
+def _is_handle(plain: str, start: int, end: int) -> bool:
+    """Return whether it may be a name on a platform: a short number is a count, a capital begins a title."""
+    name = plain[start:end]
+    return len(name) >= 6 if name.isdigit() else not (name.isalpha() and name.istitle())
 
 
 @functools.cache
@@ -156,7 +181,7 @@ def _row(row: Mapping[str, Any], parts: Mapping[str, str]) -> Row:
 def _hits(row: Row, plain: str, line_start: int, line_end: int) -> Iterator[PiiSpan]:
     for match in row.pattern.finditer(plain, line_start, line_end):
         group = match.lastgroup or 0
-        if row.check is not None and not row.check(match[group]):
+        if row.check is not None and not row.check(plain, *match.span(group)):
             continue
         start, end = match.span(group)
         for harm in _HARM.finditer(plain, start, end):
@@ -165,4 +190,9 @@ def _hits(row: Row, plain: str, line_start: int, line_end: int) -> Iterator[PiiS
             yield PiiSpan(row.kind, start, end)
 
 
-_CHECKS = {check.__name__: check for check in (is_id_number, is_card_number, is_private_number, is_handle)}
+_CHECKS = {
+    "id_digit": _has_id_digit,
+    "card_digit": _has_card_digit,
+    "private_number": _is_private_number,
+    "handle": _is_handle,
+}
