@@ -4,6 +4,7 @@ import tomllib
 
 import pytest
 
+from psyllm.text.personal_patterns import TABLE as FILE
 from psyllm.text.personal_patterns import (
     PiiKind,
     PiiSpan,
@@ -12,7 +13,6 @@ from psyllm.text.personal_patterns import (
     load_table,
     pattern_hits,
 )
-from psyllm.text.personal_patterns import TABLE as FILE
 from psyllm.text.plain_forms import plain_digits, plain_form
 
 ROWS = tomllib.loads(FILE.read_text("utf-8"))["patterns"]

@@ -7,7 +7,7 @@ from psyllm.text.plain_forms import plain_digits, plain_form
 
 
 def test_traditional_and_wide_characters_become_plain_ones():
-    assert plain_form("電話１３８ＡＢ＠，（好）") == "电话138AB@，（好）"
+    assert plain_form("電話１３８ＡＢ\uff20，（好）") == "电话138AB@，（好）"
     assert plain_digits("一三八零〇幺") == "138001"
 
 

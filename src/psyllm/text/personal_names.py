@@ -155,10 +155,11 @@ def _checked(plain: str, start: int, end: int, cue: str, table: Names) -> str:
     surname_chars = 2 if plain[start : start + 2] in table.compound else 1
     is_whole = end - start == surname_chars + 2
     if is_whole and _last_belongs_to_next(plain, end, table):
-        if cue == "shape" or plain[start] not in table.plain:
+        if cue == "shape" or (plain[start] not in table.plain and plain[end - 1] not in table.adverbs):
             return ""
-        end -= 1
-        is_whole = False
+        if plain[start] in table.plain:
+            end -= 1
+            is_whole = False
     word = plain[start:end]
     is_word = word in table.common or (word[surname_chars:] in table.common and cue not in _SURE_CUES)
     if is_word or table.title.fullmatch(word, surname_chars) or _is_public(plain, start, end, table):
