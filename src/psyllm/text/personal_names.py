@@ -31,6 +31,7 @@ _FOLLOW = "[的是在和跟与也就都说对很又被把给让他她我人]"
 _BEFORE = re.compile("[和跟被把让给对找与同是像向叫问说爱恨嫁娶等见陪]")
 _AFTER = re.compile("[的是在和跟与也就都说对很又被把给让总经不没会要想来去打骂问喜今昨后]")
 _LEAST_REPEATS = 2
+_STOP_CHARS = (2, 3, 4)
 # After these a given name may be a word of the language, too: 姓名：王平静.
 _SURE_CUES = ("called", "named", "titled", "i-am")
 
@@ -45,7 +46,7 @@ class Names(NamedTuple):
     plain: frozenset[str]
     given: frozenset[str]
     compound: tuple[str, ...]
-    stop: re.Pattern[str]
+    stop: frozenset[str]
     common: frozenset[str]
     public: re.Pattern[str]
     adverbs: frozenset[str]
@@ -82,7 +83,7 @@ def _looks_likely(match: re.Match[str], table: Names) -> bool:
         _is_tail(text, start, table) or text[end - 1 : end + 1] in table.common
     ):
         return False
-    return word[1:] not in table.common and not table.stop.match(text, start)
+    return word[1:] not in table.common and not _is_stopped(text, start, table)
 
 
 @functools.cache
@@ -100,7 +101,7 @@ def load_names() -> Names:
         plain=frozenset(surnames["plain"]),
         given=frozenset(given["characters"]),
         compound=tuple(surnames["compound"]),
-        stop=_any_of(tables["stop"]["words"].split()),
+        stop=frozenset(tables["stop"]["words"].split()),
         common=frozenset(tables["stop"]["common"].split()),
         public=_any_of(tables["public"]["names"].split()),
         adverbs=frozenset(tables["adverbs"]["characters"]),
@@ -165,7 +166,7 @@ def _checked(plain: str, start: int, end: int, cue: str, table: Names) -> str:
     if is_word or table.title.fullmatch(word, surname_chars) or _is_public(plain, start, end, table):
         return ""
     is_strong = is_whole and not is_bare
-    if table.stop.match(plain, start) and not (is_strong and _outdoes_stop_word(word, table)):
+    if _is_stopped(plain, start, table) and not (is_strong and _outdoes_stop_word(word, table)):
         return ""
     return word
 
@@ -188,6 +189,10 @@ def _last_belongs_to_next(plain: str, end: int, table: Names) -> bool:
 
 def _outdoes_stop_word(word: str, table: Names) -> bool:  # 王子轩 is no 王子
     return word[0] in table.plain and table.given.issuperset(word[1:])
+
+
+def _is_stopped(plain: str, start: int, table: Names) -> bool:
+    return any(plain[start : start + chars] in table.stop for chars in _STOP_CHARS)
 
 
 def _is_tail(plain: str, start: int, table: Names) -> bool:
