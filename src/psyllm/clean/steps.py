@@ -9,7 +9,7 @@ records are masked too. Duplicates need all records at once and are found in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -23,7 +23,8 @@ from psyllm.safety.levels import Level
 from psyllm.safety.screen import screen
 from psyllm.text.fold import Folded, clean_text
 from psyllm.text.han import han_count, han_share
-from psyllm.text.pii import mask_pii
+from psyllm.text.offsets import Offsets
+from psyllm.text.pii import Masked, mask_texts, without_marks
 from psyllm.text.sentences import split_sentences
 
 LEVEL_FLAG = "level:"
@@ -68,8 +69,13 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
 
 
 def mask_personal_data(record: Record) -> Record:
-    """Put marks in place of phone numbers, ID numbers, e-mail addresses, WeChat and QQ names."""
-    return change_texts(record, _masked)
+    """Put marks in place of what points at a person; a name told in one text is masked in all."""
+    masked = mask_texts(list(record.texts()))
+    if not masked:
+        return record
+    changed = change_texts(record, lambda text: _masked(text, masked))
+    # A place may swallow a word of danger that runs into it; what was read before it stays.
+    return changed if visitor_level(changed) >= visitor_level(record) else mark_level(record, changed)
 
 
 def without_foreign_lines(record: Record) -> Record:
@@ -116,13 +122,18 @@ def need_chinese(record: Record, *, least_share: float) -> Record | Drop:
     return record
 
 
-def mark_level(record: Record) -> Record:
-    """Put the level of danger in what the visitor says among the flags; nothing is dropped for it."""
-    level = visitor_level(record)
+def mark_level(record: Record, marked: Record | None = None) -> Record:
+    """Put the level of danger in what the visitor says among the flags; nothing is dropped for it.
+
+    A level that stands there already is never lowered. The flag goes to `marked`, if one is given.
+    """
+    known = [level for level in Level if f"{LEVEL_FLAG}{level.label}" in record.flags]
+    level = max([visitor_level(record), *known])
     flags = tuple(flag for flag in record.flags if not flag.startswith(LEVEL_FLAG))
     if level > Level.NONE:
         flags += (f"{LEVEL_FLAG}{level.label}",)
-    return record if flags == record.flags else record.model_copy(update={"flags": flags})
+    target = record if marked is None else marked
+    return target if flags == target.flags else target.model_copy(update={"flags": flags})
 
 
 def visitor_level(record: Record) -> Level:
@@ -130,16 +141,16 @@ def visitor_level(record: Record) -> Level:
     if record.kind == "document":
         return Level.NONE
     said = [turn.text for turn in record.turns if turn.role == "visitor"] or [record.opening()]
-    return screen(said).level
+    return screen([without_marks(text) for text in said]).level
 
 
 def _is_foreign(line: str) -> bool:
     return len(line) >= FOREIGN_LINE_CHARS and han_share(line) < FOREIGN_LINE_MOST_SHARE
 
 
-def _masked(text: str) -> Folded:
-    masked = mask_pii(text)
-    return Folded(masked.text, masked.shift)
+def _masked(text: str, masked: Mapping[str, Masked]) -> Folded:
+    one = masked.get(text)
+    return Folded(text, Offsets()) if one is None else Folded(one.text, one.shift)
 
 
 def _is_poor(answer: Answer, shortest: int) -> bool:

@@ -61,7 +61,7 @@ class CleanSettings(Frozen):
         0.8, description="5-gram Jaccard similarity from which two records are near duplicates"
     )
     mask_pii: bool = Field(
-        True, description="replace phone numbers, ID numbers, e-mail and WeChat names by marks"
+        True, description="replace what points at a person (numbers, accounts, addresses, names) by marks"
     )
     workers: NotNegative = Field(0, description="processes that clean; 0 takes all cores")
     engine: Literal["processes", "ray"] = Field(
