@@ -224,7 +224,7 @@ def zhihu_question(made: Thread, _page: int = 1, variant: str = "", base_url: st
         str(one.number): _zhihu_answer(made, one, snake=snake, variant=variant) for one in made.answers
     }
     other = _zhihu_answer(
-        replace(made, number=made.number + 1), MadeAnswer(1, "别的问题下的回答"), snake=snake
+        replace(made, number=made.number + 1), MadeAnswer(999999999, "别的问题下的回答"), snake=snake
     )
     question = {
         "id": made.number if snake else str(made.number),
@@ -235,7 +235,7 @@ def zhihu_question(made: Thread, _page: int = 1, variant: str = "", base_url: st
         "topics": [{"name": tag} for tag in made.tags],
         "author": {"name": made.name, "urlToken": "asker-token", "avatarUrl": PICTURE},
     }
-    entities = {"questions": {str(made.number): question}, "answers": {**answers, "1": other}, "users": {}}
+    entities = {"questions": {str(made.number): question}, "answers": {**answers, "999999999": other}, "users": {}}
     content = {"initialState": {"entities": entities}}
     if variant == "broken_json":
         return document(_initial_data(content)[:-80], "", made.title).encode()

@@ -86,7 +86,7 @@ class Generic:
 
     def assemble(self, thread: str, readings: Iterable[Reading]) -> Iterator[Draft]:
         """Yield the document, from the newest copy of its page."""
-        return merged(thread, readings)
+        return merged(self.name, thread, readings)
 
     def close(self) -> None:
         """End the worker process."""

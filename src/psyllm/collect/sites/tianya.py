@@ -97,7 +97,12 @@ class Tianya:
             return
         later = [piece for piece in pieces if _is_by(head, piece)]
         text = "\n".join(part for part in [head.text, *(piece.text for piece in later)] if part)
-        yield draft(head, text, [piece for piece in pieces if piece is not head and not _is_by(head, piece)])
+        yield draft(
+            self.name,
+            head,
+            text,
+            [piece for piece in pieces if piece is not head and not _is_by(head, piece)],
+        )
 
     def _path(self, url: str) -> str:
         parts = split(url)

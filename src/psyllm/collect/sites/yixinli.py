@@ -100,7 +100,7 @@ class Yixinli:
 
     def assemble(self, thread: str, readings: Iterable[Reading]) -> Iterator[Draft]:
         """Yield the question with its answers, or the article."""
-        return merged(thread, readings)
+        return merged(self.name, thread, readings)
 
     def _path(self, url: str) -> str:
         parts = split(url)
