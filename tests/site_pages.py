@@ -235,7 +235,11 @@ def zhihu_question(made: Thread, _page: int = 1, variant: str = "", base_url: st
         "topics": [{"name": tag} for tag in made.tags],
         "author": {"name": made.name, "urlToken": "asker-token", "avatarUrl": PICTURE},
     }
-    entities = {"questions": {str(made.number): question}, "answers": {**answers, "999999999": other}, "users": {}}
+    entities = {
+        "questions": {str(made.number): question},
+        "answers": {**answers, "999999999": other},
+        "users": {},
+    }
     content = {"initialState": {"entities": entities}}
     if variant == "broken_json":
         return document(_initial_data(content)[:-80], "", made.title).encode()
