@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Adapter, Page
 from psyllm.collect.sites.choose import adapters, choose
+from psyllm.collect.sites.contract import Adapter, Page
 
 ANSWERS = 10
 ANSWER_CHARS = 1_700
@@ -51,14 +52,15 @@ def main() -> None:
 
 def _made(site: str, variant: str, url: str = "") -> tuple[Adapter, Page]:
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-    pages = importlib.import_module("site_pages")
+    pages: Any = importlib.import_module("site_pages")
+    threads: Any = importlib.import_module("made_threads")
     chance = random.Random(1)
     answers = tuple(
-        pages.MadeAnswer(number, "\n".join(_text(chance, ANSWER_CHARS // 5) for _ in range(5)))
+        threads.MadeAnswer(number, "\n".join(_text(chance, ANSWER_CHARS // 5) for _ in range(5)))
         for number in range(ANSWERS)
     )
     pages.POSTS_A_PAGE = ANSWERS
-    thread = pages.Thread(5, "一个问题", _text(chance, 200), answers)
+    thread = threads.Thread(5, "一个问题", _text(chance, 200), answers)
     address = url or pages.url_of(site, 5)
     return choose(address, adapters()), Page(
         address, pages.PAGES[site](thread, 1, variant), "text/html", FETCHED

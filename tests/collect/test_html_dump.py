@@ -3,6 +3,7 @@ import tarfile
 
 import pytest
 
+import made_threads as threads
 import site_pages as made
 from psyllm.collect import html_dump
 from psyllm.collect.formats import recognise
@@ -90,7 +91,7 @@ def test_pages_of_nowhere_are_documents_without_an_address(tmp_path):
     text = "\n".join(f"第{place}段：晚上散步的时候，我常常想起小时候的院子和那棵树。" for place in range(12))
     folder_of(
         tmp_path / "d",
-        {f"{place}.htm": made.other_article(made.Thread(place, f"第{place}篇", text)) for place in (1, 2)},
+        {f"{place}.htm": made.other_article(threads.Thread(place, f"第{place}篇", text)) for place in (1, 2)},
     )
     found, _ = import_of(tmp_path / "d")
     assert [(record.kind, record.title, record.url) for record in found] == [

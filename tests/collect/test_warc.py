@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+import made_threads as threads
 import site_pages as made
 from psyllm.collect import warc
 from psyllm.collect.formats import recognise
@@ -74,7 +75,7 @@ def test_the_pages_of_a_thread_meet_though_they_lie_apart(tmp_path, packed):
     assert len(found) == 9
     for record in found:
         number = int(record.id.rpartition("-")[2])
-        thread = made.thread(number, 12)
+        thread = threads.thread(number, 12)
         assert [answer.text for answer in record.answers] == [one.text for one in thread.answers]
         assert record.fetched_at == WHEN
         assert record.title == thread.title
@@ -173,7 +174,7 @@ def test_what_was_gone_at_another_fetching_is_left_out(tmp_path):
 
 def test_the_newest_copy_of_a_page_is_taken(tmp_path):
     url = made.url_of("yixinli", 1)
-    old, new = (made.yixinli_question(made.Thread(1, "题目", words)) for words in ("旧的", "新的"))
+    old, new = (made.yixinli_question(threads.Thread(1, "题目", words)) for words in ("旧的", "新的"))
     path = tmp_path / "a"
     path.write_bytes(
         archive_of([
@@ -186,8 +187,8 @@ def test_the_newest_copy_of_a_page_is_taken(tmp_path):
 
 
 def test_mobile_answers_join_the_question_that_they_link_to(tmp_path):
-    thread = made.thread(5)
-    extra = made.MadeAnswer(5999, "只在手机页上的回答")
+    thread = threads.thread(5)
+    extra = threads.MadeAnswer(5999, "只在手机页上的回答")
     captures = [
         ("https://m.xinli001.com/qa/answer-5999", made.yixinli_mobile(thread, extra)),
         (made.url_of("yixinli", 5), made.page("yixinli", 5)),
@@ -240,7 +241,7 @@ def test_an_import_keeps_no_name_and_counts_every_page(tmp_path):
     folder = data / "1_collected" / "dump"
     written = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
     said = repr(list(read_records(folder))).encode()
-    assert [name for name in made.PLANTED if name.encode() in written + said] == []
+    assert [name for name in threads.PLANTED if name.encode() in written + said] == []
     assert {len(record.author_hash) for record in read_records(folder)} == {32}
 
 

@@ -24,8 +24,8 @@ from typing import IO
 from psyllm.collect import dialogues_text, markdown, reading
 from psyllm.collect.page_threads import Loaded, PageArchive
 from psyllm.collect.sites.addresses import canonical
-from psyllm.collect.sites.base import Page
 from psyllm.collect.sites.choose import SITES
+from psyllm.collect.sites.contract import Page
 from psyllm.collect.source import Source
 from psyllm.core.errors import MalformedInput
 from psyllm.core.records import Record

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from psyllm.collect.sites.base import Adapter, Page, Reading
 from psyllm.collect.sites.choose import adapters, choose
+from psyllm.collect.sites.contract import Adapter, Page, Reading
 from psyllm.collect.sites.generic import Generic
 from psyllm.collect.source import Source
 from psyllm.core.records import Record

@@ -23,7 +23,7 @@ from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecord
 
 from psyllm.collect.page_threads import Loaded, PageArchive
-from psyllm.collect.sites.base import Page
+from psyllm.collect.sites.contract import Page
 from psyllm.collect.sites.times import fetched
 from psyllm.collect.source import Source
 from psyllm.core.errors import MalformedInput

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from psyllm.collect.sites.base import Draft, Piece, Reading
+from psyllm.collect.sites.contract import Draft, Piece, Reading
 from psyllm.core.records import Answer
 
 DAMAGED = "damaged_text"

@@ -19,8 +19,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from psyllm.collect.sites.addresses import canonical, host_of, page_number, split
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Draft, Link, Page, PageKind, Piece, Reading
 from psyllm.collect.sites.content import one_line, text_of
+from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Reading
 from psyllm.collect.sites.decoding import decoded
 from psyllm.collect.sites.keys import key_by_words, number_in
 from psyllm.collect.sites.merging import draft, newest

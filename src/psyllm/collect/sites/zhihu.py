@@ -19,7 +19,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from psyllm.collect.sites.addresses import canonical, host_of, page_number, parameter, split
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Draft, Link, Page, PageKind, Piece, Reading
+from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Reading
 from psyllm.collect.sites.decoding import decoded
 from psyllm.collect.sites.merging import merged
 from psyllm.collect.sites.walls import wall_of
