@@ -11,6 +11,7 @@ from psyllm.core.records import Answer, Record, Span, Turn
 from psyllm.core.settings import CleanSettings
 
 LONG = "可以试着把睡前的担心写下来，第二天再看，多半没有想的那么糟。先从每天十分钟开始，不用逼自己马上睡着，慢慢就会松下来。"
+MORE = "正念是把注意力放在此刻的呼吸和感受上，焦虑的念头来了，看见它，再让它走。"
 
 
 def record(kind="question", **fields):
@@ -95,8 +96,8 @@ def test_site_lines_go_from_the_counsellor_only():
 
 def test_references_go_from_documents_and_from_nothing_else():
     reference = "Bishop, S. R., et al. (2004). Mindfulness: A proposed definition."
-    document = record("document", title="正念", text=f"{LONG}\n{reference}\n{LONG}")
-    assert cleaned(document).text == f"{LONG}\n{LONG}"
+    document = record("document", title="正念", text=f"{LONG}\n{reference}\n{MORE}")
+    assert cleaned(document).text == f"{LONG}\n{MORE}"
     assert reference in cleaned(dialogue(f"{LONG}\n{reference}", LONG)).turns[0].text
 
 

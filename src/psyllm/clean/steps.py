@@ -13,10 +13,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from psyllm.clean import dialogue_steps
+from psyllm.clean import dialogue_ends, dialogue_steps, document_lines, quality
 from psyllm.clean.drop import Drop
-from psyllm.clean.rewriting import change_replies, change_texts
-from psyllm.clean.site_lines import without_site_lines
+from psyllm.clean.minors import mark_minors
+from psyllm.clean.model_voice import leave_out_model_voice
+from psyllm.clean.persona import leave_out_personas
+from psyllm.clean.rewriting import change_texts
+from psyllm.clean.roles import turn_swapped_roles
+from psyllm.clean.site_lines import take_out_site_lines
+from psyllm.clean.topic import score_topic
 from psyllm.core.records import Answer, Record
 from psyllm.core.settings import CleanSettings
 from psyllm.safety.levels import Level
@@ -48,22 +53,43 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
         "question": settings.shortest_question_chars,
     }
     return (
+        Step("mend_markup", quality.mend_markup),
         Step("even_out_text", partial(change_texts, change=clean_text)),
         *([Step("mask_personal_data", mask_personal_data)] if settings.mask_pii else []),
-        Step("take_out_site_lines", partial(change_replies, change=without_site_lines)),
+        Step("need_whole_text", quality.need_whole_text),
+        *_whole_voices(settings),
+        Step("take_out_site_lines", take_out_site_lines),
+        Step("take_out_page_lines", document_lines.without_page_lines),
         Step("take_out_foreign_lines", without_foreign_lines),
+        Step("take_out_repeated_paragraphs", document_lines.without_repeated_paragraphs),
         Step("take_out_stage_directions", dialogue_steps.without_stage_directions),
         Step("take_out_empty_turns", dialogue_steps.without_empty_turns),
         Step("merge_turns_of_one_role", dialogue_steps.with_turns_merged),
         Step("cut_at_loop", dialogue_steps.cut_at_loop),
+        Step("cut_courtesies", dialogue_ends.cut_courtesies),
+        Step("mend_last_turn", dialogue_ends.mend_last_turn),
         Step("need_both_voices", dialogue_steps.need_both_voices),
+        Step("need_two_sides", dialogue_ends.need_two_sides),
         Step("need_turns", partial(need_turns, fewest=settings.fewest_turns)),
         Step(
             "leave_out_poor_answers", partial(leave_out_poor_answers, shortest=settings.shortest_answer_chars)
         ),
         Step("need_length", partial(need_length, floors=floors)),
-        Step("need_chinese", partial(need_chinese, least_share=settings.least_han_share)),
+        Step("need_text", quality.need_text),
+        Step("need_variety", quality.need_variety),
+        Step("need_chinese", partial(quality.need_chinese, least_share=settings.least_han_share)),
+        Step("score_topic", partial(score_topic, least=settings.least_topic_score)),
+        Step("mark_minors", mark_minors),
         Step("mark_level", mark_level),
+    )
+
+
+def _whole_voices(settings: CleanSettings) -> tuple[Step, ...]:
+    """Return the steps that judge how a side speaks, before anything is taken out of what it says."""
+    return (
+        *([Step("turn_swapped_roles", turn_swapped_roles)] if settings.turn_swapped_roles else []),
+        Step("leave_out_model_voice", leave_out_model_voice),
+        *([Step("leave_out_personas", leave_out_personas)] if settings.leave_out_personas else []),
     )
 
 
@@ -105,14 +131,6 @@ def need_length(record: Record, *, floors: dict[str, int]) -> Record | Drop:
     floor = floors.get(record.kind)
     if floor is not None and len(record.opening()) < floor:
         return Drop(f"short_{record.kind}")
-    return record
-
-
-def need_chinese(record: Record, *, least_share: float) -> Record | Drop:
-    """Drop a record whose texts are mostly something else than Chinese characters."""
-    texts = "".join(record.texts())
-    if han_count(texts) == 0 or han_share(texts) < least_share:
-        return Drop("little_chinese")
     return record
 
 
