@@ -88,6 +88,17 @@ def test_full_stops_of_chinese_stay_chinese_and_wide_letters_become_narrow():
     assert [turn.text for turn in found.turns] == ["我，今年20岁（真的）！ 睡不着……", "请说说\n看。"]
 
 
+def test_traditional_text_becomes_simplified_and_spans_follow():
+    old = "可以試著把睡前的擔心寫下來，第二天再看，多半沒有想的那麼糟。"
+    span = Span(start=0, end=14, type="A")
+    given = record(title="晚上總是睡不著，應該怎麼辦呢？", answers=(Answer(text=old * 2, spans=(span,)),))
+    (answer,) = cleaned(given).answers
+    assert answer.text.startswith("可以试着把睡前的担心写下来，")
+    assert answer.spans == (span,)
+    assert cleaned(given).title == "晚上总是睡不着，应该怎么办呢？"
+    assert cleaned(given, simplify=False).title == given.title
+
+
 def test_site_lines_go_from_the_counsellor_only():
     line = "我是国家二级心理咨询师。"
     found = cleaned(dialogue(f"{line}最近自己也睡不着。", f"{line}请慢慢说。"))

@@ -30,6 +30,7 @@ from psyllm.text.fold import Folded, clean_text
 from psyllm.text.han import han_count, han_share
 from psyllm.text.pii import mask_pii
 from psyllm.text.sentences import split_sentences
+from psyllm.text.simplified import simplified
 
 LEVEL_FLAG = "level:"
 # A line of a document this long with so few Chinese characters is a reference or an address.
@@ -55,6 +56,7 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
     return (
         Step("mend_markup", quality.mend_markup),
         Step("even_out_text", partial(change_texts, change=clean_text)),
+        *([Step("simplify", partial(change_texts, change=simplified))] if settings.simplify else []),
         *([Step("mask_personal_data", mask_personal_data)] if settings.mask_pii else []),
         Step("need_whole_text", quality.need_whole_text),
         *_whole_voices(settings),

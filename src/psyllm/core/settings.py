@@ -60,6 +60,7 @@ class CleanSettings(Frozen):
     near_duplicate_jaccard: Share = Field(
         0.8, description="5-gram Jaccard similarity from which two records are near duplicates"
     )
+    simplify: bool = Field(True, description="put texts in traditional characters into simplified ones")
     leave_out_personas: bool = Field(
         True, description="drop dialogues and answers in which the counselling side plays a part"
     )
