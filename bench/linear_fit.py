@@ -28,6 +28,7 @@ DATA = Path(os.environ.get("PSYLLM_TEST_DATA", Path(__file__).parent.parent.pare
 SCALE = 20.0  # a typical share of one n-gram is a thousandth; this brings weights near 1
 _CPSYCOUN_TURN = re.compile(r"(来访者|心理咨询师)[：:](.*?)(?=来访者[：:]|心理咨询师[：:]|\Z)", re.DOTALL)
 
+VISITOR_NAMES = ("client", "来访者")
 Turns = list[tuple[str, str]]  # role and text
 
 
@@ -72,7 +73,7 @@ def smilechat(limit: int | None = None) -> list[Turns]:
             if number == limit:
                 break
             turns = json.loads(line)["dialog"]
-            found.append([(_role(turn["role"] == "client"), turn["content"]) for turn in turns])
+            found.append([(_role(turn["role"]), turn["content"]) for turn in turns])
     return found
 
 
@@ -81,10 +82,7 @@ def cpsycoun() -> list[Turns]:
     with tarfile.open(DATA / "cpsycoun" / "CPsyCounD.tar.xz") as archive:
         files = sorted((m for m in archive.getmembers() if m.name.endswith(".txt")), key=lambda m: m.name)
         texts = [part.read().decode("utf-8") for m in files if (part := archive.extractfile(m))]
-    return [
-        [(_role(who == "来访者"), said.strip()) for who, said in _CPSYCOUN_TURN.findall(text)]
-        for text in texts
-    ]
+    return [[(_role(who), said.strip()) for who, said in _CPSYCOUN_TURN.findall(text)] for text in texts]
 
 
 def conversations(name: str) -> list[Turns]:
@@ -119,13 +117,13 @@ def share(found: NDArray[np.bool_]) -> str:
     return f"{found.mean():7.2%} ({low:.2%} to {high:.2%})"
 
 
-def _role(is_visitor: bool) -> str:
-    return "visitor" if is_visitor else "counsellor"
+def _role(name: str) -> str:
+    return "visitor" if name in VISITOR_NAMES else "counsellor"
 
 
 def _features(texts: Sequence[str]) -> csr_matrix:
     places: list[NDArray[np.uint32]] = []
-    amounts: list[NDArray[np.float64]] = []
+    amounts: list[NDArray[np.floating]] = []
     for text in texts:
         found = buckets(text)
         kinds, counts = np.unique(found, return_counts=True)

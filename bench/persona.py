@@ -98,7 +98,7 @@ def _print_shares(
             continue
         held_out = part(all_said, 3)
         signs = np.array([by_signs(said) for said in held_out])
-        score = np.array([table.of("\n".join(said)) > 0 for said in held_out])
+        score = np.array([persona.scores_high("\n".join(said), table) for said in held_out])
         cells = [linear_fit.share(found) for found in (signs | score, signs, score)]
         print(f"  {name:10} {len(held_out):6,}  " + "   ".join(cells))
 

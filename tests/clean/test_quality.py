@@ -15,7 +15,7 @@ def document(text, title="睡眠"):
     return Record(id="a:1", kind="document", group="a:1", source="a", licence="x", title=title, text=text)
 
 
-@given(st.text(alphabet="我睡〇㐀豈𠀀ａa1。！ \n\u3000かハ한😀☀\ufffd", max_size=60))
+@given(st.text(alphabet="我睡〇㐀豈𠀀\uff41a1。！ \n\u3000かハ한😀☀\ufffd", max_size=60))
 def test_counting_by_blocks_finds_what_counting_one_by_one_finds(text):
     found = makeup(text)
     assert found.han == han_count(text)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from psyllm.clean.drop import Drop
-from psyllm.clean.linear_score import load_score
+from psyllm.clean.linear_score import LinearScore, load_score
 from psyllm.clean.rule_rows import RuleTable, read_table
 from psyllm.core.records import Record
 
@@ -23,7 +23,11 @@ TABLE = Path(__file__).parent / "persona.toml"
 WEIGHTS = Path(__file__).parent / "persona.npz"
 LEAST_SIGN_SHARE = 0.3
 LEAST_POINTS = 1.0
-FEWEST_SCORED_CHARS = 200  # the score of a shorter text is chance
+# A shorter text must score higher, by 1 for so many characters that it lacks; below the fewest the
+# score is chance (single turns of SmileChat, CPsyCounD and EmoLLM).
+SCORED_CHARS = 300
+SHORT_TEXT_STEP_CHARS = 50
+FEWEST_SCORED_CHARS = 80
 
 
 @functools.cache
@@ -45,10 +49,13 @@ def leave_out_personas(record: Record) -> Record | Drop:
 
 def is_persona(said: Sequence[str]) -> bool:
     """Return whether these turns of one voice are a persona's chatter."""
-    if signs_alone(said):
-        return True
-    together = "\n".join(said)
-    return len(together) >= FEWEST_SCORED_CHARS and load_score(WEIGHTS).of(together) > 0
+    return signs_alone(said) or scores_high("\n".join(said), load_score(WEIGHTS))
+
+
+def scores_high(text: str, table: LinearScore) -> bool:
+    """Return whether a table gives a text more than one of its length needs; chance weighs more in a short one."""
+    needed = max(0.0, (SCORED_CHARS - len(text)) / SHORT_TEXT_STEP_CHARS)
+    return len(text) >= FEWEST_SCORED_CHARS and bool(table.of(text) > needed)
 
 
 def signs_alone(said: Sequence[str]) -> bool:

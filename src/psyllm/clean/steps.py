@@ -9,6 +9,8 @@ records are masked too. Duplicates need all records at once and are found in
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -31,6 +33,7 @@ from psyllm.text.han import han_count, han_share
 from psyllm.text.pii import mask_pii
 from psyllm.text.sentences import split_sentences
 from psyllm.text.simplified import simplified
+from psyllm.text.traditional import character_class, traditional_only
 
 LEVEL_FLAG = "level:"
 # A line of a document this long with so few Chinese characters is a reference or an address.
@@ -56,7 +59,7 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
     return (
         Step("mend_markup", quality.mend_markup),
         Step("even_out_text", partial(change_texts, change=clean_text)),
-        *([Step("simplify", partial(change_texts, change=simplified))] if settings.simplify else []),
+        *([Step("simplify", simplify)] if settings.simplify else []),
         *([Step("mask_personal_data", mask_personal_data)] if settings.mask_pii else []),
         Step("need_whole_text", quality.need_whole_text),
         *_whole_voices(settings),
@@ -93,6 +96,13 @@ def _whole_voices(settings: CleanSettings) -> tuple[Step, ...]:
         Step("leave_out_model_voice", leave_out_model_voice),
         *([Step("leave_out_personas", leave_out_personas)] if settings.leave_out_personas else []),
     )
+
+
+def simplify(record: Record) -> Record:
+    """Put texts in traditional characters into simplified ones."""
+    if _traditional().search("".join(record.texts())) is None:
+        return record
+    return change_texts(record, simplified)
 
 
 def mask_personal_data(record: Record) -> Record:
@@ -151,6 +161,13 @@ def visitor_level(record: Record) -> Level:
         return Level.NONE
     said = [turn.text for turn in record.turns if turn.role == "visitor"] or [record.opening()]
     return screen(said).level
+
+
+@functools.cache
+def _traditional() -> re.Pattern[str]:
+    # Ranges beyond the basic plane are slow: all of Chinese there is one.
+    basic = frozenset(character for character in traditional_only() if character <= "\uffff")
+    return re.compile(f"[{character_class(basic)}\U00020000-\U000323af]")
 
 
 def _is_foreign(line: str) -> bool:
