@@ -23,6 +23,8 @@ def test_a_list_of_other_articles_goes_with_its_heading_and_what_follows_stays()
     assert without_page_lines(given).text == f"{ONE}\n\n{TWO}"
     sentence = document(ONE, "相关阅读", "怎样放松", TWO)
     assert without_page_lines(sentence).text == f"{ONE}\n{TWO}"
+    apart = document(ONE, "## 相关条目", "", "- 焦虑是什么", "- 怎样放松", "", TWO)
+    assert without_page_lines(apart).text == f"{ONE}\n\n{TWO}"
     heading = document(ONE, "## 延伸阅读", "焦虑是什么", "## 参考", "某某书")
     assert without_page_lines(heading).text == f"{ONE}\n## 参考\n某某书"
 

@@ -52,13 +52,14 @@ def without_repeated_paragraphs(record: Record) -> Record:
 
 
 def _kept(lines: list[str]) -> Iterator[str]:
-    in_list = False
+    in_list = just_headed = False
     for line in lines:
         bare = line.strip()
-        in_list = in_list and _is_listed(bare)
+        in_list = in_list and (_is_listed(bare) or (just_headed and not bare))
+        just_headed = just_headed and not bare
         rows = page_lines().matching(bare) if bare and len(bare) <= LONGEST_PAGE_LINE_CHARS else ()
         if rows:
-            in_list = any(row.more.get("heads_list") for row in rows)
+            in_list = just_headed = any(row.more.get("heads_list") for row in rows)
         elif not in_list:
             yield line
 

@@ -63,7 +63,7 @@ def signs_alone(said: Sequence[str]) -> bool:
     rows = signs().matching("\n".join(said))
     if not rows:
         return False
-    points = sum(
+    points: float = sum(
         min(1.0, sum(row.more["points"] for row in rows if row.pattern.search(turn))) for turn in said
     )
     return points >= max(LEAST_POINTS, LEAST_SIGN_SHARE * len(said))
