@@ -23,7 +23,7 @@ from psyllm.clean import topic
 from psyllm.clean.linear_score import load_score
 
 PIECE_CHARS = 400
-FLOORS = (0.05, 0.1, 0.2, 0.3, 0.5)
+FLOORS = (0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
 def about() -> dict[str, list[str]]:

@@ -4,6 +4,8 @@ import pytest
 from psyllm.clean import linear_score, topic
 from psyllm.clean.drop import Drop
 from psyllm.core.records import Answer, Record
+from psyllm.core.settings import CleanSettings
+from psyllm.core.starter import starter_records
 
 TROUBLE = "焦虑是人面对压力时常有的情绪。长期的焦虑会影响睡眠，也会让人心情低落，可以和咨询师谈一谈，学习放松和接纳自己的感受。"
 NEWS = "本报讯 全国铁路春运工作会议昨日在京召开，会议部署了今年运输生产任务，要求各路局增开列车，保证重点物资和旅客运输。"
@@ -32,6 +34,15 @@ def test_the_floor_is_a_setting_and_general_text_is_left_alone():
     assert topic.score_topic(document(NEWS), least=0).topic_score < 0.1
     general = document(NEWS, source="general")
     assert topic.score_topic(general, least=0.9) is general
+
+
+def test_no_article_of_ours_falls_under_the_floor():
+    documents = [record for record in starter_records() if record.kind == "document"]
+    least = CleanSettings().least_topic_score
+    assert documents
+    assert not [
+        record.title for record in documents if topic.score_topic(record, least=least) == Drop("off_topic")
+    ]
 
 
 def test_only_documents_are_dropped():

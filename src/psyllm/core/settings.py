@@ -68,7 +68,7 @@ class CleanSettings(Frozen):
         True, description="turn the roles of dialogues in which each side clearly sounds like the other"
     )
     least_topic_score: Share = Field(
-        0.1, description="documents less about troubles and minds are dropped (0 to 1; 0 keeps all)"
+        0.03, description="documents less about troubles and minds are dropped (0 to 1; 0 keeps all)"
     )
     mask_pii: bool = Field(
         True, description="replace phone numbers, ID numbers, e-mail and WeChat names by marks"
