@@ -60,6 +60,16 @@ class CleanSettings(Frozen):
     near_duplicate_jaccard: Share = Field(
         0.8, description="5-gram Jaccard similarity from which two records are near duplicates"
     )
+    simplify: bool = Field(True, description="put texts in traditional characters into simplified ones")
+    leave_out_personas: bool = Field(
+        True, description="drop dialogues and answers in which the counselling side plays a part"
+    )
+    turn_swapped_roles: bool = Field(
+        True, description="turn the roles of dialogues in which each side clearly sounds like the other"
+    )
+    least_topic_score: Share = Field(
+        0.03, description="documents less about troubles and minds are dropped (0 to 1; 0 keeps all)"
+    )
     mask_pii: bool = Field(
         True, description="replace what points at a person (numbers, accounts, addresses, names) by marks"
     )

@@ -76,18 +76,9 @@ def test_a_page_without_text_is_counted(site):
     assert read(site, "nothing").left_out == ("no_text_found",)
 
 
-# What the worker of these tests runs instead of trafilatura.
-def slow_or_dying(markup, url):
-    if "slow" in url:
-        time.sleep(60)
-    if "dies" in url:
-        sys.exit(3)
-    return {"title": "题", "text": markup, "date": "2020-01-02"}
-
-
 @pytest.fixture
 def extraction():
-    one = Extraction(2, f"{__name__}:slow_or_dying")
+    one = Extraction(2, "site_extractors:slow_or_dying")
     yield one
     one.close()
 
@@ -113,7 +104,7 @@ def test_a_worker_that_can_not_start_is_an_error_and_no_count():
 
 
 def test_a_page_larger_than_a_pipe_goes_through():
-    extraction = Extraction(60, f"{__name__}:slow_or_dying")
+    extraction = Extraction(60, "site_extractors:slow_or_dying")
     assert len(extraction.extract("长" * 2_000_000, "https://a.example/").text) == 2_000_000
 
 
