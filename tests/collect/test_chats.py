@@ -105,7 +105,7 @@ def test_an_unknown_role_is_named_by_its_place_and_never_by_its_text(tmp_path):
 )
 def test_a_turn_of_another_form_is_malformed(tmp_path, turn):
     values = [{"messages": [{"role": "user", "content": "甲"}]}, {"messages": [turn]}]
-    with pytest.raises(MalformedInput, match="line 2: .* has not the form"):
+    with pytest.raises(MalformedInput, match=r"line 2: .* has not the form"):
         read(values, tmp_path / "a")
 
 

@@ -126,7 +126,7 @@ def _utf16_of(sample: bytes) -> Found | None:
     """Return which UTF-16 this is: by its Chinese characters, or because every other byte is 0."""
     for name, lead, zero in (("UTF-16LE", 0, 1), ("UTF-16BE", 1, 0)):
         letters, zeros = sample[lead::2], sample[zero::2]
-        if zeros and not any(zeros) and letters.isascii() and b"\x00" not in letters:
+        if len(zeros) >= FEWEST_HAN and not any(zeros) and letters.isascii() and b"\x00" not in letters:
             return Found(name, _NAMES[name])
     return _likeliest(sample, ["UTF-16LE", "UTF-16BE"])
 

@@ -43,6 +43,9 @@ from psyllm.core.settings import ColumnSettings
 from psyllm.core.starter import records_of
 
 FILES_TRIED = 50
+# The first object may be an odd one, an empty chat for example.
+ITEMS_TRIED = 3
+MOST_NAMES_KEPT = 20
 SAMPLE_BYTES = 1 << 20
 MOST_STARTER_BYTES = 1 << 26
 _KNOWN_TABLE = Path(__file__).parent / "known.toml"
@@ -172,12 +175,13 @@ class _Look:
         return Format("starter corpus", _starter)
 
     def _items(self, path: Path, items: Callable[[Path, Decoding], Iterator[json_items.Item]]) -> Format:
-        first = next(items(path, self._decoding.apart()), None)
-        if first is None:
+        first = [item.value for item in itertools.islice(items(path, self._decoding.apart()), ITEMS_TRIED)]
+        if not first:
             raise _empty(path)
-        form = item_forms.form_of(first.value, self._said)
+        forms = (item_forms.form_of(value, self._said) for value in first)
+        form = next((form for form in forms if form is not None), None)
         if form is None:
-            raise item_forms.unknown_fields(path, first.value, _next())
+            raise item_forms.unknown_fields(path, first[0], _next())
         return Format(
             form.name, lambda path, source: form.read(lambda decoding: items(path, decoding), path, source)
         )
@@ -218,7 +222,8 @@ class _Look:
 
 
 def _files(path: Path, source: Source, said: ColumnSettings) -> Iterator[Record]:
-    """Yield the records of every file of data; other files are counted."""
+    """Yield the records of every file of data; other files are counted and the first of them named."""
+    names: list[str] = []
     for file in reading.files(path):
         form = None
         if not reading.is_archive(file.path):
@@ -231,6 +236,7 @@ def _files(path: Path, source: Source, said: ColumnSettings) -> Iterator[Record]
         if form is None or not form.is_data:
             source.read += 1
             source.leave_out("file_is_no_data")
+            names.append(file.name)
             continue
         source.inside = f"{file.name}/"
         try:
@@ -238,6 +244,8 @@ def _files(path: Path, source: Source, said: ColumnSettings) -> Iterator[Record]
         except BadInput as error:
             raise _inside(error, file, path) from None
     source.inside = ""
+    if names:
+        source.facts["files_left_out"] = ", ".join(names[:MOST_NAMES_KEPT])
 
 
 def _inside(error: BadInput, file: reading.File, path: Path) -> BadInput:

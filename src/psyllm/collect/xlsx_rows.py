@@ -72,11 +72,13 @@ def rows(path: Path, columns: Columns, said: ColumnSettings, source: Source) -> 
 def _workbook(path: Path) -> Iterator[_Book]:
     import openpyxl
 
-    with zips.zip_file(path), warnings.catch_warnings():
+    with zips.zip_file(path), path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles and print settings
         try:
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        except (KeyError, ValueError, TypeError, AttributeError, SyntaxError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
             message = f"{path} is no whole workbook ({type(error).__name__})"
             raise MalformedInput(message, "open it, save it as .xlsx or CSV, then import that") from None
         try:
