@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from made_up import dialogues, write_lines
-from psyllm.collect.formats import recognise
+from psyllm.collect.formats import known_forms, recognise
 from psyllm.collect.source import Source
 from psyllm.core.errors import MalformedInput, UnknownFormat
 from psyllm.core.starter import STARTER
@@ -75,3 +75,26 @@ def test_a_folder_of_packed_files_is_read_and_what_is_no_data_counted(tmp_path):
     ids = [record.id for record in form.read(tmp_path, source)]
     assert ids == ["talks:more.jsonl/1", "talks:some talks.jsonl.gz/1"]
     assert (source.read, source.left_out) == (4, {"file_is_no_data": 2})
+
+
+@pytest.mark.parametrize(
+    "form", [form for form in known_forms() if form.name != "psyllm"], ids=lambda form: form.name
+)
+def test_the_example_of_every_known_form_is_recognised(tmp_path, form):
+    path = tmp_path / "a"
+    path.write_text(form.example, "utf-8")
+    names = {
+        "PsyQA": "PsyQA JSON",
+        "SmileChat": "dialogues as JSON",
+        "messages": "chats as JSON (messages or ShareGPT)",
+        "ShareGPT": "chats as JSON (messages or ShareGPT)",
+        "EmoLLM": "chats as JSON (EmoLLM)",
+        "alpaca": "alpaca JSON",
+        "ChatML": "ChatML text",
+        "CPsyCoun": "dialogue text files",
+        "Markdown": "Markdown files",
+        "table": "CSV table",
+    }
+    found = recognise(path)
+    assert found.name == names[form.name]
+    assert len(list(found.read(path, Source("a", "MIT")))) == 1

@@ -9,24 +9,16 @@ table of strings is held by openpyxl as a whole.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from psyllm.collect import zips
 from psyllm.collect.source import Source
 from psyllm.collect.tables import Columns, Row, columns_of
 from psyllm.core.errors import MalformedInput
 from psyllm.core.settings import ColumnSettings
-
-
-class _Sheet(Protocol):
-    def iter_rows(self, *, values_only: bool) -> Iterator[tuple[object, ...]]: ...
-
-
-class _Book(Protocol):
-    worksheets: list[_Sheet]
 
 
 def is_workbook(path: Path) -> bool:
@@ -38,7 +30,7 @@ def is_workbook(path: Path) -> bool:
 def headers(path: Path) -> list[tuple[str, ...]]:
     """Return the header of each sheet that is not empty."""
     with _workbook(path) as book:
-        found = (next(_cells(sheet), ()) for sheet in book.worksheets)
+        found = (next(_cells(sheet.iter_rows(values_only=True)), ()) for sheet in book.worksheets)
         return [header for header in found if header]
 
 
@@ -56,7 +48,7 @@ def rows(path: Path, columns: Columns, said: ColumnSettings, source: Source) -> 
     """
     with _workbook(path) as book:
         for sheet in book.worksheets:
-            cells = _cells(sheet)
+            cells = _cells(sheet.iter_rows(values_only=True))
             header = next(cells, ())
             if not header:
                 continue
@@ -69,7 +61,7 @@ def rows(path: Path, columns: Columns, said: ColumnSettings, source: Source) -> 
 
 
 @contextmanager
-def _workbook(path: Path) -> Iterator[_Book]:
+def _workbook(path: Path) -> Iterator[Any]:
     import openpyxl
 
     with zips.zip_file(path), path.open("rb") as file, warnings.catch_warnings():
@@ -87,9 +79,9 @@ def _workbook(path: Path) -> Iterator[_Book]:
             book.close()
 
 
-def _cells(sheet: _Sheet) -> Iterator[tuple[str, ...]]:
+def _cells(rows: Iterable[tuple[object, ...]]) -> Iterator[tuple[str, ...]]:
     """Yield the rows that are not empty as texts."""
-    for row in sheet.iter_rows(values_only=True):
+    for row in rows:
         cells = tuple("" if value is None else str(value) for value in row)
         if any(cells):
             yield cells
