@@ -132,3 +132,12 @@ def test_a_large_array_does_not_fill_the_memory(tmp_path):
         assert len(item.value["a"]) == 2000
         longest = max(longest, len(items.gi_frame.f_locals["rest"]._buffer) if items.gi_frame else 0)
     assert 0 < longest < 2 * json_items.BLOCK_CHARS
+
+
+def test_a_record_nested_too_deeply_is_malformed(tmp_path):
+    path = tmp_path / "a"
+    for text in ("[" * 200_000, '{"a": ' * 200_000):
+        path.write_text(text, "utf-8")
+        read = json_items.array if text.startswith("[") else json_items.lines
+        with pytest.raises(MalformedInput, match=r"(record|line) 1 is"):
+            list(read(path))

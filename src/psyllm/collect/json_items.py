@@ -176,6 +176,9 @@ class _Text:
                 if self._is_hopeless(error) or not self._more():
                     raise self._malformed(error, where) from None
                 continue
+            except RecursionError:
+                message = f"{self._path}, {where} is nested too deeply"
+                raise MalformedInput(message, _NEXT) from None
             value = self._buffer[self._at : end]
             self._at = end
             return value
