@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -205,7 +206,7 @@ def batch_to_records(batch: pa.RecordBatch) -> list[Record]:
 
 def _column(items: Sequence[Any], field: pa.Field) -> pa.Array:
     """Return one attribute of all items as an array, lists and structs built from their flat parts."""
-    values = [getattr(item, field.name) for item in items]
+    values = list(map(attrgetter(field.name), items))
     if not pa.types.is_list(field.type):
         return pa.array(values, field.type)
     ends = [0]
