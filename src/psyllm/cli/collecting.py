@@ -49,13 +49,29 @@ def import_path(
     config: Config = None,
     set_: Set = None,
 ) -> None:
-    """Import PATH: PsyQA JSON, JSONL dialogues, a tar of dialogue texts, Markdown; .gz and .xz are read."""
+    """Import a file, folder, tar or zip, packed or not; form and encoding are found by content.
+
+    Known are PsyQA, SmileChat, messages, ShareGPT, EmoLLM, alpaca, ChatML, CPsyCoun,
+    Markdown, tables (CSV, TSV, Excel, Parquet, JSON objects) and psyllm's own records:
+    psyllm collect formats shows an example of each. A table's columns with unusual
+    names are named with --set collect.columns.question=NAME and its kin.
+    """
     section = settings_from(preset, config, set_).collect
     values = {"path": path, "name": name, "licence": licence, "replace": replace or section.replace}
     # What is not said stays as the settings say: --set collect.may_train=false must not be lost.
     said = {"may_train": train, "may_show": show, "limit": limit}
     values |= {key: value for key, value in said.items() if value is not None}
     _collect(section, values, data)
+
+
+@app.command("formats")
+def show_formats() -> None:
+    """List the forms that can be imported, each with an example."""
+    from psyllm.collect.formats import known_forms
+
+    for form in known_forms():
+        typer.echo(f"{form.name}: {form.note}")
+        typer.echo("".join(f"    {line}\n" for line in form.example.split("\n")))
 
 
 @app.command("starter")

@@ -5,7 +5,7 @@
     │   ├── MissingFile             a path does not exist
     │   ├── UnknownFormat           a file's content fits no importer
     │   ├── MalformedInput          a file breaks off or breaks its own format
-    │   ├── WrongEncoding           a text is not UTF-8 (GBK and its kin)
+    │   ├── WrongEncoding           bytes are damaged, or their encoding can not be told
     │   ├── SourceExists            a source of this name holds something else
     │   ├── BadSetting              a setting is misspelt or out of range
     │   └── UnusablePath            the system refuses to read or write there
@@ -73,7 +73,7 @@ class MalformedInput(BadInput):
 
 
 class WrongEncoding(BadInput):
-    """A text is not UTF-8."""
+    """Bytes are damaged, or their encoding can not be told."""
 
     code = "PSY-104"
 

@@ -25,6 +25,21 @@ Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
 
 
+class ColumnSettings(Frozen):
+    """Which column of a table holds what; an empty name is found by the usual headers."""
+
+    id: str = Field("", description="column with the row's own key")
+    question: str = Field("", description="column with the question")
+    description: str = Field("", description="column with the question's details")
+    answer: str = Field("", description="column with the answer")
+    title: str = Field("", description="column with a document's title")
+    text: str = Field("", description="column with a document's text")
+    topic: str = Field("", description="column with the topic")
+    keywords: str = Field("", description="column with keywords, commas between them")
+    url: str = Field("", description="column with the address that the row comes from")
+    date: str = Field("", description="column with the time of writing")
+
+
 class CollectSettings(Frozen):
     """What to import and under which name and licence."""
 
@@ -41,6 +56,14 @@ class CollectSettings(Frozen):
     may_show: bool = Field(False, description="whether the texts may be shown to visitors")
     limit: Positive | None = Field(None, description="import only the first so many records")
     replace: bool = Field(False, description="replace a source of the same name that holds something else")
+    encoding: str = Field(
+        "", description="encoding of the text, as GB18030 or Big5; an empty one is found by content"
+    )
+    damaged_text: Literal["refuse", "leave_out"] = Field(
+        "refuse",
+        description="what damaged bytes do: refuse the import, or leave out the records that hold them",
+    )
+    columns: ColumnSettings = Field(default_factory=ColumnSettings)
 
 
 class CleanSettings(Frozen):
