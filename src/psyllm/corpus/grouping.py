@@ -24,6 +24,7 @@ from psyllm.core.settings import CorpusSettings
 from psyllm.text.groups import Groups
 from psyllm.text.han import han_only
 from psyllm.text.hashed_ngrams import ngram_sets, without_space
+from psyllm.text.known_hashes import KnownHashes
 from psyllm.text.near_pairs import NearPairs
 
 RECORDS_AT_ONCE = 128
@@ -121,7 +122,7 @@ class _Beginnings:
                 asked.setdefault(begin, opening.place)
         hashes = ngram_sets(list(asked), characters).hashes
         order = np.argsort(hashes)
-        self._asked = hashes[order]
+        self._asked = KnownHashes(hashes[order])
         self._places = np.array(list(asked.values()), dtype=np.int64)[order]
 
     def find(self, texts: list[str]) -> Iterator[tuple[int, int]]:
@@ -133,10 +134,9 @@ class _Beginnings:
         sets = ngram_sets(texts, self._chars)
         if not len(self._asked) or not len(sets.hashes):
             return
-        near = np.minimum(np.searchsorted(self._asked, sets.hashes), len(self._asked) - 1)
-        found = np.flatnonzero(self._asked[near] == sets.hashes)
+        found, near = self._asked.find(sets.hashes)
         owners = np.searchsorted(sets.borders, found, side="right") - 1
-        for index, place in zip(owners, self._places[near[found]], strict=True):
+        for index, place in zip(owners, self._places[near], strict=True):
             yield int(index), int(place)
 
     def _beginning(self, bare: str) -> str:

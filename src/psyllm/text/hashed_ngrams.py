@@ -25,6 +25,7 @@ _FACTORS = (
 )
 _MIX = np.uint64(0xFF51AFD7ED558CCD)  # the finaliser of MurmurHash3
 _SHIFT = np.uint64(33)
+_OWNER_BITS = 20  # more than a million texts at a time are put in order the slow way
 _FILLER = "\0"  # lengthens a text shorter than n to its own only n-gram
 
 
@@ -62,12 +63,28 @@ def ngram_sets(texts: Sequence[str], n: int = 5) -> NgramSets:
     starts = np.cumsum(lengths) - lengths
     owners = np.repeat(np.arange(len(texts)), counts)
     hashes = windows[np.arange(total) - borders[owners] + starts[owners]]
-    order = np.lexsort((hashes, owners))
+    order = _in_order(hashes, owners)
     hashes, owners = hashes[order], owners[order]
     is_new = np.ones(total, dtype=bool)
     is_new[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
     sizes = np.bincount(owners[is_new], minlength=len(texts))
     return NgramSets(hashes[is_new], np.concatenate(([0], np.cumsum(sizes))))
+
+
+def _in_order(hashes: Hashes, owners: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the order by owner, then by hash."""
+    if int(owners[-1]) >> _OWNER_BITS:
+        return np.lexsort((hashes, owners))
+    # One key instead of two: numpy sorts it many times faster. The bits of a hash that it has no
+    # room for hardly ever decide; where they do, the slow way is taken.
+    room = np.uint64(64 - _OWNER_BITS)
+    keys = (owners.astype(np.uint64) << room) | (hashes >> np.uint64(_OWNER_BITS))
+    order: NDArray[np.int64] = np.argsort(keys)
+    ordered = keys[order]
+    ties = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if np.any(hashes[order[ties]] != hashes[order[ties + 1]]):
+        return np.lexsort((hashes, owners))
+    return order
 
 
 def jaccard(left: Hashes, right: Hashes) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psyllm.text.hashed_ngrams import Hashes, ngram_sets
+from psyllm.text.known_hashes import KnownHashes
 
 _SLACK = 1e-9  # a share of n-grams that is exactly the threshold must not be lost to rounding
 
@@ -28,9 +29,10 @@ class NearPairs:
         self._least = least_jaccard
         self._sets = ngram_sets(texts, n)
         self._sizes = self._sets.sizes()
-        self._known, counts = np.unique(self._sets.hashes, return_counts=True)
-        self._ranks = np.empty(len(self._known), dtype=np.int64)  # rarest first
-        self._ranks[np.lexsort((self._known, counts))] = np.arange(len(self._known))
+        known, counts = np.unique(self._sets.hashes, return_counts=True)
+        self._known = KnownHashes(known)
+        self._ranks = np.empty(len(known), dtype=np.int64)  # rarest first
+        self._ranks[np.lexsort((known, counts))] = np.arange(len(known))
         self._holders, self._first = self._index()
 
     def find(self, texts: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -38,8 +40,9 @@ class NearPairs:
         sets = ngram_sets(texts, self._n)
         if not len(self._known) or not len(sets.hashes):
             return
-        places = np.minimum(np.searchsorted(self._known, sets.hashes), len(self._known) - 1)
-        is_known = self._known[places] == sets.hashes
+        known, places = self._known.find(sets.hashes)
+        is_known = np.zeros(len(sets.hashes), dtype=bool)
+        is_known[known] = True
         known_before = np.concatenate(([0], np.cumsum(is_known)))
         sizes = sets.sizes()
         unknown = sizes - np.diff(known_before[sets.borders])
@@ -47,7 +50,8 @@ class NearPairs:
         lookups = _prefix_sizes(sizes, self._least) - unknown
         for index in np.flatnonzero((lookups > 0) & (sizes > 0)):
             start, end = sets.borders[index], sets.borders[index + 1]
-            ranks = np.sort(self._ranks[places[start:end][is_known[start:end]]])[: lookups[index]]
+            here = places[known_before[start] : known_before[end]]
+            ranks = np.sort(self._ranks[here])[: lookups[index]]
             for given in self._near(sets.hashes[start:end], ranks):
                 yield int(index), given
 
@@ -64,7 +68,7 @@ class NearPairs:
     def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return who holds an n-gram in the prefix, by rank, and where each rank begins."""
         owners = np.repeat(np.arange(len(self._sizes)), self._sizes)
-        ranks = self._ranks[np.searchsorted(self._known, self._sets.hashes)]
+        ranks = self._ranks[self._known.find(self._sets.hashes)[1]]
         order = np.lexsort((ranks, owners))
         place_in_text = np.arange(len(owners)) - self._sets.borders[owners]
         is_prefix = place_in_text < _prefix_sizes(self._sizes, self._least)[owners]
