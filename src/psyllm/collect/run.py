@@ -44,7 +44,12 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
     form, records = _records(settings, source, data)
     taken = track(itertools.islice(records, settings.limit), f"collect {settings.name}", settings.limit)
     stage_run = StageRun(
-        data, Stage.COLLECTED, settings.name, mark, (), settings.model_dump(mode="json", exclude={"path"})
+        data,
+        Stage.COLLECTED,
+        settings.name,
+        mark,
+        (),
+        settings.model_dump(mode="json", exclude={"path", "agreement"}),
     )
     with writing(stage_run, beside=True) as stage_run:
         try:
@@ -55,17 +60,25 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
             message = f"{settings.path or STARTER} holds no record that can be taken in"
             raise EmptyCorpus(message, "check that it is the file you mean, then import again")
         return stage_run.finish(
-            counts={"records": count}, drops=source.left_out, details={"format": form, "content": content}
+            counts={"records": count},
+            drops=source.left_out,
+            details={"format": form, "content": content, "terms": _terms(content)},
         )
 
 
 def _content(settings: CollectSettings, data: Path) -> dict[str, Any]:
     """Return what tells one import from another: the bytes, and what is said of them."""
-    said = settings.model_dump(mode="json", exclude={"path", "replace"})
+    said = settings.model_dump(mode="json", exclude={"path", "replace", "agreement"})
+    said["agreement"] = content_hash(settings.agreement) if settings.agreement is not None else None
     if settings.path is not None:
         return {**said, "sha256": content_hash(settings.path), "bundled": False}
     reviews = [content_hash(place) for place in review_places(data) if place.exists()]
     return {**said, "sha256": content_hash(STARTER), "bundled": True, "reviews": reviews}
+
+
+def _terms(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what `corpus` reads of the terms; `agreement` is the hash of its file."""
+    return {name: content[name] for name in ("licence", "uses", "expires", "agreement")}
 
 
 def _records(settings: CollectSettings, source: Source, data: Path) -> tuple[str, Iterator[Record]]:

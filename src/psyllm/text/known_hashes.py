@@ -21,7 +21,7 @@ class KnownHashes:
 
     def __init__(self, hashes: Hashes) -> None:
         self.hashes = hashes
-        bits = min(_MOST_BITS, max(1, int(len(hashes)).bit_length()))
+        bits = min(_MOST_BITS, max(1, len(hashes).bit_length()))
         self._shift = np.uint64(64 - bits)
         counts = np.bincount((hashes >> self._shift).astype(np.int64), minlength=1 << bits)
         self._first = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
