@@ -68,7 +68,7 @@ def import_path(
     section = settings_from(preset, config, set_).collect
     values = {"path": path, "name": name, "licence": licence, "replace": replace or section.replace}
     # What is not said stays as the settings say: --set collect.may_train=false must not be lost.
-    said = {"may_train": train, "may_show": show, "limit": limit}
+    said: dict[str, object] = {"may_train": train, "may_show": show, "limit": limit}
     said |= {"uses": uses, "expires": expires, "agreement": agreement}
     values |= {key: value for key, value in said.items() if value is not None}
     _collect(section, values, data)

@@ -14,7 +14,7 @@ from typing import Any
 from psyllm.core.records import Record
 from psyllm.core.stages import Manifest
 from psyllm.corpus.overlaps import Overlap
-from psyllm.corpus.split import SPLITS
+from psyllm.corpus.split import SPLITS, Split
 from psyllm.corpus.terms import terms
 
 _TABLES = (("kinds", "Kind"), ("sources", "Source"), ("licences", "Licence"), ("levels", "Level of danger"))
@@ -42,7 +42,7 @@ def count_split(records: Iterable[Record]) -> dict[str, Any]:
 
 def make_card(
     *,
-    splits: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[Split, Mapping[str, Any]],
     cleaned: Manifest,
     overlaps: Mapping[str, Overlap],
     groups: Mapping[str, int],
@@ -167,8 +167,10 @@ def _permit_section(card: Mapping[str, Any]) -> list[str]:
         for row in permit["sources"]
     ]
     return [
-        (f"All together: uses {permit['uses'].replace('_', ' ')}, until {permit['expires'] or 'no end'}"
-        f"{', shared under the same terms' if permit['share_alike'] else ''}."),
+        (
+            f"All together: uses {permit['uses'].replace('_', ' ')}, until {permit['expires'] or 'no end'}"
+            f"{', shared under the same terms' if permit['share_alike'] else ''}."
+        ),
         "A model trained on this corpus inherits it.",
         "",
         *_table([name.capitalize() for name in fields], rows),

@@ -24,7 +24,7 @@ from psyllm.corpus.columns import RUN_CHARS, TEXT_COLUMNS, RecordRuns, batches, 
 from psyllm.corpus.evaluation_items import Item
 from psyllm.text.han_windows import han_texts, windows
 from psyllm.text.hashed_ngrams import Hashes
-from psyllm.text.known_hashes import KnownHashes
+from psyllm.text.known_hashes import KnownHashes, once_in_order
 
 SHARED, HOLDS_ITEM = "shares_runs_with_evaluation", "holds_an_evaluation_question"
 RUNS_AT_ONCE = 1 << 25  # 268 MB of hashes, and half as much again to find them by
@@ -143,7 +143,7 @@ def _lots(runs: Iterator[Hashes]) -> int:
 def _distinct(runs: Iterator[Hashes], lot: int, lots: int) -> Hashes:
     """Return each hash of a lot once, in order; a hash's lot is its rest by the number of lots."""
     if lots == 1:
-        kept = [np.unique(hashes) for hashes in runs]
+        kept = [once_in_order(hashes) for hashes in runs]
     else:
-        kept = [np.unique(hashes[hashes % np.uint64(lots) == lot]) for hashes in runs]
-    return np.unique(np.concatenate([*kept, np.empty(0, dtype=np.uint64)]))
+        kept = [once_in_order(hashes[hashes % np.uint64(lots) == lot]) for hashes in runs]
+    return once_in_order(*kept)

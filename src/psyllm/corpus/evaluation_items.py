@@ -12,7 +12,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from psyllm.core.records import from_row
 from psyllm.text.han import han_count
 
 FEWEST_HAN = 5  # of a string that counts as a text: names of fields and ids are shorter
-_UNPACK = {".gz": gzip.open, ".xz": lzma.open}
+_UNPACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".xz": lzma.decompress}
 _PARQUET = ".parquet"
 _KNOWN = (".json", ".jsonl", ".txt")
 
@@ -92,9 +92,9 @@ def _records(path: Path) -> Iterator[Item]:
 
 
 def _text(path: Path) -> str:
-    opened = _UNPACK.get(path.suffix)
-    raw = path.read_bytes() if opened is None else opened(path, "rb").read()
-    return raw.decode("utf-8-sig")
+    unpack = _UNPACK.get(path.suffix)
+    raw = path.read_bytes()
+    return (raw if unpack is None else unpack(raw)).decode("utf-8-sig")
 
 
 def _items(text: str, path: Path) -> Iterator[Item]:

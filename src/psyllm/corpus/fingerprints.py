@@ -20,7 +20,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from psyllm.core.progress import track
 from psyllm.core.records import Record
@@ -29,6 +28,7 @@ from psyllm.corpus.columns import RUN_CHARS, TEXT_COLUMNS, batches, runs_of
 from psyllm.corpus.grouping import opening_texts
 from psyllm.text.han import han_only
 from psyllm.text.hashed_ngrams import Hashes
+from psyllm.text.known_hashes import once_in_order
 
 FOLDER = "fingerprints"
 INDEX = "fingerprints.json"
@@ -58,8 +58,12 @@ class OpeningPrints:
     def write(self, folder: Path) -> dict[str, int]:
         """Write a file for each source and return how many openings it has."""
         for source, prints in self._found.items():
-            columns = [np.array(column, dtype=np.uint64) for column in zip(*sorted(prints), strict=True)]
-            table = pa.table(dict(zip(("beginning", "whole"), columns or [[], []], strict=True)))
+            ordered = sorted(prints)
+            columns = {
+                name: np.array([each[place] for each in ordered], dtype=np.uint64)
+                for place, name in enumerate(("beginning", "whole"))
+            }
+            table = pa.table(columns)
             pq.write_table(table, folder / f"openings-{_named(source)}.parquet", compression="zstd")
         return {source: len(prints) for source, prints in self._found.items()}
 
@@ -143,7 +147,7 @@ class _Lots:
         self._count = 0
 
     def add(self, source: str, hashes: Hashes) -> None:
-        self._waiting.setdefault(source, []).append(np.unique(hashes >> _REST))
+        self._waiting.setdefault(source, []).append(once_in_order(hashes >> _REST))
         self._count += len(hashes)
         if self._count >= _RUNS_AT_ONCE:
             self._spill()
@@ -155,7 +159,7 @@ class _Lots:
 
     def _spill(self) -> None:
         for source, waiting in self._waiting.items():
-            hashes = np.unique(np.concatenate([*waiting, np.empty(0, dtype=np.uint64)]))
+            hashes = once_in_order(*waiting)
             borders = np.searchsorted(hashes >> (_LOT_SHIFT - _REST), np.arange((1 << _LOT_BITS) + 1))
             for lot in range(1 << _LOT_BITS):
                 with self._work(source, lot).open("ab") as file:
@@ -176,7 +180,7 @@ class _Lots:
         ) as writer:
             for lot in range(1 << _LOT_BITS):
                 work = self._work(source, lot)
-                hashes: NDArray[np.uint64] = np.unique(np.fromfile(work, dtype=np.uint64))
+                hashes = once_in_order(np.fromfile(work, dtype=np.uint64))
                 work.unlink()
                 count += len(hashes)
                 if len(hashes):

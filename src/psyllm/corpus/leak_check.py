@@ -17,15 +17,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from psyllm.core.errors import MissingStage
 from psyllm.core.progress import track
-from psyllm.core.stages import Manifest
+from psyllm.core.stages import Manifest, Stage, complete_runs, current_run, read_manifest, stage_folder
 from psyllm.corpus.columns import RUN_CHARS
 from psyllm.corpus.evaluation_items import Item, need_items, read_items
 from psyllm.corpus.fingerprints import opening_print, read_index, read_openings, read_runs, shortened
-from psyllm.corpus.lineage import Origins, derived_from
+from psyllm.corpus.lineage import Origins, derived_from, origins_of
 from psyllm.text.han_windows import han_texts, windows
 from psyllm.text.hashed_ngrams import Hashes
-from psyllm.text.known_hashes import KnownHashes
+from psyllm.text.known_hashes import KnownHashes, once_in_order
 
 UNKNOWN = "leak unknown"
 
@@ -108,6 +109,21 @@ def origins_of_corpus(folder: Path, manifest: Manifest) -> Origins:
     return Origins([folder], [])
 
 
+def origins_of_model(name: str, data: Path) -> Origins:
+    """Return what a model was trained on, its base included; `name` is a run of `4_models` or `current`.
+
+    Raises:
+        MissingStage: there is no such model.
+    """
+    folder = current_run(data, Stage.MODELS) if name == "current" else stage_folder(data, Stage.MODELS) / name
+    manifest = read_manifest(folder) if folder is not None else None
+    if manifest is None:
+        runs = ", ".join(run.run for run in complete_runs(data, Stage.MODELS)) or "none"
+        message = f"there is no model {name}; there are: {runs}"
+        raise MissingStage(message, "name one of these with --model, or run: psyllm train")
+    return origins_of(manifest.parents, manifest.details.get("lineage") or {}, data)
+
+
 def _measured(items: Sequence[Item]) -> _Measured:
     found = windows(han_texts([text for item in items for text in item.texts]), RUN_CHARS)
     owners = np.repeat(np.arange(len(items)), [len(item.texts) for item in items])
@@ -124,7 +140,7 @@ def _measured(items: Sequence[Item]) -> _Measured:
 
 
 def _sharing(measured: _Measured, lots: Iterable[Hashes], least_share: float) -> NDArray[np.bool_]:
-    distinct = KnownHashes(np.unique(measured.runs))
+    distinct = KnownHashes(once_in_order(measured.runs))
     seen = np.zeros(len(distinct), dtype=bool)
     for lot in lots:
         seen[distinct.find(lot)[1]] = True

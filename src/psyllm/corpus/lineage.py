@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from psyllm.core.stages import Manifest, Parent, Stage, read_manifest, stage_folder
+from psyllm.core.stages import Parent, Stage, read_manifest, stage_folder
 
 LINEAGE = Path(__file__).parent / "lineage.toml"
 BASE = "base"
@@ -53,13 +53,8 @@ def derivations() -> tuple[Derivation, ...]:
     )
 
 
-def origins_of_model(model: Manifest, data: Path) -> Origins:
-    """Return what a model was trained on, its base included."""
-    said: Mapping[str, Any] = model.details.get("lineage") or {}
-    return _origins(model.parents, said, data)
-
-
-def _origins(parents: Iterable[Parent], said: Mapping[str, Any], data: Path) -> Origins:
+def origins_of(parents: Iterable[Parent], said: Mapping[str, Any], data: Path) -> Origins:
+    """Return what a model with these parents was trained on; `said` is what it says of its base."""
     corpora: list[Path] = []
     unknown: list[str] = []
     for parent in parents:
@@ -80,4 +75,4 @@ def _origins(parents: Iterable[Parent], said: Mapping[str, Any], data: Path) -> 
 def _origins_of_base(name: str, said: Mapping[str, Any] | None, data: Path) -> Origins:
     if not said or not said.get("parents"):
         return Origins([], [f"base {name} was trained elsewhere and has no fingerprints"])
-    return _origins([Parent.model_validate(parent) for parent in said["parents"]], said, data)
+    return origins_of([Parent.model_validate(parent) for parent in said["parents"]], said, data)

@@ -18,7 +18,7 @@ from psyllm.core.records import Record
 # The second look at the splits is slow on purpose (plain sets, nothing shared with the splitter),
 # so that very large corpora are looked at in part: so many characters of openings and of text.
 MOST_OPENING_CHARS = 2_000_000
-MOST_TEXT_CHARS = 30_000_000
+MOST_TEXT_CHARS = 10_000_000
 
 
 @dataclass

@@ -12,7 +12,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -70,7 +70,7 @@ def _treated(table: pa.Table, start: int, written: Written, policy: Policy) -> p
         if written.fates[start + place] in SPLITS and is_crisis(row_flags or ())
     ]
     order = np.arange(table.num_rows)
-    changed = []
+    changed: list[dict[str, Any]] = []
     for place, row in zip(places, table.take(pa.array(places, pa.int64())).to_pylist(), strict=True):
         side = written.fates[start + place]
         record = from_row(row)

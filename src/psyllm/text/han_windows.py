@@ -63,8 +63,8 @@ def windows(texts: HanTexts, n: int) -> Windows:
     if len(codes) < n:
         return Windows(np.empty(0, dtype=np.uint64), np.zeros(len(borders), dtype=np.int64))
     inside = np.ones(len(codes) - n + 1, dtype=bool)
-    for before in range(1, n):  # a run may not begin in the last n - 1 characters of a text
-        places = borders[1:] - before
+    for back in range(1, n):  # a run may not begin in the last n - 1 characters of a text
+        places = borders[1:] - back
         places = places[(places >= borders[:-1]) & (places < len(inside))]
         inside[places] = False
     before = np.concatenate(([0], np.cumsum(inside)))

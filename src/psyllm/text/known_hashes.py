@@ -16,6 +16,14 @@ from psyllm.text.hashed_ngrams import Hashes
 _MOST_BITS = 26  # of the table of first places: 256 MB at most, and no more than twice the hashes
 
 
+def once_in_order(*lots: Hashes) -> Hashes:
+    """Return every hash of some lots once, in order; faster than numpy's own way, which hashes first."""
+    hashes = np.sort(np.concatenate([*lots, np.empty(0, dtype=np.uint64)]))
+    is_new = np.ones(len(hashes), dtype=bool)
+    is_new[1:] = hashes[1:] != hashes[:-1]
+    return hashes[is_new]
+
+
 class KnownHashes:
     """Hashes in order, each once, ready to be found."""
 
