@@ -95,7 +95,7 @@ class CorpusSettings(Frozen):
         (), description="files or folders of texts that must not be trained on, besides our own dev and test"
     )
     most_shared_13grams: Share = Field(
-        0.1,
+        0.05,
         description="training records with at least this share of their runs of 13 Chinese characters in what is measured on are left out",
     )
     most_of_an_item: Share = Field(

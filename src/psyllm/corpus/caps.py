@@ -38,8 +38,8 @@ def most_of_each(counts: Mapping[str, int], caps: Mapping[str, float]) -> dict[s
             break
         most |= lower
     if counts and sum(most.values()) == 0:
-        message = f"the shares in corpus.caps add up to {sum(shares.values()):g} and leave nothing"
-        raise BadSetting(message, "leave one source without a cap, or let the shares add up to 1 or more")
+        message = f"every source has a share in corpus.caps (together {sum(shares.values()):g}), which leaves nothing"
+        raise BadSetting(message, "leave one source without a cap, or give it a number of records")
     return most
 
 

@@ -3,8 +3,9 @@
 A record comes in; it goes out as it was, with a reply from the protocol in the
 place of what passed over the danger, or not at all. A reply attends to a danger
 when it asks about safety, names help or names a person (`crisis.toml`); looked
-at are the two replies that follow the turn of greatest danger, or each answer
-of a question. A protocol's reply fits only where the visitor's own life is
+at are the replies from the first dangerous turn to the second after the most
+dangerous one, or each answer of a question. What a person of this project wrote,
+reviewed or judged by hand stays as it is. A protocol's reply fits only where the visitor's own life is
 spoken of in that very turn; danger to or from others is told about in too many
 ways, so such records are left out. What follows a new reply answered the old
 one and goes. The rule is the same for training, dev and test: what passes over
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from psyllm.core.records import Answer, Record, Turn
+from psyllm.core.starter import level_by_hand
 from psyllm.safety.levels import Level
 from psyllm.safety.notices import notice_for
 from psyllm.safety.patterns import compile_pattern, sentence_before
@@ -67,6 +69,8 @@ def attends(reply: str) -> bool:
 
 def treat(record: Record, policy: Policy) -> Treated:
     """Return what becomes of a record that is a crisis."""
+    if record.reviewed_by or level_by_hand(record):
+        return Treated(record, "attended")
     if record.kind == "question":
         return _treat_question(record, policy)
     danger = _greatest_danger(record)
@@ -82,7 +86,7 @@ def treat(record: Record, policy: Policy) -> Treated:
 
 
 def _treat_question(record: Record, policy: Policy) -> Treated:
-    kept = tuple(answer for answer in record.answers if attends(answer.text))
+    kept = tuple(answer for answer in record.answers if _is_ours(answer) or attends(answer.text))
     if len(kept) == len(record.answers):
         return Treated(record, "attended")
     if policy == "keep":
@@ -97,19 +101,22 @@ def _treat_question(record: Record, policy: Policy) -> Treated:
     return Treated(_changed(record, answers=(answer,)), "reanswered", len(record.answers))
 
 
+def _is_ours(answer: Answer) -> bool:
+    return answer.written_for_this_project or bool(answer.reviewed_by) or answer.author == "counsellor"
+
+
 def _greatest_danger(record: Record) -> _Danger | None:
     """Return the first turn of the greatest danger; None where no turn alone speaks of any."""
-    found: tuple[Level, int] = (Level.DISTRESS, -1)
-    for place, turn in enumerate(record.turns):
-        if turn.role == "visitor":
-            level = screen([turn.text]).level
-            if level > found[0]:
-                found = (level, place)
-    place = found[1]
-    if place < 0:
+    levels = {
+        place: screen([turn.text]).level for place, turn in enumerate(record.turns) if turn.role == "visitor"
+    }
+    dangers = [place for place, level in levels.items() if level >= Level.RISK]
+    if not dangers:
         return None
-    replies = [turn.text for turn in record.turns[place + 1 :] if turn.role == "counsellor"]
-    return _Danger(place, record.turns[place].text, replies[:REPLIES_LOOKED_AT])
+    place = max(dangers, key=lambda each: (levels[each], -each))
+    before = [turn.text for turn in record.turns[dangers[0] + 1 : place] if turn.role == "counsellor"]
+    after = [turn.text for turn in record.turns[place + 1 :] if turn.role == "counsellor"]
+    return _Danger(place, record.turns[place].text, before + after[:REPLIES_LOOKED_AT] if after else [])
 
 
 def _protocol_reply(said: str, record_id: str) -> str | None:
