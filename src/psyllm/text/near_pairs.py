@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from psyllm.text.hashed_ngrams import Hashes, ngram_sets
+from psyllm.text.hashed_ngrams import NgramSets, ngram_sets
 from psyllm.text.known_hashes import KnownHashes
 
 _SLACK = 1e-9  # a share of n-grams that is exactly the threshold must not be lost to rounding
@@ -31,51 +31,60 @@ class NearPairs:
         self._sizes = self._sets.sizes()
         known, counts = np.unique(self._sets.hashes, return_counts=True)
         self._known = KnownHashes(known)
-        self._ranks = np.empty(len(known), dtype=np.int64)  # rarest first
-        self._ranks[np.lexsort((known, counts))] = np.arange(len(known))
+        self._ranks = np.empty(len(known), dtype=np.uint32)  # rarest first
+        self._ranks[np.lexsort((known, counts))] = np.arange(len(known), dtype=np.uint32)
         self._holders, self._first = self._index()
 
     def find(self, texts: Sequence[str]) -> Iterator[tuple[int, int]]:
         """Yield (index in `texts`, index of the given text) of every near pair."""
         sets = ngram_sets(texts, self._n)
-        if not len(self._known) or not len(sets.hashes):
-            return
+        for index, given in self._candidates(sets):
+            own, other = sets.of(index), self._sets.of(given)
+            shared = len(np.intersect1d(own, other, assume_unique=True))
+            if shared >= self._least * (len(own) + len(other) - shared) - _SLACK:
+                yield index, given
+
+    def _candidates(self, sets: NgramSets) -> Iterator[tuple[int, int]]:
+        """Yield each pair once that shares a member of both prefixes and may be near by its sizes."""
         known, places = self._known.find(sets.hashes)
-        is_known = np.zeros(len(sets.hashes), dtype=bool)
-        is_known[known] = True
-        known_before = np.concatenate(([0], np.cumsum(is_known)))
+        if not len(known):
+            return
+        owners = np.searchsorted(sets.borders, known, side="right") - 1
         sizes = sets.sizes()
-        unknown = sizes - np.diff(known_before[sets.borders])
+        counts = np.bincount(owners, minlength=len(sizes))
         # Unknown n-grams are the rarest of all; where they fill the prefix nothing can be near.
-        lookups = _prefix_sizes(sizes, self._least) - unknown
-        for index in np.flatnonzero((lookups > 0) & (sizes > 0)):
-            start, end = sets.borders[index], sets.borders[index + 1]
-            here = places[known_before[start] : known_before[end]]
-            ranks = np.sort(self._ranks[here])[: lookups[index]]
-            for given in self._near(sets.hashes[start:end], ranks):
-                yield int(index), given
+        lookups = _prefix_sizes(sizes, self._least) - (sizes - counts)
+        taken = lookups[owners] > 0
+        owners, ranks = _in_prefix(owners[taken], self._ranks[places[taken]], lookups)
+        met = self._first[ranks + 1] - self._first[ranks]
+        from_holder = np.repeat(self._first[ranks] - (np.cumsum(met) - met), met) + np.arange(met.sum())
+        pairs = np.unique(np.repeat(owners, met) * len(self._sizes) + self._holders[from_holder])
+        texts, given = pairs // len(self._sizes), pairs % len(self._sizes)
+        smaller = np.minimum(sizes[texts], self._sizes[given])
+        larger = np.maximum(sizes[texts], self._sizes[given])
+        near = smaller >= self._least * larger - _SLACK
+        yield from zip(texts[near].tolist(), given[near].tolist(), strict=True)
 
-    def _near(self, hashes: Hashes, ranks: NDArray[np.int64]) -> Iterator[int]:
-        holders = [self._holders[self._first[rank] : self._first[rank + 1]] for rank in ranks]
-        candidates = np.unique(np.concatenate(holders))
-        sizes = self._sizes[candidates]
-        smaller, larger = np.minimum(sizes, len(hashes)), np.maximum(sizes, len(hashes))
-        for given in candidates[smaller >= self._least * larger - _SLACK]:
-            shared = len(np.intersect1d(hashes, self._sets.of(given), assume_unique=True))
-            if shared >= self._least * (len(hashes) + self._sizes[given] - shared) - _SLACK:
-                yield int(given)
-
-    def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _index(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return who holds an n-gram in the prefix, by rank, and where each rank begins."""
         owners = np.repeat(np.arange(len(self._sizes)), self._sizes)
         ranks = self._ranks[self._known.find(self._sets.hashes)[1]]
-        order = np.lexsort((ranks, owners))
-        place_in_text = np.arange(len(owners)) - self._sets.borders[owners]
-        is_prefix = place_in_text < _prefix_sizes(self._sizes, self._least)[owners]
-        owners, ranks = owners[order][is_prefix], ranks[order][is_prefix]
+        owners, ranks = _in_prefix(owners, ranks, _prefix_sizes(self._sizes, self._least))
         by_rank = np.argsort(ranks, kind="stable")
         first = np.searchsorted(ranks[by_rank], np.arange(len(self._known) + 1))
-        return owners[by_rank], first
+        return owners[by_rank].astype(np.int32), first
+
+
+def _in_prefix(
+    owners: NDArray[np.int64], ranks: NDArray[np.uint32], sizes: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the members with the lowest ranks of each owner, as many as its prefix has."""
+    keys = np.sort((owners.astype(np.uint64) << np.uint64(32)) | ranks)
+    ordered = (keys >> np.uint64(32)).astype(np.int64)
+    starts = np.searchsorted(ordered, np.arange(len(sizes)))
+    is_prefix = np.arange(len(ordered)) - starts[ordered] < sizes[ordered]
+    low = (keys[is_prefix] & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    return ordered[is_prefix], low
 
 
 def _prefix_sizes(sizes: NDArray[np.int64], least: float) -> NDArray[np.int64]:
