@@ -31,6 +31,7 @@ from psyllm.core.stages import Stage, current_run, need_current
 from psyllm.corpus import plan
 from psyllm.corpus import run as door
 from psyllm.corpus.columns import TEXT_COLUMNS, batches, runs_of
+from psyllm.corpus.crisis import REANSWERED
 from psyllm.corpus.decontaminate import Questions
 from psyllm.text.known_hashes import KnownHashes, once_in_order
 
@@ -92,7 +93,11 @@ def timed(step: Callable[..., Any], name: str, spent: dict[str, float]) -> Calla
 def measure_sharing(corpus: Path, planted: int) -> None:
     held_out = sorted([*corpus.glob("test-*.parquet"), *corpus.glob("dev-*.parquet")])
     known = KnownHashes(once_in_order(*(runs_of(batch).hashes for batch in batches(held_out, TEXT_COLUMNS))))
-    training = list(batches(sorted(corpus.glob("train-*.parquet")), TEXT_COLUMNS))
+    # Crises that were answered anew share the protocol's replies with each other.
+    training = [
+        batch.filter(pa.array([REANSWERED not in flags for flags in batch.column("flags").to_pylist()]))
+        for batch in batches(sorted(corpus.glob("train-*.parquet")), (*TEXT_COLUMNS, "flags"))
+    ]
     megabytes = sum(
         len(text.encode()) for record in read_records(corpus, prefix="train") for text in record.texts()
     )
