@@ -17,6 +17,8 @@ from psyllm.core.records import Record
 from psyllm.text.han import han_only
 from psyllm.text.ngrams import char_ngrams
 
+_SLACK = 1e-9  # a share that is exactly the threshold must not be lost to rounding
+
 
 class Overlap(NamedTuple):
     """Of `openings` so many begin like, stand inside, or are nearly equal to a text of the other side."""
@@ -88,7 +90,7 @@ class Openings:
         # shows that of most texts at half the cost.
         some = {squeezed[start : start + 5] for start in range(0, len(squeezed) - 4, 2)}
         strange = len(some) - len(some & self._holders.keys())
-        if strange > max(0.0, (1 - self._least) * (len(squeezed) - 4)):
+        if strange > max(0.0, (1 - self._least) * (len(squeezed) - 4)) + _SLACK:
             return
         ngrams = char_ngrams(squeezed)
         known = ngrams & self._holders.keys()
