@@ -243,6 +243,15 @@ def test_rows_at_once_must_divide_a_steps_rows(data, settings):
         run(changed(settings, answer={"rows_at_once": 3}), data)
 
 
+def test_a_corpus_whose_agreement_has_ended_is_not_trained_on(data, settings):
+    folder, manifest = need_current(data, Stage.CORPUS)
+    ended = manifest.model_copy(update={"details": {"permit": {"expires": "2026-01-01"}}})
+    (folder / "manifest.json").write_text(ended.model_dump_json())
+    with pytest.raises(MissingStage, match="agreement ended on 2026-01-01") as caught:
+        run(settings, data)
+    assert "psyllm corpus" in caught.value.next_step
+
+
 def test_a_foreign_base_is_trained_on_with_the_marks_added(data, settings, tmp_path):
     rows = foreign_base(tmp_path / "gpt2")
     based = changed(settings, base=tmp_path / "gpt2", adapt={"steps": 4}, answer={"steps": 4})

@@ -9,6 +9,7 @@ the model on the test split.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from psyllm.core.errors import EmptyCorpus, MissingFile
+from psyllm.core.errors import EmptyCorpus, MissingFile, MissingStage
 from psyllm.core.progress import track
 from psyllm.core.settings import TrainSettings
 from psyllm.core.stages import (
@@ -40,7 +41,7 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
     """Train on the corpus in use; return at once if this very run is complete.
 
     Raises:
-        MissingStage: there is no corpus yet.
+        MissingStage: there is no corpus yet, or an agreement that it rests on has ended.
         EmptyCorpus: nothing in it may be trained on.
         BadCheckpoint: the base can't be used.
         BadSetting: settings that contradict each other.
@@ -53,9 +54,11 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
     done = up_to_date(data, Stage.MODELS, name)
     if done is not None:
         return done
+    permit = parent.details.get("permit")
+    _refuse_ended(permit, parent.run)
     stage_run = StageRun(data, Stage.MODELS, name, mark, parents, resolved)
     with writing(stage_run, keep_partial=True) as writer:
-        return _train(settings, corpus, parent.details.get("permit"), writer)
+        return _train(settings, corpus, permit, writer)
 
 
 def _train(
@@ -117,6 +120,13 @@ def _base(settings: TrainSettings) -> tuple[Parent, ...]:
     listing = "\n".join(f"{path.name} {file_hash(path)}" for path in track(files, "reading the base"))
     content_hash = hashlib.sha256(listing.encode()).hexdigest()
     return (Parent(stage="base", run=settings.base.name, content_hash=content_hash),)
+
+
+def _refuse_ended(permit: dict[str, Any] | None, corpus: str) -> None:
+    ends = (permit or {}).get("expires")
+    if ends and dt.date.fromisoformat(ends) < dt.datetime.now(dt.UTC).date():
+        message = f"{corpus} holds a source whose agreement ended on {ends}"
+        raise MissingStage(message, "make a corpus without it: psyllm corpus")
 
 
 def _inherited(settings: TrainSettings, permit: dict[str, Any] | None) -> dict[str, Any]:
