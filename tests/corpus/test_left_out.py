@@ -118,6 +118,8 @@ def test_a_cap_is_kept_and_counted(tmp_path):
     manifest = run(CorpusSettings(caps={"large": 0.5}), data)
     assert manifest.drops["above_cap"] == 60
     assert adds_up(manifest)
+    few = run(CorpusSettings(caps={"large": 20, "small": 20}), data)
+    assert few.counts["train"] > 25  # what is taken is not all on one side
     with pytest.raises(BadSetting, match="names 'huge'"):
         run(CorpusSettings(caps={"huge": 3}), data)
 

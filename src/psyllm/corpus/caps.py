@@ -47,7 +47,10 @@ def above_cap(ids: Sequence[str], most: int, seed: int) -> list[int]:
     """Return the places of the records of one source that are too many, in order."""
     if len(ids) <= most:
         return []
-    by_hash = sorted(
-        range(len(ids)), key=lambda place: hashlib.sha256(f"{seed}:{ids[place]}".encode()).digest()
-    )
+    by_hash = sorted(range(len(ids)), key=lambda place: _order(ids[place], seed))
     return sorted(by_hash[most:])
+
+
+def _order(record_id: str, seed: int) -> bytes:
+    # Not the hash that splits go by: else what is taken would all be on one side.
+    return hashlib.sha256(f"cap:{seed}:{record_id}".encode()).digest()
