@@ -1,12 +1,13 @@
 import gzip
 import json
+import random
 import subprocess
 import sys
 
 import pyarrow.parquet as pq
 import pytest
 
-from made_up import dialogues, write_lines
+from made_up import dialogues, words, write_lines
 from psyllm.clean.run import run as clean
 from psyllm.collect.run import run as collect
 from psyllm.core import forgetting
@@ -32,7 +33,7 @@ HERS = "a" * 32
 
 
 def question(number, **fields):
-    body = f"第{number}个问题，" + "".join(chr(0x4E00 + (number * 37 + n * 11) % 5000) for n in range(60))
+    body = words(random.Random(number), 60) + "。"
     answer = Answer(text="回答：" + body[::-1] * 2, author_hash="b" * 32)
     base = {"title": "问题" + body[:20], "text": body, "answers": (answer,)}
     return Record(

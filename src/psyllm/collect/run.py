@@ -50,7 +50,12 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
     form, records = _records(settings, source, data)
     taken = track(itertools.islice(records, settings.limit), f"collect {settings.name}", settings.limit)
     stage_run = StageRun(
-        data, Stage.COLLECTED, settings.name, mark, (), settings.model_dump(mode="json", exclude={"path"})
+        data,
+        Stage.COLLECTED,
+        settings.name,
+        mark,
+        (),
+        settings.model_dump(mode="json", exclude={"path", "agreement"}),
     )
     with writing(stage_run, beside=True) as stage_run:
         try:
@@ -63,7 +68,7 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
         return stage_run.finish(
             counts=_counts(count, source, is_whole=settings.limit is None),
             drops=source.left_out,
-            details={"format": form, "content": content, **_found(source)},
+            details={"format": form, "content": content, "terms": _terms(content), **_found(source)},
         )
 
 
@@ -113,12 +118,18 @@ def _known_codec(name: str) -> str:
 
 def _content(settings: CollectSettings, data: Path) -> dict[str, Any]:
     """Return what tells one import from another: the bytes, and what is said of them."""
-    said = settings.model_dump(mode="json", exclude={"path", "replace", *_HOW_IT_IS_READ})
+    said = settings.model_dump(mode="json", exclude={"path", "replace", "agreement", *_HOW_IT_IS_READ})
     said |= settings.model_dump(mode="json", include=_HOW_IT_IS_READ, exclude_defaults=True)
+    said["agreement"] = content_hash(settings.agreement) if settings.agreement is not None else None
     if settings.path is not None:
         return {**said, "sha256": content_hash(settings.path), "bundled": False}
     reviews = [content_hash(place) for place in review_places(data) if place.exists()]
     return {**said, "sha256": content_hash(STARTER), "bundled": True, "reviews": reviews}
+
+
+def _terms(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what `corpus` reads of the terms; `agreement` is the hash of its file."""
+    return {name: content[name] for name in ("licence", "uses", "expires", "agreement")}
 
 
 def _records(settings: CollectSettings, source: Source, data: Path) -> tuple[str, Iterator[Record]]:
