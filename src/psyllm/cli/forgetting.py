@@ -49,10 +49,13 @@ def forget(
     _need_hashes(author or (), 32, "--author")
     _need_hashes(content or (), 64, "--content")
     from psyllm.core.forgetting import forget as take_out
-    from psyllm.core.forgetting import marks_of
+    from psyllm.core.forgetting import marks_of, mend_manifests
+    from psyllm.corpus.refresh import refresh
 
     with progress_bars():
         done = take_out(data, marks_of(url or (), author or (), content or ()))
+        refresh(data)
+        mend_manifests(data)
     _say(done)
 
 

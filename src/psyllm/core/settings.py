@@ -146,6 +146,10 @@ class CorpusSettings(Frozen):
         "reanswer",
         description="what happens to records whose counsellor passes over a crisis; what no reply fits is left out",
     )
+    takedown: str = Field(
+        "",
+        description="address to which people write who want their words taken out; stands in the data card",
+    )
     seed: int = Field(20261123, description="seed of the split and of what is taken under a cap")
 
 

@@ -35,11 +35,13 @@ from psyllm.core.stages import (
     writing,
 )
 from psyllm.corpus.card import as_markdown, count_split, make_card
+from psyllm.corpus.drop_samples import drop_samples
 from psyllm.corpus.evaluation_items import files_of
 from psyllm.corpus.fingerprints import OpeningPrints, write_fingerprints
 from psyllm.corpus.looking import MOST_OPENING_CHARS, MOST_TEXT_CHARS, Tally, part_of
 from psyllm.corpus.overlaps import Openings, Overlap
 from psyllm.corpus.plan import EXPIRED, MAY_NOT_TRAIN, Plan, make_plan
+from psyllm.corpus.refresh import write_page
 from psyllm.corpus.sources import SourceTerms, over, source_terms
 from psyllm.corpus.split import SPLITS, Split, largest_held_out
 from psyllm.corpus.splitting import Written, write_splits
@@ -90,6 +92,7 @@ def run(settings: CorpusSettings, data: Path, today: Callable[[], dt.date] = _to
             stage_run.folder / "card.json", json.dumps(card, ensure_ascii=False, indent=1) + "\n"
         )
         write_text_atomically(stage_run.folder / "card.md", as_markdown(card))
+        write_page(stage_run.folder, drop_samples(cleaned_folder))
         return stage_run.finish(
             counts={
                 "records": sum(written.rows.values()),
@@ -162,6 +165,7 @@ def _card(
             "evaluation_items": plan.evaluation_items,
             "words": {stage: dict(sorted(counts.items())) for stage, counts in tally.words.items()},
             "looked_at": shares,
+            "takedown": settings.takedown,
         },
     )
 
