@@ -46,7 +46,7 @@ demo: setup ## set up, turn the circle on the starter corpus, serve at http://12
 	@runs/circle.sh --data $(DATA)
 	@$(BIN)/psyllm serve --data $(DATA) --port $(PORT)
 
-test: setup-dev browser check web-tests python-tests ## set up and pass every check and test (what CI runs)
+test: setup-dev programs check web-tests python-tests ## set up and pass every check and test (what CI runs)
 
 check: $(VENV)/.ready-dev ## format, lint, types, import contracts, dead code, dependencies
 	$(BIN)/ruff format --check -q .
@@ -66,9 +66,15 @@ web-tests: setup-dev
 python-tests: setup-dev
 	$(BIN)/pytest -q
 
-browser: # tests need Chromium; as root it is installed from Debian
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-noto-cjk; } >/tmp/psyllm-chromium.log 2>&1 || \
-	  { echo "Chromium is missing; install it: apt-get install chromium fonts-noto-cjk"; [ -z "$(CI)" ]; }
+# $(call debian,PROGRAM,PACKAGES): as root a missing program is installed from Debian; in CI it must be there.
+define debian
+@command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q --no-install-recommends $(2); } >/tmp/psyllm-$(1).log 2>&1 || \
+  { echo "$(1) is missing; install it: apt-get install $(2)"; [ -z "$(CI)" ]; }
+endef
+
+programs: # tests need a browser, and Redis for crawls on many machines
+	$(call debian,chromium,chromium fonts-noto-cjk)
+	$(call debian,redis-server,redis-server)
 
 wheel: setup-dev ## build the wheel with the web app inside: dist/
 	$(BIN)/python -m build --wheel --no-isolation
@@ -79,7 +85,7 @@ dev: setup-dev ## serve with the web app rebuilt on change at http://127.0.0.1:5
 bench: setup-dev ## run every benchmark; each prints a table
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-screenshots: setup-dev browser ## pictures of every page on a phone and a desktop: screenshots/
+screenshots: setup-dev programs ## pictures of every page on a phone and a desktop: screenshots/
 	$(BIN)/python runs/screenshots.py
 
 docs: $(VENV)/.ready-dev ## write the generated pages of docs/ again

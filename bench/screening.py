@@ -3,9 +3,12 @@
 Reads the folder of outside test data (PSYLLM_TEST_DATA, default ../shared/data)
 and prints tables: recall and false alarms per half with Wilson intervals
 beside the keyword floor, recall per label, latency, share of visitors' turns
-raised in an unlabelled corpus, and the guard's pass rates.
+raised in an unlabelled corpus, and the guard's pass rates. `speed` measures
+CPU time alone; `common` counts the characters and pairs that text/needs.py keeps.
 
     python bench/screening.py
+    taskset -c 1 python bench/screening.py speed
+    python bench/screening.py common
 """
 
 import json
@@ -13,9 +16,11 @@ import lzma
 import os
 import random
 import re
+import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from psyllm.safety.guard import check
@@ -31,6 +36,9 @@ from psyllm.safety.report import (
     wilson,
 )
 from psyllm.safety.screen import screen
+from psyllm.text.fold import clean_text
+from psyllm.text.needs import COMMON, COMMON_PAIRS
+from psyllm.text.simplified import is_traditional
 
 DATA = Path(os.environ.get("PSYLLM_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
 SEED = 20261123
@@ -48,6 +56,12 @@ SAFETY_CLASSES = (
 
 
 def main() -> None:
+    if "common" in sys.argv[1:]:
+        print_common()
+        return
+    if "speed" in sys.argv[1:]:
+        print_speed(read_dialogues())
+        return
     rows = read_labelled(DATA / "crisis" / "psysuicide_valid.json")
     halves = {half: figures(row for row in rows if row.half == half) for half in ("tuning", "judging")}
     print("PsySUICIDE (valid), any risk; patterns were written on the tuning half only")
@@ -55,6 +69,7 @@ def main() -> None:
     print_labels(halves["judging"])
     print_latency(rows)
     dialogues = read_dialogues()
+    print_speed(dialogues)
     print_raised(sample_turns(dialogues, "client"))
     print_guard(sample_turns(dialogues, "counselor"))
     print_guard_classes()
@@ -91,6 +106,53 @@ def print_latency(rows: Sequence[LabelledText]) -> None:
     long_ms = 1000 * (time.perf_counter() - start)
     print(f"\nlatency of one message: median {times_ms[len(times_ms) // 2]:.2f} ms,", end=" ")
     print(f"p99 {times_ms[int(0.99 * len(times_ms))]:.2f} ms; 4,000 characters {long_ms:.0f} ms")
+
+
+def print_speed(dialogues: list[list[dict[str, str]]]) -> None:
+    """Print CPU speed over whole dialogues, in MB (10^6 bytes of UTF-8) of all turns and of the visitors' own."""
+    whole_mb = mb_of(turn["content"] for turns in dialogues for turn in turns)
+    visitors = [[turn["content"] for turn in turns if turn["role"] == "client"] for turns in dialogues]
+    visitors = [turns for turns in visitors if turns]
+    own_mb = mb_of(turn for turns in visitors for turn in turns)
+    screen(["你好"])
+    best_s = min(cpu_s(partial(screen, turns) for turns in visitors) for _ in range(3))
+    singles = sorted(cpu_s([partial(screen, [turn])]) for turns in visitors[:500] for turn in turns)
+    print(f"\nspeed, {len(visitors)} SmileChat dialogues: {whole_mb / best_s:.1f} MB/s of dialogue,", end=" ")
+    print(
+        f"{own_mb / best_s:.1f} MB/s of visitors' turns; one turn: median {1000 * singles[len(singles) // 2]:.3f} ms"
+    )
+    texts = [turn["content"] for turns in dialogues for turn in turns]
+    clean_s = min(cpu_s(partial(clean_text, text) for text in texts) for _ in range(3))
+    gate_s = min(cpu_s(partial(is_traditional, text) for text in texts) for _ in range(3))
+    print(
+        f"clean_text on the same turns {whole_mb / clean_s:.0f} MB/s, is_traditional {whole_mb / gate_s:.0f} MB/s"
+    )
+
+
+def cpu_s(calls: Iterable[Callable[[], object]]) -> float:
+    start = time.process_time()
+    for call in calls:
+        call()
+    return time.process_time() - start
+
+
+def mb_of(texts: Iterable[str]) -> float:
+    return sum(len(text.encode()) for text in texts) / 1e6
+
+
+def print_common() -> None:
+    """Print the commonest Chinese characters and pairs of all visitors' turns, as text/needs.py keeps them."""
+    characters: Counter[str] = Counter()
+    pairs: Counter[str] = Counter()
+    with lzma.open(DATA / "smilechat" / "train.jsonl.xz", "rt", encoding="utf-8") as lines:
+        for turn in (turn for line in lines for turn in json.loads(line)["dialog"]):
+            if turn["role"] == "client":
+                characters.update(turn["content"])
+                pairs.update(map(str.__add__, turn["content"], turn["content"][1:]))
+    for counts, length, between in ((characters, len(COMMON), ""), (pairs, len(COMMON_PAIRS.split()), " ")):
+        han = [(one, count) for one, count in counts.items() if re.fullmatch("[\u4e00-\u9fff]+", one)]
+        han.sort(key=lambda item: (-item[1], item[0]))
+        print(between.join(one for one, _ in han[:length]))
 
 
 def read_dialogues() -> list[list[dict[str, str]]]:

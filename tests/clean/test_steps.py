@@ -11,6 +11,7 @@ from psyllm.core.records import Answer, Record, Span, Turn
 from psyllm.core.settings import CleanSettings
 
 LONG = "可以试着把睡前的担心写下来，第二天再看，多半没有想的那么糟。先从每天十分钟开始，不用逼自己马上睡着，慢慢就会松下来。"
+MORE = "正念是把注意力放在此刻的呼吸和感受上，焦虑的念头来了，看见它，再让它走。"
 
 
 def record(kind="question", **fields):
@@ -87,6 +88,17 @@ def test_full_stops_of_chinese_stay_chinese_and_wide_letters_become_narrow():
     assert [turn.text for turn in found.turns] == ["我，今年20岁（真的）！ 睡不着……", "请说说\n看。"]
 
 
+def test_traditional_text_becomes_simplified_and_spans_follow():
+    old = "可以試著把睡前的擔心寫下來，第二天再看，多半沒有想的那麼糟。"
+    span = Span(start=0, end=14, type="A")
+    given = record(title="晚上總是睡不著，應該怎麼辦呢？", answers=(Answer(text=old * 2, spans=(span,)),))
+    (answer,) = cleaned(given).answers
+    assert answer.text.startswith("可以试着把睡前的担心写下来，")
+    assert answer.spans == (span,)
+    assert cleaned(given).title == "晚上总是睡不着，应该怎么办呢？"
+    assert cleaned(given, simplify=False).title == given.title
+
+
 def test_site_lines_go_from_the_counsellor_only():
     line = "我是国家二级心理咨询师。"
     found = cleaned(dialogue(f"{line}最近自己也睡不着。", f"{line}请慢慢说。"))
@@ -95,8 +107,8 @@ def test_site_lines_go_from_the_counsellor_only():
 
 def test_references_go_from_documents_and_from_nothing_else():
     reference = "Bishop, S. R., et al. (2004). Mindfulness: A proposed definition."
-    document = record("document", title="正念", text=f"{LONG}\n{reference}\n{LONG}")
-    assert cleaned(document).text == f"{LONG}\n{LONG}"
+    document = record("document", title="正念", text=f"{LONG}\n{reference}\n{MORE}")
+    assert cleaned(document).text == f"{LONG}\n{MORE}"
     assert reference in cleaned(dialogue(f"{LONG}\n{reference}", LONG)).turns[0].text
 
 

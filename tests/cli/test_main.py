@@ -167,3 +167,32 @@ def test_a_stop_by_ctrl_c_says_what_is_kept_and_how_to_go_on(capsys, monkeypatch
         "stopped; what was complete is kept",
         "next: run the same command to go on",
     ]
+
+
+def test_formats_lists_the_known_forms(capsys):
+    assert run(["collect", "formats"]) == 0
+    shown = capsys.readouterr().out
+    for form in (
+        "PsyQA",
+        "SmileChat",
+        "messages",
+        "ShareGPT",
+        "EmoLLM",
+        "alpaca",
+        "ChatML",
+        "Markdown",
+        "table",
+    ):
+        assert f"{form}: " in shown
+
+
+def test_columns_are_named_on_the_command_line(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    path.write_text("甲列,乙列\n问,答\n问二,答二\n", "utf-8")
+    words = ["collect", "import", str(path), "--name", "x", "--licence", "MIT", "--data", str(tmp_path)]
+    assert run(words) == 2
+    assert "Its columns: 甲列, 乙列" in capsys.readouterr().err
+    named = ["--set", "collect.columns.question=甲列", "--set", "collect.columns.answer=乙列"]
+    assert run([*words, *named]) == 0
+    records = list(read_records(tmp_path / "1_collected" / "x"))
+    assert [(record.title, record.answers[0].text) for record in records] == [("问", "答"), ("问二", "答二")]

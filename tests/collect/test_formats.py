@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from made_up import dialogues, write_lines
-from psyllm.collect.formats import recognise
+from psyllm.collect.formats import known_forms, recognise
 from psyllm.collect.source import Source
 from psyllm.core.errors import MalformedInput, UnknownFormat
 from psyllm.core.starter import STARTER
@@ -63,13 +63,40 @@ def test_text_of_no_known_form_is_refused(tmp_path, content):
     assert "known are" in caught.value.next_step
 
 
-def test_a_folder_of_packed_files_names_the_file_to_import(tmp_path):
+def test_a_folder_of_packed_files_is_read_and_what_is_no_data_counted(tmp_path):
     (tmp_path / "LICENSE").write_text("Do what you like.", encoding="utf-8")
-    packed = tmp_path / "some talks.jsonl.gz"
-    packed.write_bytes(
-        gzip.compress('{"id": 1, "dialog": [{"role": "client", "content": "你好"}]}\n'.encode())
-    )
-    with pytest.raises(UnknownFormat, match="named itself") as caught:
-        recognise(tmp_path)
-    assert f"psyllm collect import '{packed}' --name NAME" in caught.value.next_step
-    assert recognise(packed).name == "dialogues as JSON"
+    (tmp_path / "README.md").write_text("# 数据\n说明\n", "utf-8")
+    line = '{"id": 1, "dialog": [{"role": "client", "content": "你好"}]}\n'.encode()
+    (tmp_path / "some talks.jsonl.gz").write_bytes(gzip.compress(line))
+    (tmp_path / "more.jsonl").write_bytes(line)
+    form = recognise(tmp_path)
+    assert form.name == "files of data"
+    source = Source("talks", "MIT")
+    ids = [record.id for record in form.read(tmp_path, source)]
+    assert ids == ["talks:more.jsonl/1", "talks:some talks.jsonl.gz/1"]
+    assert (source.read, source.left_out) == (4, {"file_is_no_data": 2})
+
+
+@pytest.mark.parametrize(
+    "form",
+    [form for form in known_forms() if form.name not in {"psyllm", "WARC", "HTML"}],  # more than one example
+    ids=lambda form: form.name,
+)
+def test_the_example_of_every_known_form_is_recognised(tmp_path, form):
+    path = tmp_path / "a"
+    path.write_text(form.example, "utf-8")
+    names = {
+        "PsyQA": "PsyQA JSON",
+        "SmileChat": "dialogues as JSON",
+        "messages": "chats as JSON (messages or ShareGPT)",
+        "ShareGPT": "chats as JSON (messages or ShareGPT)",
+        "EmoLLM": "chats as JSON (EmoLLM)",
+        "alpaca": "alpaca JSON",
+        "ChatML": "ChatML text",
+        "CPsyCoun": "dialogue text files",
+        "Markdown": "Markdown files",
+        "table": "CSV table",
+    }
+    found = recognise(path)
+    assert found.name == names[form.name]
+    assert len(list(found.read(path, Source("a", "MIT")))) == 1

@@ -70,3 +70,23 @@ def test_a_rule_in_the_middle_is_no_front_matter():
 def test_plain_text_is_no_markdown():
     assert not is_markdown("只是一段话。\n#没有空格")
     assert is_markdown("正文\n## 标题\n")
+
+
+def test_address_date_and_licence_stay_and_the_author_is_cut(tmp_path):
+    head = "---\ntitle: 睡眠\nauthor: 王某\nurl: https://a.example/1\ndate: 2026-01-02\nlicense: CC-BY-4.0\n---\n"
+    (tmp_path / "a.md").write_text(head + "# 睡眠\n早睡。\n", "utf-8")
+    (tmp_path / "b.md").write_text("# 睡眠\n早起。\n", "utf-8")
+    source = Source("wiki", "CC-BY-SA-4.0")
+    one, two = recognise(tmp_path).read(tmp_path, source)
+    assert (one.url, one.written_at, one.licence) == ("https://a.example/1", "2026-01-02", "CC-BY-4.0")
+    assert (two.url, two.written_at, two.licence) == ("", "", "CC-BY-SA-4.0")
+    assert "王某" not in one.model_dump_json()
+    assert source.parts_left_out == {"author": 1}
+
+
+def test_files_in_gbk_are_read(tmp_path):
+    (tmp_path / "a.md").write_text("# 睡眠的方法\n我最近总是睡不着，不知道怎么办。\n", "gbk")
+    source = Source("wiki", "MIT")
+    (record,) = recognise(tmp_path).read(tmp_path, source)
+    assert record.title == "睡眠的方法"
+    assert source.decoding.found == {"GB18030": 1}

@@ -52,11 +52,36 @@ def test_spans_with_gaps_are_left_out_and_counted_and_the_answer_stays(tmp_path)
         labelled("先别急着睡着。", (0, 2), (3, 7)),
         labelled("可以写下来。", (1, 6)),
         labelled("好。", (0, 9)),
+        labelled("先别急着睡着。", (0, 2), (2, 4), (4, 7)),
     ]
     (record,), source = read(write_array([whole(answers=answers)], tmp_path / "a"))
-    assert [answer.spans for answer in record.answers] == [(), (), ()]
-    assert len(record.answers) == 3
-    assert source.left_out == {"spans_not_contiguous": 3}
+    assert [len(answer.spans) for answer in record.answers] == [0, 0, 0, 3]
+    assert source.parts_left_out == {"spans_that_do_not_fit": 3}
+    assert not source.left_out
+
+
+def test_inclusive_ends_are_told_by_the_file_and_not_by_the_answer(tmp_path):
+    answers = [
+        labelled("先别急着睡着。", (0, 2), (3, 6)),
+        labelled("可以写下来。", (0, 0), (1, 5)),
+        labelled("好。", (0, 1)),  # alone, it could be either
+        labelled("可以写下来。", (0, 3), (3, 5)),  # exclusive among inclusive ones: damaged
+    ]
+    (record,), source = read(write_array([whole(answers=answers)], tmp_path / "a"))
+    assert source.facts["span_ends"] == "inclusive"
+    assert [[(s.start, s.end) for s in answer.spans] for answer in record.answers] == [
+        [(0, 3), (3, 7)],
+        [(0, 1), (1, 6)],
+        [(0, 2)],
+        [],
+    ]
+    assert source.parts_left_out == {"spans_that_do_not_fit": 1}
+
+
+def test_labels_that_are_announced_but_missing_are_counted(tmp_path):
+    answers = [{"answer_text": "好。", "has_label": True, "labels_sequence": None}]
+    _, source = read(write_array([whole(answers=answers)], tmp_path / "a"))
+    assert source.parts_left_out == {"spans_announced_but_missing": 1}
 
 
 def test_flattened_rows_of_one_question_become_one_record(tmp_path):

@@ -1,6 +1,5 @@
 import datetime as dt
 import gzip
-import json
 import lzma
 import tarfile
 
@@ -9,9 +8,12 @@ import pytest
 from hardship import finished, killed, moments, no_space, scarce_disk
 from made_up import dialogues, questions, write_array, write_lines
 from psyllm.collect.run import run
+from psyllm.collect.source import Source
 from psyllm.core.errors import (
+    BadSetting,
     DiskFull,
     EmptyCorpus,
+    LostRecords,
     MalformedInput,
     MissingFile,
     SourceExists,
@@ -111,7 +113,7 @@ def test_the_same_content_under_another_licence_is_refused(tmp_path):
 
 def test_a_limit_imports_the_first_records_only(tmp_path):
     path = write_lines(dialogues(9), tmp_path / "a")
-    assert run(settings(path, limit=4), tmp_path).counts == {"records": 4}
+    assert run(settings(path, limit=4), tmp_path).counts == {"records": 4, "read": 4}
     assert [record.id for record in collected(tmp_path)] == [f"source:{n}" for n in range(4)]
 
 
@@ -152,12 +154,41 @@ def test_a_truncated_xz_says_where_it_breaks_off_and_that_nothing_was_imported(t
     assert not list((tmp_path / "1_collected").glob("*source*"))
 
 
-def test_gbk_is_named_with_the_command_that_converts_it(tmp_path):
-    path = tmp_path / "a.jsonl"
-    path.write_bytes(json.dumps(dialogues(1)[0], ensure_ascii=False).encode("gbk"))
-    with pytest.raises(WrongEncoding, match="is GBK, not UTF-8; nothing was imported") as caught:
+def test_gbk_is_read_and_the_encoding_is_kept_in_the_manifest(tmp_path):
+    utf8 = write_lines(dialogues(9), tmp_path / "utf8.jsonl")
+    gbk = tmp_path / "gbk.jsonl"
+    gbk.write_bytes(utf8.read_bytes().decode().encode("gbk"))
+    one, two = (run(settings(path), tmp_path / path.stem) for path in (utf8, gbk))
+    assert one.content_hash == two.content_hash
+    assert (one.details["encodings"], two.details["encodings"]) == ({"UTF-8": 1}, {"GB18030": 1})
+
+
+def test_an_encoding_that_nobody_knows_is_a_bad_setting(tmp_path):
+    with pytest.raises(BadSetting, match="there is no encoding 'klingon'"):
+        run(settings(write_lines(dialogues(1), tmp_path / "a"), encoding="klingon"), tmp_path)
+
+
+def test_damage_refuses_the_import_or_leaves_the_record_out(tmp_path):
+    path = write_lines(dialogues(9), tmp_path / "a")
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[4] = lines[4].replace("。".encode(), b"\xe3\x80", 1)
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(WrongEncoding, match=r"\(line 5\) is not: it is damaged.*nothing was imported"):
         run(settings(path), tmp_path)
-    assert "iconv -f GBK -t UTF-8" in caught.value.next_step
+    manifest = run(settings(path, damaged_text="leave_out"), tmp_path)
+    assert manifest.counts == {"records": 8, "read": 9}
+    assert manifest.drops == {"damaged_text": 1}
+
+
+def test_what_is_read_but_not_accounted_for_stops_the_import(tmp_path, monkeypatch):
+    monkeypatch.setattr(Source, "leave_out", lambda *_: None)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.txt").write_text("来访者：你好。\n心理咨询师：你好。\n", "utf-8")
+    (folder / "b.txt").write_text("just notes", "utf-8")
+    with pytest.raises(LostRecords, match="2 were read, but 1 are accounted for"):
+        run(settings(folder), tmp_path)
+    assert not complete_runs(tmp_path, Stage.COLLECTED)
 
 
 def test_an_unknown_format_lists_the_known_ones(tmp_path):
@@ -166,7 +197,7 @@ def test_an_unknown_format_lists_the_known_ones(tmp_path):
         UnknownFormat, match="has the fields conversation, id, which fits no importer"
     ) as caught:
         run(settings(path), tmp_path)
-    assert "PsyQA JSON" in caught.value.next_step
+    assert "PsyQA" in caught.value.next_step
 
 
 @pytest.mark.parametrize("content", ["", " \n", "[]", "[ ]\n"])
@@ -187,7 +218,7 @@ def test_a_folder_is_imported_and_what_is_no_dialogue_is_counted(tmp_path):
     (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x00\x00")
     (folder / ".hidden").write_text("来访者：不\n心理咨询师：不\n", "utf-8")
     manifest = run(settings(folder), tmp_path)
-    assert manifest.counts == {"records": 3}
+    assert manifest.counts == {"records": 3, "read": 5}
     assert manifest.drops == {"file_is_no_dialogue": 1, "file_is_no_text": 1}
     assert [record.id for record in collected(tmp_path)] == [f"source:case_{n}" for n in range(3)]
 

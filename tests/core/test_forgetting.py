@@ -1,13 +1,15 @@
 import gzip
 import json
+import random
 import subprocess
 import sys
 
 import pyarrow.parquet as pq
 import pytest
 
-from made_up import dialogues, write_lines
+from made_up import dialogues, words, write_lines
 from psyllm.clean.run import run as clean
+from psyllm.cli.main import run as cli
 from psyllm.collect.run import run as collect
 from psyllm.core import forgetting
 from psyllm.core.errors import MalformedInput, StageBusy
@@ -25,6 +27,7 @@ from psyllm.core.stages import (
     writing,
 )
 from psyllm.core.tombstones import Tombstone, read_tombstones, tombstones_path, url_mark
+from psyllm.corpus.fingerprints import read_index
 from psyllm.corpus.run import run as corpus
 
 SECRET = "那年冬天我在青石桥边把外婆的铜铃铛弄丢了"
@@ -32,7 +35,7 @@ HERS = "a" * 32
 
 
 def question(number, **fields):
-    body = f"第{number}个问题，" + "".join(chr(0x4E00 + (number * 37 + n * 11) % 5000) for n in range(60))
+    body = words(random.Random(number), 60) + "。"
     answer = Answer(text="回答：" + body[::-1] * 2, author_hash="b" * 32)
     base = {"title": "问题" + body[:20], "text": body, "answers": (answer,)}
     return Record(
@@ -109,6 +112,26 @@ def test_nothing_of_it_is_left_in_the_bytes_of_any_stage(data, by):
     )
 
 
+def test_what_was_made_of_it_is_not_stale_but_a_model_is(data):
+    run = current_run(data, Stage.CORPUS)
+    with writing(
+        StageRun(data, Stage.MODELS, "m", "mark", (read_manifest(run).as_parent(),), {})
+    ) as stage_run:
+        stage_run.finish(counts={})
+    forget(data, marks_of((), [HERS], ()))
+    manifests = {manifest.stage: manifest for manifest in balanced(data)}
+    assert manifests["2_cleaned"].parents == (manifests["1_collected"].as_parent(),)
+    assert manifests["3_corpus"].parents == (manifests["2_cleaned"].as_parent(),)
+    assert read_manifest(data / "4_models" / "m").parents != (manifests["3_corpus"].as_parent(),)
+
+
+def test_what_was_stale_before_stays_stale(data):
+    collected(data, [question(60)])
+    forget(data, marks_of((), [HERS], ()))
+    manifests = {manifest.stage: manifest for manifest in balanced(data)}
+    assert manifests["2_cleaned"].parents != (manifests["1_collected"].as_parent(),)
+
+
 def test_every_later_run_honours_the_tombstone(data):
     forget(data, marks_of((), [HERS], ()))
     mine = question(40, text=SECRET + "，" + question(40).text, author_hash=HERS)
@@ -183,6 +206,23 @@ def test_reports_and_exports_of_a_changed_corpus_go_and_models_are_named(data):
     assert not holds(data, SECRET)
     assert set(done.removed) == {"5_reports/report-1", "exports/alpaca"}
     assert done.models == ("model-1",)
+
+
+def test_the_card_s_samples_and_the_fingerprints_lose_it_too(tmp_path):
+    data = tmp_path / "data"
+    short = question(41, title="", text=SECRET[:9], author_hash=HERS)
+    collected(data, [*(question(number) for number in range(40)), question(42, author_hash=HERS), short])
+    clean(CleanSettings(), data)
+    corpus(CorpusSettings(), data)
+    folder = current_run(data, Stage.CORPUS)
+    assert holds(folder, SECRET[:9])
+    before = read_index(folder)["site"]["runs"]
+    assert cli(["forget", "--data", str(data), "--author", HERS]) == 0
+    assert not holds(data, SECRET[:9])
+    assert "short_question" in (folder / "card.html").read_text("utf-8")
+    side = next(iter({manifest.stage: manifest for manifest in balanced(data)}["3_corpus"].drops), None)
+    assert side is not None
+    assert read_index(folder)["site"]["runs"] <= before
 
 
 def test_a_run_that_was_stopped_half_way_holds_nothing_either(data):

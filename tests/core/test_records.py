@@ -1,11 +1,25 @@
 """Records keep every field on their way through Parquet."""
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from psyllm.core.records import Answer, Record, Span, Turn, count_records, read_records, write_records
+from psyllm.core.records import (
+    RECORD_SCHEMA,
+    Answer,
+    Record,
+    Span,
+    Turn,
+    batch_to_records,
+    count_records,
+    from_row,
+    read_records,
+    records_to_batch,
+    to_row,
+    write_records,
+)
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 SPANS = st.lists(
@@ -15,7 +29,14 @@ TURNS = st.lists(
     st.builds(Turn, role=st.sampled_from(["visitor", "counsellor"]), text=TEXT, spans=SPANS), max_size=3
 ).map(tuple)
 ANSWERS = st.lists(
-    st.builds(Answer, text=TEXT, spans=SPANS, mean_rating=st.none() | st.floats(1, 5)), max_size=2
+    st.builds(
+        Answer,
+        text=TEXT,
+        spans=SPANS,
+        mean_rating=st.none() | st.floats(1, 5),
+        votes=st.none() | st.integers(0, 2**40),
+    ),
+    max_size=2,
 ).map(tuple)
 RECORDS = st.builds(
     Record,
@@ -27,6 +48,7 @@ RECORDS = st.builds(
     keywords=st.lists(TEXT, max_size=3).map(tuple),
     parents=st.lists(TEXT, max_size=2).map(tuple),
     flags=st.just(()),
+    topic_score=st.none() | st.floats(0, 1),
 )
 
 
@@ -37,6 +59,31 @@ def test_what_is_written_is_read(tmp_path_factory, records):
     assert write_records(records, folder, rows_per_file=2) == len(records)
     assert list(read_records(folder)) == records
     assert count_records(folder) == len(records)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(RECORDS, max_size=6), st.integers(0, 3), st.integers(0, 6))
+def test_a_batch_and_its_records_are_inverses(records, start, rows):
+    batch = records_to_batch(records)
+    assert batch.schema.equals(RECORD_SCHEMA, check_metadata=True)
+    assert batch_to_records(batch) == records
+    assert records_to_batch(batch_to_records(batch)).equals(batch)
+    assert batch_to_records(batch.slice(start, rows)) == records[start : start + rows]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(RECORDS, max_size=6))
+def test_columns_built_directly_are_those_of_the_rows(records):
+    slowly = pa.Table.from_pylist([to_row(record) for record in records], schema=RECORD_SCHEMA)
+    assert pa.Table.from_batches([records_to_batch(records)]).equals(slowly)
+    assert [from_row(row) for row in slowly.to_pylist()] == records
+
+
+def test_a_file_ends_when_its_text_fills_the_memory(tmp_path):
+    record = Record(id="a:1", kind="document", group="a:1", source="a", licence="x", text="文字" * 50)
+    assert write_records([record] * 7, tmp_path, chars_per_file=250) == 7
+    assert len(list(tmp_path.iterdir())) == 3
+    assert list(read_records(tmp_path)) == [record] * 7
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path):

@@ -63,3 +63,31 @@ def test_the_card_for_people_has_every_figure_and_whole_tables():
 def test_no_text_of_a_record_is_in_the_card():
     page = as_markdown(card())
     assert not any(character in page for character in "甲乙丙丁戊己")
+
+
+def test_what_was_left_out_crises_authors_and_terms_stand_on_the_page():
+    made = card() | {
+        "read": 9, "left_out": {"above_cap": 4, "may_not_train": 0}, "ended": {"psyqa": "2026-01-01"},
+        "evaluation_items": {"test.jsonl": 30},
+        "crises": {"train": {"attended": 1, "reanswered": 2}, "dev": {}, "test": {"left_out": 3}},
+        "authors": {"all": 5, "author_known": 4, "author_also_trained_on": 1, "share": 0.25},
+        "looked_at": {"openings": 1.0, "texts": 0.5},
+        "permit": {
+            "uses": "research", "share_alike": True, "expires": "2027-06-30",
+            "sources": [{"source": "a", "licence": "x", "uses": "research", "expires": "2027-06-30", "agreement": "f" * 64}],
+        },
+    }  # fmt: skip
+    lines = as_markdown(made).splitlines()
+    for line in (
+        "Of 9 cleaned records:",
+        "| above_cap | 4 |",
+        "The agreement of psyqa ended on 2026-01-01.",
+        "test.jsonl: 30 items were looked for.",
+        "| reanswered | 2 | 0 | 0 |",
+        "| left out | 0 | 0 | 3 |",
+        "Looked at in part: 100.0% of openings, 50.0% of texts.",
+        "Of 4 test answers whose author is known, 25.0%",
+        "All together: uses research, until 2027-06-30, shared under the same terms.",
+        f"| a | x | research | 2027-06-30 | {'f' * 12} |",
+    ):
+        assert line in lines, line

@@ -1,7 +1,7 @@
 """The part of the card on reviewing: with figures, with little to say, with nothing."""
 
 from psyllm.core.stages import Manifest
-from psyllm.corpus.card_reviews import reviews_lines, reviews_of
+from psyllm.corpus.card_reviews import review_facts, reviews_lines, reviews_of
 
 NONE = {"value": None, "low": None, "high": None, "of": 0}
 ESTIMATE = {"value": 0.05, "low": 0.01, "high": 0.12, "of": 60}
@@ -47,3 +47,11 @@ def test_what_is_not_known_is_never_a_number():
 def test_without_reviews_the_card_says_so():
     assert "Nobody has reviewed" in reviews_lines({})[0]
     assert reviews_of(Manifest(stage="2_cleaned", run="x", fingerprint="")) == {}
+
+
+def test_the_page_has_the_same_figures():
+    values = [value for _, _, value in review_facts(FIGURES)]
+    assert "60 / 70" in values
+    assert "0.71 [0.50, 0.90] over 60 records" in values
+    assert "5.0% [1.0, 12.0 %] of 60 read" in values
+    assert review_facts({}) == []

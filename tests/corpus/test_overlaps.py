@@ -1,5 +1,9 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from psyllm.core.records import Answer, Record, Turn
 from psyllm.corpus.overlaps import Openings, Overlap
+from psyllm.text.ngrams import char_ngrams, jaccard
 
 QUESTION = "我最近总是睡不着，躺下就想着白天的事情，越想越着急，应该怎么办才好呢？"
 OTHER = "孩子上了初中以后不愿意和我说话，一回家就关上房门，我不知道怎么和他沟通。"
@@ -45,3 +49,10 @@ def test_sides_are_counted_apart():
 def test_very_short_openings_overlap_only_with_themselves():
     assert found(record("你好"), record("你好")) == Overlap(1, 0, 0, 1)
     assert found(record("你好"), record("你好吗，最近怎么样？")) == Overlap(1, 0, 0, 0)
+
+
+@given(st.lists(st.text(alphabet="我你心，", max_size=14), min_size=2, max_size=6))
+def test_nothing_near_is_passed_over_early(texts):
+    asked, *known = texts
+    expected = any(jaccard(char_ngrams(asked), char_ngrams(text)) >= 0.8 for text in known)
+    assert bool(found(record(asked), *(record(text) for text in known)).nearly_equal) == expected

@@ -149,4 +149,7 @@ def test_three_people_review_and_the_corpus_follows(browser, reviewed: Path) -> 
     card = json.loads((corpus / "card.json").read_text("utf-8"))["reviews"]
     assert card["alpha"]["value"] is not None
     assert card["decisions_applied"] == sum(row["settled"] for row in card["coverage"])
+    page = next(iter(corpus.glob("*.html"))).read_text("utf-8")
+    assert "一致性 α" in page
+    assert "还没有人审阅过" not in page
     assert "Krippendorff's alpha (nominal, blind): 0." in (corpus / "card.md").read_text("utf-8")

@@ -109,6 +109,15 @@ def test_the_page_is_the_same_bytes_twice(findings, origin):
     assert render_report(findings, origin) == render_report(findings, origin)
 
 
+def test_the_terms_that_the_model_inherits_stand_on_the_page(findings, origin):
+    assert "未知" in render_report(findings, origin)
+    permit = {"uses": "research", "expires": "2027-06-30", "share_alike": False, "sources": []}
+    bound = origin._replace(corpus=origin.corpus.model_copy(update={"details": {"permit": permit}}))
+    page = render_report(findings, bound)
+    assert "仅限研究" in page
+    assert "2027-06-30" in page
+
+
 def test_the_page_loads_nothing(findings, origin):
     text = render_report(findings, origin)
     page = Page(text)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psyllm.text.fold import DISGUISES, clean_text, screening_fold
+from slow_screening import slow_clean_text
 
 ODD = st.text(
     "我自杀死想不活，。！（）\uff21\uff22\uff11\uff41e\u0301\u200b\u200d👍\u3000 \t\r\n\u0338=\uff5as4.-*遺書\x00\u1100\u1161",
@@ -37,6 +38,12 @@ def test_cleaning_composes_and_leaves_a_joined_emoji_whole():
 def test_a_joiner_after_a_sign_that_is_still_to_be_composed_is_judged_by_the_sign():
     once = clean_text("=\u0338\u200dx").text
     assert once == clean_text(once).text == "≠\u200dx"
+
+
+@given(st.text() | ODD | st.text("我你。， \n\u200d\u3000a\uff21👍", max_size=12))
+def test_the_short_way_for_a_tidy_text_gives_what_the_long_way_gives(text):
+    for written in (text, slow_clean_text(text).text):
+        assert clean_text(written) == slow_clean_text(written)
 
 
 @given(st.text() | ODD)

@@ -1,10 +1,10 @@
-"""Finding and masking phones, ID numbers, e-mail, WeChat and QQ."""
+"""Finding and masking what points at a person."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psyllm.text.pii import MARKS, find_pii, is_id_number, mask_pii
+from psyllm.text.pii import MARKS, find_pii, mask_pii, mask_texts
 
 # 11010519491231002X is the worked example of GB 11643-1999.
 FOUND = [
@@ -39,7 +39,7 @@ LEFT = [
     "北京010-82951332，800-810-1117",
     "香港 2389 2222，热线电话：2896 0000",
     "客服400-161-9995",
-    "我1995年10月12日出生，2020-11-12 13:00到的",
+    "我1995年10月12日毕业，2020-11-12 13:00到的",
     "考了1380分，花了13800.50元",
     "110105194912310021 校验不对",
     "11010519491331002X 没有十三月",
@@ -76,16 +76,32 @@ def test_an_id_number_is_not_also_a_phone():
     assert mask_pii("11010519491231002X和13800138000").counts == {"id_number": 1, "phone": 1}
 
 
-def test_check_digit_and_date_of_an_id_number():
-    assert is_id_number("11010519491231002X")
-    assert not is_id_number("110105194912310020")
-    assert not is_id_number("110105194902300028")
-
-
 PARTS = st.sampled_from(
     [value for _, _, value in FOUND]
     + list(MARKS.values())
     + [
+        "我叫",
+        "同事",
+        "张伟",
+        "周浩",
+        "王子轩",
+        "老师",
+        "姓名：",
+        "说",
+        "人民路",
+        "12号",
+        "3栋",
+        "小区",
+        "502室",
+        "京A",
+        "12345",
+        "6222",
+        "抖音号",
+        "出生于",
+        "1990年3月2日",
+        "中学",
+        "高二3班",
+        "\n",
         "微信",
         "QQ",
         "电话",
@@ -115,3 +131,34 @@ def test_masking_twice_changes_nothing_more(text):
     again = mask_pii(once.text)
     assert again.text == once.text
     assert again.counts == {}
+
+
+@given(st.lists(st.lists(PARTS, max_size=6).map("".join), max_size=4))
+def test_masking_a_record_twice_changes_nothing_more_and_no_text_runs_into_the_next(texts):
+    changed = mask_texts(texts)
+    masked = [changed[text].text if text in changed else text for text in texts]
+    assert mask_texts(masked) == {}
+    assert [text.count("\n") for text in masked] == [text.count("\n") for text in texts]
+
+
+@given(st.lists(PARTS, max_size=12).map("".join))
+def test_what_is_masked_is_what_was_found_and_the_rest_stays_in_order(text):
+    masked = mask_pii(text)
+    assert sum(masked.counts.values()) >= len(find_pii(text)) > 0 or masked.text == text
+    for mark in MARKS.values():
+        text = text.replace(mark, "")
+        masked = masked._replace(text=masked.text.replace(mark, ""))
+    rest = iter(text)
+    assert all(character in rest for character in masked.text)
+
+
+def test_other_kinds_have_their_marks():
+    text = "我叫王志远，住云水路12号3栋，开京A12345，卡4111 1111 1111 1111，1990年3月2日出生。"
+    assert mask_pii(text).text == "我叫〔姓名〕，住〔地址〕，开〔车牌〕，卡〔银行卡〕，〔生日〕出生。"
+
+
+def test_wide_and_traditional_writing_is_masked_alike():
+    assert (
+        mask_pii("電話\uff11\uff13\uff18\uff10\uff10\uff11\uff13\uff18\uff10\uff10\uff10，我叫陳曉雯").text
+        == "電話〔电话〕，我叫〔姓名〕"
+    )

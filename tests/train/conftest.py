@@ -46,7 +46,10 @@ def make_corpus(data: Path, train: list[Record], dev: list[Record]) -> None:
     with writing(run):
         write_records(train, run.folder, prefix="train")
         write_records(dev, run.folder, prefix="dev")
-        run.finish(counts={"train": len(train), "dev": len(dev)})
+        run.finish(
+            counts={"train": len(train), "dev": len(dev)},
+            details={"permit": {"uses": "research", "expires": "2099-06-30"}},
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)

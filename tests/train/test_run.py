@@ -23,8 +23,9 @@ from psyllm.core.errors import (
     TokenizerMismatch,
 )
 from psyllm.core.progress import listening
-from psyllm.core.stages import read_manifest
+from psyllm.core.stages import Stage, need_current, read_manifest
 from psyllm.lm.checkpoint import load
+from psyllm.lm.model_card import read_card
 from psyllm.lm.template import END, PAD
 from psyllm.train import saved
 from psyllm.train.run import run
@@ -242,6 +243,15 @@ def test_rows_at_once_must_divide_a_steps_rows(data, settings):
         run(changed(settings, answer={"rows_at_once": 3}), data)
 
 
+def test_a_corpus_whose_agreement_has_ended_is_not_trained_on(data, settings):
+    folder, manifest = need_current(data, Stage.CORPUS)
+    ended = manifest.model_copy(update={"details": {"permit": {"expires": "2026-01-01"}}})
+    (folder / "manifest.json").write_text(ended.model_dump_json())
+    with pytest.raises(MissingStage, match="agreement ended on 2026-01-01") as caught:
+        run(settings, data)
+    assert "psyllm corpus" in caught.value.next_step
+
+
 def test_a_foreign_base_is_trained_on_with_the_marks_added(data, settings, tmp_path):
     rows = foreign_base(tmp_path / "gpt2")
     based = changed(settings, base=tmp_path / "gpt2", adapt={"steps": 4}, answer={"steps": 4})
@@ -252,6 +262,7 @@ def test_a_foreign_base_is_trained_on_with_the_marks_added(data, settings, tmp_p
     assert checkpoint.context_tokens == 64  # the base has no more positions
     assert manifest.parents[1].run == "gpt2"
     assert checkpoint.card.lineage["base"] == "gpt2"
+    assert manifest.details["lineage"]["base_lineage"] is None  # nothing is known, which is not nothing
 
 
 def test_an_own_model_can_be_the_base_and_a_changed_base_is_another_run(data, settings, tmp_path):
@@ -259,6 +270,11 @@ def test_an_own_model_can_be_the_base_and_a_changed_base_is_another_run(data, se
     base = shutil.copytree(model_folder(data) / "model", tmp_path / "base")
     based = changed(settings, base=base, adapt={"steps": 0}, answer={"steps": 2})
     first = run(based, data)
+    said = read_card(base).lineage
+    assert first.details["lineage"]["base_lineage"] == said
+    assert [parent["stage"] for parent in said["parents"]] == ["3_corpus"]
+    corpus = need_current(data, Stage.CORPUS)[1]
+    assert first.details["lineage"]["permit"] == said["permit"] == corpus.details["permit"]
     config = json.loads((base / "config.json").read_text())
     (base / "config.json").write_text(json.dumps(config))
     assert run(based, data).run != first.run

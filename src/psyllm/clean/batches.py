@@ -22,6 +22,7 @@ from psyllm.core.tombstones import FORGOTTEN, NO_TOMBSTONES, Tombstones
 from psyllm.text.pii import MARKS
 
 MASKING = "mask_personal_data"
+MEASURING = frozenset({"score_topic"})  # steps that note something about every record and mend none
 DROPPED_SCHEMA = RECORD_SCHEMA.append(pa.field("reason", pa.string())).append(
     pa.field("duplicate_of", pa.string())
 )
@@ -110,7 +111,8 @@ def _take_steps(record: Record, steps: Sequence[Step], tally: Tally) -> tuple[Re
         if isinstance(result, Drop):
             return record, result.reason
         if result is not record:
-            tally.mended[step.name] += 1
+            if step.name not in MEASURING:
+                tally.mended[step.name] += 1
             tally.other["answers_left_out"] += len(record.answers) - len(result.answers)
             if step.name == MASKING:
                 tally.masked.update(_marks(result))

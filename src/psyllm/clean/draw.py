@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from psyllm.clean.reviewed import REJECTED
+from psyllm.clean.reviewed import REASON
 from psyllm.clean.steps import LEVEL_FLAG
 from psyllm.core.errors import EmptyCorpus
 from psyllm.core.progress import track
@@ -35,7 +35,7 @@ RISK_WEIGHT = 3.0
 MINOR_FLAGS = frozenset({"minor", "about_minor"})
 _MINOR_RISK = 1  # read after every danger, before the rest
 # People have read it, or read its words where they stay.
-_NOT_DRAWN = frozenset({REJECTED, "exact_duplicate"})
+_NOT_DRAWN = frozenset({REASON, "exact_duplicate"})
 _COLUMNS = ["id", "source", "kind", "flags", "content_hash"]
 ROWS_AT_ONCE = 4096
 

@@ -22,7 +22,7 @@ from psyllm.core.records import Answer, Record, Span, Turn
 from psyllm.core.settled_reviews import EditedTexts, SettledReview, SettledReviews
 from psyllm.text.offsets import aligned
 
-REJECTED = "rejected_in_review"
+REASON = "rejected_in_review"
 NEAR_DUPLICATE = "near_duplicate"
 APPLIED, STALE, KEPT_AGAIN = "decisions_applied", "decisions_stale", "wrong_drops_kept"
 _NUMBERS = {2: "two", 3: "three"}
@@ -70,7 +70,7 @@ NO_DECISIONS = Decisions({})
 def _applied(outcome: Outcome, review: SettledReview, steps: Sequence[Step]) -> Outcome:
     record = outcome.record
     if review.verdict == "reject":
-        return outcome if outcome.reason else outcome._replace(reason=REJECTED)
+        return outcome if outcome.reason else outcome._replace(reason=REASON)
     if review.verdict == "edit" and review.edited is not None:
         record = _mended(edited(record, review.edited), steps)
     else:

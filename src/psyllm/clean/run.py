@@ -22,6 +22,7 @@ from psyllm.clean import shards as passes
 from psyllm.clean.duplicates import DuplicateFinder, NgramFiles
 from psyllm.clean.execute import Work, run_shards
 from psyllm.clean.on_ray import run_shards_on_ray
+from psyllm.clean.reasons import reasons
 from psyllm.clean.reviewed import APPLIED, KEPT_AGAIN, STALE
 from psyllm.clean.shards import CANDIDATES, CLUSTERS, FINISHED, Shard, work_folder
 from psyllm.clean.tally import Tally
@@ -173,6 +174,8 @@ def _details(tally: Tally) -> dict[str, object]:
         "answers_left_out": tally.other["answers_left_out"],
         "personal_data_masked": {kind: count for kind, count in sorted(tally.masked.items()) if count},
         "levels": {name: tally.flags[name] for name in _LEVELS if tally.flags[name]},
+        "flags": {name: tally.flags[name] for name in sorted(set(tally.flags) - set(_LEVELS))},
+        "reasons": {reason: told for reason, told in reasons().items() if reason in tally.drops},
     }
 
 

@@ -1,57 +1,86 @@
 """Sentences that a site or its writer left in a text, found by the rows of `site_lines.toml`.
 
-A counsellor's text comes in, the same without such sentences goes out. It does
-not judge the advice itself.
+A record comes in; counsellors' turns and answers go out without such
+sentences, articles without those whose row says `documents`. An answer or article that is mostly
+advertising goes as a whole. A visitor's words stay, and the advice itself is not judged.
 """
 
 from __future__ import annotations
 
 import functools
-import re
-import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from psyllm.clean.rewriting import without_parts
+from psyllm.clean.drop import Drop
+from psyllm.clean.rewriting import change_replies, without_parts
+from psyllm.clean.rule_rows import RuleTable, read_table
+from psyllm.core.records import Record
 from psyllm.text.fold import Folded
 from psyllm.text.offsets import Offsets
 from psyllm.text.sentences import split_sentences
 
-_TABLE = Path(__file__).parent / "site_lines.toml"
+REASON = "advertisement"
+TABLE = Path(__file__).parent / "site_lines.toml"
+MOST_ADVERTISED = 0.5  # of an answer's characters
 
 
-class SiteLine(NamedTuple):
-    """A pattern with a sentence that it takes and one that it leaves."""
-
-    name: str
-    pattern: re.Pattern[str]
-    takes: str
-    leaves: str
+class _Found(NamedTuple):
+    start: int
+    end: int
+    advertises: bool
 
 
 @functools.cache
-def site_lines() -> tuple[SiteLine, ...]:
+def site_lines() -> RuleTable:
     """Return the rows of the table."""
-    rows = tomllib.loads(_TABLE.read_text("utf-8"))["line"]
-    return tuple(
-        SiteLine(row["name"], re.compile(row["pattern"]), row["takes"], row["leaves"]) for row in rows
+    return read_table(TABLE, "line")
+
+
+def take_out_site_lines(record: Record) -> Record | Drop:
+    """Take sites' sentences out of what was written for visitors; drop what is mostly advertising."""
+    if record.kind == "document":
+        return _document(record)
+    if record.kind == "question":
+        kept = tuple(answer for answer in record.answers if not is_advertisement(answer.text))
+        if record.answers and not kept:
+            return Drop(REASON)
+        if len(kept) < len(record.answers):
+            record = record.model_copy(update={"answers": kept})
+    return change_replies(record, without_site_lines)
+
+
+def without_site_lines(text: str, *, in_document: bool = False) -> Folded:
+    """Return the text without the sentences that a row takes."""
+    found = _found(text, in_document=in_document)
+    return (
+        without_parts(text, [(part.start, part.end) for part in found]) if found else Folded(text, Offsets())
     )
 
 
-@functools.cache
-def _any_line() -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{line.pattern.pattern})" for line in site_lines()), re.MULTILINE)
+def is_advertisement(text: str, *, in_document: bool = False) -> bool:
+    """Return whether most of a text is sentences that advertise."""
+    found = _found(text, in_document=in_document)
+    return sum(part.end - part.start for part in found if part.advertises) > MOST_ADVERTISED * len(text)
 
 
-def without_site_lines(text: str) -> Folded:
-    """Return the text without the sentences that a row takes."""
-    if not _any_line().search(text):
-        return Folded(text, Offsets())
-    parts: list[tuple[int, int]] = []
+def _document(record: Record) -> Record | Drop:
+    if is_advertisement(record.text, in_document=True):
+        return Drop(REASON)
+    folded = without_site_lines(record.text, in_document=True)
+    return record if folded.text == record.text else record.model_copy(update={"text": folded.text})
+
+
+def _found(text: str, *, in_document: bool) -> list[_Found]:
+    if not site_lines().may_match(text):
+        return []
+    found: list[_Found] = []
     start = 0
     for sentence in split_sentences(text):
         end = start + len(sentence)
-        if _any_line().search(sentence.strip()):
-            parts.append((start, end))
+        rows = site_lines().matching(sentence.strip())
+        if in_document:
+            rows = tuple(row for row in rows if row.more.get("documents"))
+        if rows:
+            found.append(_Found(start, end, any(row.more.get("advertises") for row in rows)))
         start = end
-    return without_parts(text, parts)
+    return found

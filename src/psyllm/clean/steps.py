@@ -9,22 +9,32 @@ records are masked too. Duplicates need all records at once and are found in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import re
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from psyllm.clean import dialogue_steps
+from psyllm.clean import dialogue_ends, dialogue_steps, document_lines, quality
 from psyllm.clean.drop import Drop
-from psyllm.clean.rewriting import change_replies, change_texts
-from psyllm.clean.site_lines import without_site_lines
+from psyllm.clean.minors import mark_minors
+from psyllm.clean.model_voice import leave_out_model_voice
+from psyllm.clean.persona import leave_out_personas
+from psyllm.clean.rewriting import change_texts
+from psyllm.clean.roles import turn_swapped_roles
+from psyllm.clean.site_lines import take_out_site_lines
+from psyllm.clean.topic import score_topic
 from psyllm.core.records import Answer, Record
 from psyllm.core.settings import CleanSettings
 from psyllm.safety.levels import Level
 from psyllm.safety.screen import screen
 from psyllm.text.fold import Folded, clean_text
 from psyllm.text.han import han_count, han_share
-from psyllm.text.pii import mask_pii
+from psyllm.text.offsets import Offsets
+from psyllm.text.pii import Masked, mask_texts, without_marks
 from psyllm.text.sentences import split_sentences
+from psyllm.text.simplified import simplified
+from psyllm.text.traditional import character_class, traditional_only
 
 LEVEL_FLAG = "level:"
 # A line of a document this long with so few Chinese characters is a reference or an address.
@@ -48,28 +58,62 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
         "question": settings.shortest_question_chars,
     }
     return (
+        Step("mend_markup", quality.mend_markup),
         Step("even_out_text", partial(change_texts, change=clean_text)),
+        *([Step("simplify", simplify)] if settings.simplify else []),
         *([Step("mask_personal_data", mask_personal_data)] if settings.mask_pii else []),
-        Step("take_out_site_lines", partial(change_replies, change=without_site_lines)),
+        Step("need_whole_text", quality.need_whole_text),
+        *_whole_voices(settings),
+        Step("take_out_site_lines", take_out_site_lines),
+        Step("take_out_page_lines", document_lines.without_page_lines),
         Step("take_out_foreign_lines", without_foreign_lines),
+        Step("take_out_repeated_paragraphs", document_lines.without_repeated_paragraphs),
         Step("take_out_stage_directions", dialogue_steps.without_stage_directions),
         Step("take_out_empty_turns", dialogue_steps.without_empty_turns),
         Step("merge_turns_of_one_role", dialogue_steps.with_turns_merged),
         Step("cut_at_loop", dialogue_steps.cut_at_loop),
+        Step("cut_courtesies", dialogue_ends.cut_courtesies),
+        Step("mend_last_turn", dialogue_ends.mend_last_turn),
         Step("need_both_voices", dialogue_steps.need_both_voices),
+        Step("need_two_sides", dialogue_ends.need_two_sides),
         Step("need_turns", partial(need_turns, fewest=settings.fewest_turns)),
         Step(
             "leave_out_poor_answers", partial(leave_out_poor_answers, shortest=settings.shortest_answer_chars)
         ),
         Step("need_length", partial(need_length, floors=floors)),
-        Step("need_chinese", partial(need_chinese, least_share=settings.least_han_share)),
+        Step("need_text", quality.need_text),
+        Step("need_variety", quality.need_variety),
+        Step("need_chinese", partial(quality.need_chinese, least_share=settings.least_han_share)),
+        Step("score_topic", partial(score_topic, least=settings.least_topic_score)),
+        Step("mark_minors", mark_minors),
         Step("mark_level", mark_level),
     )
 
 
+def _whole_voices(settings: CleanSettings) -> tuple[Step, ...]:
+    """Return the steps that judge how a side speaks, before anything is taken out of what it says."""
+    return (
+        *([Step("turn_swapped_roles", turn_swapped_roles)] if settings.turn_swapped_roles else []),
+        Step("leave_out_model_voice", leave_out_model_voice),
+        *([Step("leave_out_personas", leave_out_personas)] if settings.leave_out_personas else []),
+    )
+
+
+def simplify(record: Record) -> Record:
+    """Put texts in traditional characters into simplified ones."""
+    if _traditional().search("".join(record.texts())) is None:
+        return record
+    return change_texts(record, simplified)
+
+
 def mask_personal_data(record: Record) -> Record:
-    """Put marks in place of phone numbers, ID numbers, e-mail addresses, WeChat and QQ names."""
-    return change_texts(record, _masked)
+    """Put marks in place of what points at a person; a name told in one text is masked in all."""
+    masked = mask_texts(list(record.texts()))
+    if not masked:
+        return record
+    changed = change_texts(record, lambda text: _masked(text, masked))
+    # A place may swallow a word of danger that runs into it; what was read before it stays.
+    return changed if visitor_level(changed) >= visitor_level(record) else mark_level(record, changed)
 
 
 def without_foreign_lines(record: Record) -> Record:
@@ -108,21 +152,18 @@ def need_length(record: Record, *, floors: dict[str, int]) -> Record | Drop:
     return record
 
 
-def need_chinese(record: Record, *, least_share: float) -> Record | Drop:
-    """Drop a record whose texts are mostly something else than Chinese characters."""
-    texts = "".join(record.texts())
-    if han_count(texts) == 0 or han_share(texts) < least_share:
-        return Drop("little_chinese")
-    return record
+def mark_level(record: Record, marked: Record | None = None) -> Record:
+    """Put the level of danger in what the visitor says among the flags; nothing is dropped for it.
 
-
-def mark_level(record: Record) -> Record:
-    """Put the level of danger in what the visitor says among the flags; nothing is dropped for it."""
-    level = visitor_level(record)
+    A level that stands there already is never lowered. The flag goes to `marked`, if one is given.
+    """
+    known = [level for level in Level if f"{LEVEL_FLAG}{level.label}" in record.flags]
+    level = max([visitor_level(record), *known])
     flags = tuple(flag for flag in record.flags if not flag.startswith(LEVEL_FLAG))
     if level > Level.NONE:
         flags += (f"{LEVEL_FLAG}{level.label}",)
-    return record if flags == record.flags else record.model_copy(update={"flags": flags})
+    target = record if marked is None else marked
+    return target if flags == target.flags else target.model_copy(update={"flags": flags})
 
 
 def visitor_level(record: Record) -> Level:
@@ -130,16 +171,23 @@ def visitor_level(record: Record) -> Level:
     if record.kind == "document":
         return Level.NONE
     said = [turn.text for turn in record.turns if turn.role == "visitor"] or [record.opening()]
-    return screen(said).level
+    return screen([without_marks(text) for text in said]).level
+
+
+@functools.cache
+def _traditional() -> re.Pattern[str]:
+    # Ranges beyond the basic plane are slow: all of Chinese there is one.
+    basic = frozenset(character for character in traditional_only() if character <= "\uffff")
+    return re.compile(f"[{character_class(basic)}\U00020000-\U000323af]")
 
 
 def _is_foreign(line: str) -> bool:
     return len(line) >= FOREIGN_LINE_CHARS and han_share(line) < FOREIGN_LINE_MOST_SHARE
 
 
-def _masked(text: str) -> Folded:
-    masked = mask_pii(text)
-    return Folded(masked.text, masked.shift)
+def _masked(text: str, masked: Mapping[str, Masked]) -> Folded:
+    one = masked.get(text)
+    return Folded(text, Offsets()) if one is None else Folded(one.text, one.shift)
 
 
 def _is_poor(answer: Answer, shortest: int) -> bool:

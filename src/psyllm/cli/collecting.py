@@ -30,6 +30,18 @@ Show = Annotated[
     bool | None,
     typer.Option("--show/--no-show", help="May visitors see the texts? They may not if not said."),
 ]
+Uses = Annotated[
+    str | None,
+    typer.Option(
+        "--uses", help="What an agreement allows: any, non_commercial or research; else the licence says it."
+    ),
+]
+Expires = Annotated[
+    str | None, typer.Option("--expires", help="Last day of the agreement, for example 2027-06-30.")
+]
+Agreement = Annotated[
+    Path | None, typer.Option("--agreement", help="File of the agreement; its hash is kept, the file is not.")
+]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace a source of this name that holds something else.")
 ]
@@ -44,18 +56,38 @@ def import_path(
     limit: Limit = None,
     train: Train = None,
     show: Show = None,
+    uses: Uses = None,
+    expires: Expires = None,
+    agreement: Agreement = None,
     replace: Replace = False,
     preset: Preset = None,
     config: Config = None,
     set_: Set = None,
 ) -> None:
-    """Import PATH: PsyQA JSON, JSONL dialogues, a tar of dialogue texts, Markdown; .gz and .xz are read."""
+    """Import a file, folder, tar or zip, packed or not; form and encoding are found by content.
+
+    Known are PsyQA, SmileChat, messages, ShareGPT, EmoLLM, alpaca, ChatML, CPsyCoun,
+    Markdown, tables (CSV, TSV, Excel, Parquet, JSON objects) and psyllm's own records:
+    psyllm collect formats shows an example of each. A table's columns with unusual
+    names are named with --set collect.columns.question=NAME and its kin.
+    """
     section = settings_from(preset, config, set_).collect
     values = {"path": path, "name": name, "licence": licence, "replace": replace or section.replace}
     # What is not said stays as the settings say: --set collect.may_train=false must not be lost.
-    said = {"may_train": train, "may_show": show, "limit": limit}
+    said: dict[str, object] = {"may_train": train, "may_show": show, "limit": limit}
+    said |= {"uses": uses, "expires": expires, "agreement": agreement}
     values |= {key: value for key, value in said.items() if value is not None}
     _collect(section, values, data)
+
+
+@app.command("formats")
+def show_formats() -> None:
+    """List the forms that can be imported, each with an example."""
+    from psyllm.collect.formats import known_forms
+
+    for form in known_forms():
+        typer.echo(f"{form.name}: {form.note}")
+        typer.echo("".join(f"    {line}\n" for line in form.example.split("\n")))
 
 
 @app.command("starter")

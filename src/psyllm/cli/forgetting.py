@@ -50,13 +50,16 @@ def forget(
     _need_hashes(content or (), 64, "--content")
     from psyllm.casebook.admin import erase_reviews
     from psyllm.core.forgetting import forget as take_out
-    from psyllm.core.forgetting import marks_of
+    from psyllm.core.forgetting import marks_of, mend_manifests
+    from psyllm.corpus.refresh import refresh
 
     with progress_bars():
         # Reviewers may have written its words anew.
         done = take_out(
             data, marks_of(url or (), author or (), content or ()), lambda ids: erase_reviews(data, ids)
         )
+        refresh(data)
+        mend_manifests(data)
     _say(done)
 
 

@@ -13,7 +13,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def status(data: Data = DATA, json: Json = False) -> None:
     """Show the six folders: what is in use, how much, and what is stale."""
-    from psyllm.cli.stale import folders
+    import datetime as dt
+
+    from psyllm.cli.stale import ends_of_terms, folders
 
     found = folders(data)
     if json:
@@ -27,6 +29,8 @@ def status(data: Data = DATA, json: Json = False) -> None:
         typer.echo(f"{'':<12} {'':<9} {counts}")
         if folder.next_step:
             typer.echo(f"{'':<12} {'':<9} {folder.reason}; run: {folder.next_step}")
+    for sentence in ends_of_terms(data, dt.datetime.now(dt.UTC).date()):
+        typer.echo(f"terms: {sentence}")
 
 
 def doctor(data: Data = DATA, json: Json = False) -> None:

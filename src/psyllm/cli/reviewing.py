@@ -27,6 +27,21 @@ Project = Annotated[
     bool, typer.Option("--project", help="Keep the decisions in the package, to be committed with it.")
 ]
 
+Measured = Annotated[
+    Path, typer.Argument(help="What is measured on: Parquet of records, JSON, JSON Lines or one text a line.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="A model instead of the corpus in use: a run of 4_models, or current."),
+]
+Belongs = Annotated[
+    str, typer.Option("--name", help="What the file belongs to, for example psyqa; else its own name tells.")
+]
+LeastShare = Annotated[
+    float, typer.Option("--share", min=0, max=1, help="From which share of its runs an item counts as known.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
 
 @app.callback()
 def corpus(
@@ -101,6 +116,47 @@ def review_take(sheet: SheetPath, data: Data = DATA, project: Project = False) -
     typer.echo(
         f"next: psyllm collect starter --data {data}, then clean, corpus and train; restart psyllm serve"
     )
+
+
+@app.command("leak-check")
+def leak_check(
+    path: Measured,
+    data: Data = DATA,
+    model: Model = None,
+    name: Belongs = "",
+    share: LeastShare = 0.1,
+    json: Json = False,
+) -> None:
+    """How much of the evaluation file PATH was trained on, by fingerprints; what is unknown is said."""
+    from psyllm.cli.show import progress_bars
+    from psyllm.core.stages import Stage, need_current
+    from psyllm.corpus.leak_check import check, origins_of_corpus, origins_of_model
+
+    if model is None:
+        origins = origins_of_corpus(*need_current(data, Stage.CORPUS))
+    else:
+        origins = origins_of_model(model, data)
+    with progress_bars():
+        report = check(path, origins, share, name)
+    if json:
+        import orjson
+
+        told = {
+            **report._asdict(),
+            "sources": [leak._asdict() for leak in report.sources],
+            "verdict": report.verdict,
+        }
+        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        return
+    typer.echo(
+        f"{path}: {report.items:,} items, {report.with_runs:,} of them long enough to be compared by runs"
+    )
+    for leak in report.sources:
+        typer.echo(
+            f"  {leak.source}: {leak.sharing:,} share {share:.0%} of their runs, {leak.same_opening:,} open the same, "
+            f"{leak.same_beginning:,} begin alike{'; ' + leak.derivation if leak.derivation else ''}"
+        )
+    typer.echo(report.verdict)
 
 
 def _some(keys: Sequence[str]) -> str:

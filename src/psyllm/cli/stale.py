@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,9 @@ MADE_FROM: dict[Stage, tuple[Stage, ...]] = {
 }
 
 
+SOON_DAYS = 30
+
+
 class Folder(NamedTuple):
     """One of the six folders; `state` is missing, complete or stale."""
 
@@ -34,6 +38,27 @@ class Folder(NamedTuple):
     counts: dict[str, int]
     reason: str
     next_step: str
+
+
+def ends_of_terms(data: Path, today: dt.date) -> list[str]:
+    """Return a sentence for each corpus and model in use whose terms have ended or end soon."""
+    said = []
+    for stage in (Stage.CORPUS, Stage.MODELS):
+        for manifest in _in_use(data, stage):
+            permit = (
+                manifest.details.get("permit") or (manifest.details.get("lineage") or {}).get("permit") or {}
+            )
+            ends = permit.get("expires")
+            if not ends:
+                continue
+            left = (dt.date.fromisoformat(ends) - today).days
+            if left < 0:
+                said.append(
+                    f"{manifest.run}: an agreement ended on {ends}; do not use it any more, run: psyllm corpus"
+                )
+            elif left <= SOON_DAYS:
+                said.append(f"{manifest.run}: an agreement ends on {ends}, in {left} days")
+    return said
 
 
 def folders(data: Path) -> list[Folder]:

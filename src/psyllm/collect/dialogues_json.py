@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from psyllm.collect.json_items import Item, checked
+from psyllm.collect.json_items import Item, checked, whole_items
 from psyllm.collect.source import Source, key_of
 from psyllm.core.records import Record, Role, Turn
 
@@ -48,7 +48,7 @@ def records(items: Iterable[Item], path: Path, source: Source) -> Iterator[Recor
     Raises:
         MalformedInput: an object has another form; names the field.
     """
-    for item in items:
+    for item in whole_items(items, source):
         dialogue = checked(_Dialogue, item, path)
         key = key_of(item.raw) if dialogue.id is None else str(dialogue.id)
         turns = tuple(Turn(role=_ROLES[turn.role], text=turn.content) for turn in dialogue.dialog)

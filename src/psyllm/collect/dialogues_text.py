@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from psyllm.collect.reading import Member, decode, looks_binary
+from psyllm.collect.member_texts import member_texts
+from psyllm.collect.reading import Member
 from psyllm.collect.source import Source
 from psyllm.core.records import Record, Role, Turn
 
@@ -39,19 +40,16 @@ def records(members: Iterable[Member], path: Path, source: Source) -> Iterator[R
     """Yield one record for each file that is a dialogue.
 
     Raises:
-        WrongEncoding: a file is text but not UTF-8.
+        WrongEncoding: bytes are damaged or their encoding can't be told.
     """
-    for member in members:
-        if looks_binary(member.raw):
-            source.left_out["file_is_no_text"] += 1
-            continue
-        before, turns = split_turns(decode(member.raw, path, member.name))
+    for name, text in member_texts(members, path, source):
+        before, turns = split_turns(text)
         if not turns:
-            source.left_out["file_is_no_dialogue"] += 1
+            source.leave_out("file_is_no_dialogue")
             continue
         if before:
-            source.left_out["lines_before_the_first_speaker"] += 1
-        key = str(PurePosixPath(member.name).with_suffix(""))
+            source.cut("lines_before_the_first_speaker")
+        key = str(PurePosixPath(name).with_suffix(""))
         yield Record(kind="dialogue", turns=tuple(turns), **source.provenance(key))
 
 

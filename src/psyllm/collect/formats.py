@@ -1,146 +1,311 @@
-"""Which importer fits a file, a folder or a tar: told by content, never by name.
+"""Which importer fits a file, a folder or an archive: told by content, never by name.
 
 A path comes in, an importer goes out, or an error that lists the known forms.
 To add a form, write an importer with a function that recognises it and one
-that yields records, and name both here.
+that yields records, and name both here (objects: `item_forms.py`) and in
+`known.toml`. A folder or archive is either texts of one form, one record each,
+or files of data, each of which is recognised by itself.
 """
 
 from __future__ import annotations
 
-import contextlib
+import codecs
 import itertools
-import shlex
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 from pydantic import ValidationError
 
-from psyllm.collect import dialogues_json, dialogues_text, json_items, markdown, psyqa, reading
+from psyllm.collect import (
+    chat_texts,
+    chatml,
+    csv_rows,
+    dialogues_text,
+    html_dump,
+    item_forms,
+    json_items,
+    markdown,
+    parquet_items,
+    reading,
+    tables,
+    warc,
+    xlsx_rows,
+    zips,
+)
+from psyllm.collect.encodings import Decoding, decode, looks_binary
 from psyllm.collect.source import Source
-from psyllm.core.errors import EmptyCorpus, MalformedInput, PsyError, UnknownFormat
+from psyllm.core.errors import BadInput, EmptyCorpus, MalformedInput, PsyError, UnknownFormat
 from psyllm.core.records import Record
+from psyllm.core.settings import ColumnSettings
 from psyllm.core.starter import records_of
 
 FILES_TRIED = 50
+# The first object may be an odd one, an empty chat for example.
+ITEMS_TRIED = 3
+MOST_NAMES_KEPT = 20
+SAMPLE_BYTES = 1 << 20
 MOST_STARTER_BYTES = 1 << 26
-KNOWN = (
-    "PsyQA JSON, dialogues as JSON Lines ({id, dialog: [{role, content}]}), "
-    "text files with 来访者：/心理咨询师：, Markdown files, the starter corpus's JSON; "
-    "plain, .gz, .xz, .bz2, as a folder or a tar"
-)
+_KNOWN_TABLE = Path(__file__).parent / "known.toml"
+_FOREIGN = {b"%PDF": ("a PDF file", "write its text as Markdown, then import")}
+_BEGINS_DATA = ("[", "{")
 
-NEXT = f"write it in a known form, then import again; known are: {KNOWN}"
+
+class KnownForm(NamedTuple):
+    """A form as it is listed for people."""
+
+    name: str
+    example: str
+    note: str
 
 
 class Format(NamedTuple):
-    """A form's name and the importer that reads it."""
+    """A form's name and the importer that reads it; `is_data` tells a file of many records from a lone text."""
 
     name: str
     read: Callable[[Path, Source], Iterator[Record]]
+    is_data: bool = True
 
 
-def recognise(path: Path) -> Format:
-    """Return the format of a file, folder or tar.
+def known_forms() -> list[KnownForm]:
+    """Return the forms that can be imported, each with an example."""
+    return [KnownForm(**form) for form in tomllib.loads(_KNOWN_TABLE.read_text("utf-8"))["form"]]
+
+
+def known() -> str:
+    """Return the names of the known forms and packings."""
+    names = ", ".join(form.name for form in known_forms())
+    return f"{names}; plain or packed (gzip, xz, bzip2, zstd), alone, in a folder, tar or zip"
+
+
+def recognise(path: Path, decoding: Decoding | None = None, columns: ColumnSettings | None = None) -> Format:
+    """Return the format of a file, folder or archive.
 
     Raises:
         MissingFile: there is nothing at the path.
-        UnknownFormat: no importer fits.
-        WrongEncoding: the text is not UTF-8.
+        UnknownFormat: no importer fits, or it is unclear what a table's columns hold.
+        WrongEncoding: bytes are damaged or their encoding can't be told.
         MalformedInput: the beginning is broken.
         EmptyCorpus: there is no text in it.
     """
+    look = _Look((decoding or Decoding()).apart(), columns or ColumnSettings())
     reading.need(path)
-    if path.is_dir():
-        return _of_members(path)
+    pages = _of_pages(path)
+    if pages is not None:
+        return pages
+    if reading.is_archive(path):
+        return look.archive(path)
     first = reading.head(path)
-    if reading.is_tar(first):
-        return _of_members(path)
-    text = reading.decode_head(first, path).lstrip()
-    if not text:
-        raise _empty(path)
-    if text.startswith("["):
-        return _of_item(path, json_items.array)
-    if text.startswith("{"):
-        return _of_object(path)
-    return _of_members(path)
+    if first.startswith(parquet_items.MAGIC):
+        return look.parquet(path)
+    if zips.begins_as_zip(path):
+        return look.office(path)
+    for magic, (what, next_step) in _FOREIGN.items():
+        if first.startswith(magic):
+            message = f"{path} is {what}"
+            raise UnknownFormat(message, next_step)
+    return look.text_file(path)
 
 
-def _of_members(path: Path) -> Format:
-    """Return the format that most of the first files have."""
-    found: Counter[str] = Counter()
-    for member in itertools.islice(reading.members(path), FILES_TRIED):
-        if reading.looks_binary(member.raw):
+def _of_pages(path: Path) -> Format | None:
+    """Return the format of what holds pages of sites."""
+    if warc.is_archive(path):
+        return Format("WARC archive", warc.records)
+    return Format("HTML pages", html_dump.records) if html_dump.is_dump(path) else None
+
+
+class _Look:
+    """One look at a path, with what is said of its encoding and columns."""
+
+    def __init__(self, decoding: Decoding, columns: ColumnSettings) -> None:
+        self._decoding = decoding
+        self._said = columns
+
+    def text_file(self, path: Path) -> Format:
+        """Return the format of a file of text."""
+        with reading.text(path, self._decoding) as stream:
+            raw = stream.read(SAMPLE_BYTES)
+        sample = codecs.getincrementaldecoder("utf-8")().decode(raw).replace("\r\n", "\n")
+        if not sample.strip():
+            raise _empty(path)
+        if sample.lstrip().startswith("["):
+            return self._items(path, json_items.array)
+        if sample.lstrip().startswith("{"):
+            return self._objects(path)
+        return self._plain(path, sample)
+
+    def _plain(self, path: Path, sample: str) -> Format:
+        if chatml.is_chatml(sample):
+            return Format("ChatML text", chat_texts.records)
+        table = csv_rows.sniff(sample, self._said)
+        if table is not None and table.columns is not None:
+            return Format("CSV table", partial(_csv, dialect=table))
+        if dialogues_text.is_dialogue_text(sample):
+            return _TEXT_FORMS["dialogue"]
+        if markdown.is_markdown(sample):
+            return _TEXT_FORMS["markdown"]
+        if table is not None:
+            raise tables.unclear(table.header, str(path))
+        message = f"{path} is text, but neither JSON nor a table, a dialogue or Markdown"
+        raise UnknownFormat(message, _next())
+
+    def parquet(self, path: Path) -> Format:
+        """Return the format of a Parquet file."""
+        if reading.is_packed(path):
+            message = f"{path} is a packed Parquet file"
+            raise UnknownFormat(message, "unpack it, then import")
+        if parquet_items.is_ours(path):
+            return Format("psyllm records", parquet_items.records)
+        return self._items(path, lambda path, _: parquet_items.items(path))
+
+    def office(self, path: Path) -> Format:
+        """Return the format of an Office file."""
+        if not xlsx_rows.is_workbook(path):
+            message = f"{path} is an Office file, but no Excel workbook"
+            raise UnknownFormat(message, "save its text as Markdown or its table as CSV; then import that")
+        columns = xlsx_rows.columns_in(path, self._said)
+        if columns is None:
+            headers = xlsx_rows.headers(path)
+            raise tables.unclear(headers[0], str(path)) if headers else _empty(path)
+        return Format("Excel table", partial(_workbook, columns=columns, said=self._said))
+
+    def _objects(self, path: Path) -> Format:
+        """Return the format of a file that begins with an object: JSON Lines, or the starter's one object."""
+        try:
+            first = next(json_items.lines(path, self._decoding.apart())).value
+        except MalformedInput:
+            first = None
+        if first is not None and not _is_starter(first):
+            return self._items(path, json_items.lines)
+        content = _loaded(path, self._decoding)
+        if not _is_starter(content):
+            raise item_forms.unknown_fields(path, content, _next())
+        return Format("starter corpus", _starter)
+
+    def _items(self, path: Path, items: Callable[[Path, Decoding], Iterator[json_items.Item]]) -> Format:
+        first = [item.value for item in itertools.islice(items(path, self._decoding.apart()), ITEMS_TRIED)]
+        if not first:
+            raise _empty(path)
+        forms = (item_forms.form_of(value, self._said) for value in first)
+        form = next((form for form in forms if form is not None), None)
+        if form is None:
+            raise item_forms.unknown_fields(path, first[0], _next())
+        return Format(
+            form.name, lambda path, source: form.read(lambda decoding: items(path, decoding), path, source)
+        )
+
+    def archive(self, path: Path) -> Format:
+        """Return the format that most of the first files have."""
+        found: Counter[str] = Counter()
+        for name, raw in itertools.islice(reading.heads(path, SAMPLE_BYTES), FILES_TRIED):
+            found[self._kind(raw, f"{path}, {name}")] += 1
+        text = max(_TEXT_FORMS, key=lambda kind: found[kind])
+        if found["data"] and found["data"] >= found[text]:
+            return Format("files of data", partial(_files, said=self._said))
+        if found[text]:
+            return _TEXT_FORMS[text]
+        if not found["text"]:
+            raise _empty(path)
+        message = f"the first {FILES_TRIED} files of {path} are neither dialogues, Markdown nor data"
+        raise UnknownFormat(message, _next())
+
+    def _kind(self, raw: bytes, place: str) -> str:
+        """Return what a file of an archive is, by its beginning."""
+        if raw.startswith(reading.DATA_BEGINS):
+            return "data"
+        if looks_binary(raw):
+            return "binary"
+        rules = Decoding(self._decoding.encoding, "leave_out")
+        text = decode(raw, place, rules).replace("\r\n", "\n").lstrip()
+        table = csv_rows.sniff(text, self._said)
+        tests = (
+            ("empty", not text),
+            ("data", text.startswith(_BEGINS_DATA)),
+            ("chatml", chatml.is_chatml(text)),
+            ("data", table is not None and table.columns is not None),
+            ("dialogue", dialogues_text.is_dialogue_text(text)),
+            ("markdown", markdown.is_markdown(text)),
+        )
+        return next((kind for kind, fits in tests if fits), "text")
+
+
+def _files(path: Path, source: Source, said: ColumnSettings) -> Iterator[Record]:
+    """Yield the records of every file of data; other files are counted and the first of them named."""
+    names: list[str] = []
+    for file in reading.files(path):
+        form = None
+        if not reading.is_archive(file.path):
+            try:
+                form = recognise(file.path, source.decoding, said)
+            except (UnknownFormat, EmptyCorpus):
+                form = None
+            except BadInput as error:
+                raise _inside(error, file, path) from None
+        if form is None or not form.is_data:
+            source.read += 1
+            source.leave_out("file_is_no_data")
+            names.append(file.name)
             continue
-        text = reading.decode(member.raw, path, member.name).replace("\r\n", "\n")
-        found["text"] += bool(text.strip())
-        found["dialogue"] += dialogues_text.is_dialogue_text(text)
-        found["markdown"] += markdown.is_markdown(text)
-    if found["dialogue"] and found["dialogue"] >= found["markdown"]:
-        return Format("dialogue text files", _members_with(dialogues_text.records))
-    if found["markdown"]:
-        return Format("Markdown files", _members_with(markdown.records))
-    raise _no_members(path, has_text=bool(found["text"]))
+        source.inside = f"{file.name}/"
+        try:
+            yield from form.read(file.path, source)
+        except BadInput as error:
+            raise _inside(error, file, path) from None
+    source.inside = ""
+    if names:
+        source.facts["files_left_out"] = ", ".join(names[:MOST_NAMES_KEPT])
 
 
-def _no_members(path: Path, *, has_text: bool) -> PsyError:
-    """Return the error for files none of which is a dialogue or Markdown."""
-    alone = _file_to_name(path) if path.is_dir() else None
-    if alone is not None:
-        message = f"{path} is a folder; what can be imported in it has to be named itself"
-        command = f"psyllm collect import {shlex.quote(str(alone))} --name NAME --licence LICENCE"
-        return UnknownFormat(message, f"run: {command}")
-    if not has_text:
-        return _empty(path)
-    message = f"the first {FILES_TRIED} files of {path} are neither dialogues nor Markdown"
-    if path.is_file() and not reading.is_tar(reading.head(path)):
-        message = f"{path} is text, but neither JSON nor a dialogue nor Markdown"
-    return UnknownFormat(message, NEXT)
+def _inside(error: BadInput, file: reading.File, path: Path) -> BadInput:
+    """Return the error with the archive and the name inside it in place of the copy's path."""
+    place, shown = str(file.path), f"{path}, {file.name}"
+    return type(error)(error.message.replace(place, shown), error.next_step.replace(place, shown))
 
 
-def _file_to_name(folder: Path) -> Path | None:
-    """Return the first file of a folder that can be imported by its own name: JSON or packed."""
-    for member in itertools.islice(reading.members(folder), FILES_TRIED):
-        with contextlib.suppress(PsyError):
-            recognise(folder / member.name)
-            return folder / member.name
-    return None
+def _csv(path: Path, source: Source, dialect: csv_rows.Dialect) -> Iterator[Record]:
+    columns = dialect.columns or tables.Columns("", {}, ())
+    return tables.records(csv_rows.rows(path, dialect, source), columns, source)
 
 
-def _of_object(path: Path) -> Format:
-    """Return the format of a file that begins with an object: JSON Lines, or the starter's one object."""
-    try:
-        first = next(json_items.lines(path)).value
-    except MalformedInput:
-        first = None
-    if first is not None and not _is_starter(first):
-        return _of_item(path, json_items.lines)
-    with reading.unpacked(path) as stream:
+def _workbook(path: Path, source: Source, columns: tables.Columns, said: ColumnSettings) -> Iterator[Record]:
+    return tables.records(xlsx_rows.rows(path, columns, said, source), columns, source)
+
+
+def _is_starter(value: object) -> bool:
+    return isinstance(value, dict) and {"licence", "questions", "articles"} <= value.keys()
+
+
+def _loaded(path: Path, decoding: Decoding) -> object:
+    with reading.text(path, decoding) as stream:
         whole = stream.read(MOST_STARTER_BYTES)
     try:
-        content = orjson.loads(whole)
+        return orjson.loads(whole)
     except orjson.JSONDecodeError as error:
-        reading.decode(whole, path)
         message = f"{path} is not valid JSON: line {error.lineno:,}, column {error.colno:,}"
         raise MalformedInput(message, "mend that line, then import again") from None
-    if not _is_starter(content):
-        raise _unknown_fields(path, content)
-    return Format("starter corpus", _starter)
 
 
-def _of_item(path: Path, items: Callable[[Path], Iterator[json_items.Item]]) -> Format:
-    first = next(items(path), None)
-    if first is None:
-        raise _empty(path)
-    if psyqa.is_psyqa(first.value):
-        return Format("PsyQA JSON", lambda path, source: psyqa.records(items(path), path, source))
-    if dialogues_json.is_dialogue(first.value):
-        return Format(
-            "dialogues as JSON", lambda path, source: dialogues_json.records(items(path), path, source)
-        )
-    raise _unknown_fields(path, first.value)
+def _starter(path: Path, source: Source) -> Iterator[Record]:
+    content = _loaded(path, source.decoding)
+    permissions = {"licence": source.licence, "may_train": source.may_train, "may_show": source.may_show}
+    try:
+        for record in source.each(records_of(content if isinstance(content, dict) else {}, source.name)):
+            yield record.model_copy(update=permissions)
+    except (KeyError, TypeError, AttributeError, ValidationError):
+        message = f"{path} has the starter corpus's form, but a question or article lacks a field"
+        raise MalformedInput(message, "compare it with psyllm/starter/starter.json") from None
+
+
+def _next() -> str:
+    return f"write it in a known form (psyllm collect formats shows them), then import again; known are: {known()}"
+
+
+def _empty(path: Path) -> PsyError:
+    return EmptyCorpus(f"{path} holds no text", "check that it is the file you mean, then import again")
 
 
 def _members_with(
@@ -149,28 +314,8 @@ def _members_with(
     return lambda path, source: read(reading.members(path), path, source)
 
 
-def _is_starter(value: object) -> bool:
-    return isinstance(value, dict) and {"licence", "questions", "articles"} <= value.keys()
-
-
-def _starter(path: Path, source: Source) -> Iterator[Record]:
-    with reading.unpacked(path) as stream:
-        content = orjson.loads(stream.read())
-    permissions = {"licence": source.licence, "may_train": source.may_train, "may_show": source.may_show}
-    try:
-        for record in records_of(content, source.name):
-            yield record.model_copy(update=permissions)
-    except (KeyError, TypeError, AttributeError, ValidationError):
-        message = f"{path} has the starter corpus's form, but a question or article lacks a field"
-        raise MalformedInput(message, "compare it with psyllm/starter/starter.json") from None
-
-
-def _unknown_fields(path: Path, value: object) -> UnknownFormat:
-    found = "no object"
-    if isinstance(value, dict):
-        found = "the fields " + ", ".join(sorted(str(key)[:20] for key in value)[:8])
-    return UnknownFormat(f"the first record of {path} has {found}, which fits no importer", NEXT)
-
-
-def _empty(path: Path) -> EmptyCorpus:
-    return EmptyCorpus(f"{path} holds no text", "check that it is the file you mean, then import again")
+_TEXT_FORMS = {
+    "dialogue": Format("dialogue text files", _members_with(dialogues_text.records), is_data=False),
+    "markdown": Format("Markdown files", _members_with(markdown.records), is_data=False),
+    "chatml": Format("ChatML text", _members_with(chat_texts.member_records)),
+}

@@ -2,28 +2,34 @@
 
 Arrays are taken apart while they are read: memory holds one object and a
 block, whatever the size of the file. What is not JSON is said with its line
-or record number and never with its text. What the objects mean is not known
-here; `checked` compares one with the shape that an importer expects.
+or record number and never with its text. A line that damaged bytes made
+unreadable is yielded without a value where damage is to be left out. What the
+objects mean is not known here; `checked` compares one with the shape that an
+importer expects.
 """
 
 from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from psyllm.collect.reading import decode, unpacked, wrong_encoding
+from psyllm.collect.encodings import REPLACEMENT, Decoding
+from psyllm.collect.reading import text
+from psyllm.collect.source import Source
 from psyllm.core.errors import MalformedInput
 
 BLOCK_CHARS = 1 << 20
 MOST_RECORD_CHARS = 1 << 26
+MOST_LINE_BYTES = 1 << 28
 _NEXT = "mend or remove that record, then import again"
 _SPACE = " \t\r\n\ufeff"
+_MARK = REPLACEMENT.encode()
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
@@ -35,43 +41,49 @@ class Item(NamedTuple):
     where: str
 
 
-def lines(path: Path) -> Iterator[Item]:
+def lines(path: Path, decoding: Decoding | None = None) -> Iterator[Item]:
     """Yield the value of each line that is not empty.
 
     Raises:
-        MalformedInput: a line is no JSON.
-        WrongEncoding: a line is not UTF-8.
+        MalformedInput: a line is no JSON, or too long for one record.
+        WrongEncoding: bytes are damaged or their encoding can't be told.
     """
-    with unpacked(path) as stream:
-        for number, line in enumerate(stream, 1):
-            raw = line.removeprefix(codecs.BOM_UTF8).strip()
+    with text(path, decoding) as stream:
+        number = 0
+        while line := stream.readline(MOST_LINE_BYTES):
+            number += 1
+            where = f"line {number:,}"
+            if len(line) == MOST_LINE_BYTES:
+                raise _too_large(path, where)
+            raw = line.strip()
             if raw:
-                yield Item(_loads(raw, path, f"line {number:,}"), raw, f"line {number:,}")
+                yield _item(raw, path, where, decoding)
 
 
-def array(path: Path) -> Iterator[Item]:
+def array(path: Path, decoding: Decoding | None = None) -> Iterator[Item]:
     """Yield the values of a JSON array.
 
     Raises:
         MalformedInput: a value is no JSON, or the array breaks off.
-        WrongEncoding: the text is not UTF-8.
+        WrongEncoding: bytes are damaged or their encoding can't be told.
     """
-    text = _Text(path)
+    rest = _Text(path, decoding)
     decoder = json.JSONDecoder()
     number = 0
-    text.skip("[")
+    rest.skip("[")
     while True:
-        mark = text.peek()
+        mark = rest.peek()
         if mark == "]":
+            rest.end(number)
             return
         if number and mark != ",":
-            raise _broken(path, f"record {number:,}", at_end=text.at_end)
+            raise _broken(path, f"record {number:,}", at_end=rest.at_end)
         if number:
-            text.skip(",")
+            rest.skip(",")
         number += 1
         where = f"record {number:,}"
-        raw = text.take_value(decoder, where).encode("utf-8", "surrogatepass")
-        yield Item(_loads(raw, path, where), raw, where)
+        raw = rest.take_value(decoder, where).encode("utf-8", "surrogatepass")
+        yield _item(raw, path, where, decoding)
 
 
 def checked(shape: type[Shape], item: Item, path: Path) -> Shape:
@@ -89,13 +101,28 @@ def checked(shape: type[Shape], item: Item, path: Path) -> Shape:
         raise MalformedInput(message, _NEXT) from None
 
 
-def _loads(raw: bytes, path: Path, where: str) -> object:
+def whole_items(items: Iterable[Item], source: Source) -> Iterator[Item]:
+    """Yield what is read, counted, without what holds damage where that is to be left out."""
+    for item in source.each(items):
+        if source.decoding.leaves_damage_out and _MARK in item.raw:
+            source.leave_out("damaged_text")
+        else:
+            yield item
+
+
+def _item(raw: bytes, path: Path, where: str, decoding: Decoding | None) -> Item:
     try:
-        return orjson.loads(raw)
+        return Item(orjson.loads(raw), raw, where)
     except orjson.JSONDecodeError as error:
-        decode(raw, path, where)
+        if decoding is not None and decoding.leaves_damage_out and _MARK in raw:
+            return Item(None, raw, where)
         message = f"{path}, {where} is not valid JSON (column {error.colno:,})"
         raise MalformedInput(message, _NEXT) from None
+
+
+def _too_large(path: Path, where: str) -> MalformedInput:
+    message = f"{path}, {where} is larger than one record can be: is this one array in one line, or no JSON Lines at all?"
+    return MalformedInput(message, _NEXT)
 
 
 def _broken(path: Path, where: str, *, at_end: bool) -> MalformedInput:
@@ -107,9 +134,9 @@ def _broken(path: Path, where: str, *, at_end: bool) -> MalformedInput:
 class _Text:
     """The growing and shrinking stretch of a file that is being taken apart."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, decoding: Decoding | None) -> None:
         self._path = path
-        self._stream = unpacked(path)
+        self._stream = text(path, decoding)
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._buffer = ""
         self._at = 0
@@ -130,6 +157,15 @@ class _Text:
         if self.peek() == mark:
             self._at += 1
 
+    def end(self, number: int) -> None:
+        """Step over the array's end; whatever follows it would be lost and is malformed."""
+        self.skip("]")
+        if self.peek():
+            message = f"{self._path}: there is more text behind the array's end, after record {number:,}"
+            raise MalformedInput(
+                message, "write all records into one array, or as JSON Lines; then import again"
+            )
+
     def take_value(self, decoder: json.JSONDecoder, where: str) -> str:
         """Return the text of the next JSON value and step over it."""
         self.peek()
@@ -140,6 +176,9 @@ class _Text:
                 if self._is_hopeless(error) or not self._more():
                     raise self._malformed(error, where) from None
                 continue
+            except RecursionError:
+                message = f"{self._path}, {where} is nested too deeply"
+                raise MalformedInput(message, _NEXT) from None
             value = self._buffer[self._at : end]
             self._at = end
             return value
@@ -159,11 +198,9 @@ class _Text:
     def _more(self) -> bool:
         if self.at_end:
             return False
-        raw = self._stream.read(BLOCK_CHARS)
-        try:
-            new = self._decoder.decode(raw, final=not raw)
-        except UnicodeDecodeError as error:
-            raise wrong_encoding(raw, error.start, self._path, "") from None
+        # As much again as there is: a record of any size is begun anew only a few times.
+        raw = self._stream.read(max(BLOCK_CHARS, len(self._buffer) - self._at))
+        new = self._decoder.decode(raw, final=not raw)
         self._buffer = self._buffer[self._at :] + new
         self._at = 0
         if not raw:

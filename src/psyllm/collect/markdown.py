@@ -2,8 +2,9 @@
 
 Comes in: files with a heading or front matter (the lines between two `---` at
 the top). Goes out: document records whose title is the front matter's, else
-the first heading's, and whose text is bare of markup (`markup.py`). Files that
-are no text or no Markdown are left out and counted.
+the first heading's, and whose text is bare of markup (`markup.py`). The front
+matter's address, date and licence are kept, its author is cut and counted.
+Files that are no text or no Markdown are left out and counted.
 """
 
 from __future__ import annotations
@@ -13,14 +14,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from psyllm.collect.markup import Block, blocks, plain
-from psyllm.collect.reading import Member, decode, looks_binary
+from psyllm.collect.member_texts import member_texts
+from psyllm.collect.reading import Member
 from psyllm.collect.source import Source
 from psyllm.core.records import Record
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_ENTRY = re.compile(r"^([A-Za-z][\w-]*):[ \t]*(.*)$")
+_ENTRY = re.compile(r"^([A-Za-z\u4e00-\u9fff][\w-]*):[ \t]*(.*)$")
 _LISTED = re.compile(r"^[ \t]*-[ \t]+(.+)$")
 _HEADING = re.compile(r"^#{1,6}[ \t]+\S", re.MULTILINE)
+# Names that blogs and wikis use in front matter (Hugo, Jekyll, MkDocs, Hexo).
+_URLS = ("url", "source_url", "canonical_url", "link", "permalink")
+_DATES = ("date", "published", "created", "lastmod", "updated")
+_LICENCES = ("licence", "license")
+_AUTHORS = ("author", "authors", "作者")
 
 
 def is_markdown(text: str) -> bool:
@@ -32,23 +39,24 @@ def records(members: Iterable[Member], path: Path, source: Source) -> Iterator[R
     """Yield one record for each file that is Markdown.
 
     Raises:
-        WrongEncoding: a file is text but not UTF-8.
+        WrongEncoding: bytes are damaged or their encoding can't be told.
     """
-    for member in members:
-        if looks_binary(member.raw):
-            source.left_out["file_is_no_text"] += 1
-            continue
-        text = decode(member.raw, path, member.name).replace("\r\n", "\n")
+    for name, text in member_texts(members, path, source):
         if not is_markdown(text):
-            source.left_out["file_is_no_markdown"] += 1
+            source.leave_out("file_is_no_markdown")
             continue
-        yield _record(str(PurePosixPath(member.name).with_suffix("")), text, source)
+        yield _record(str(PurePosixPath(name).with_suffix("")), text, source)
 
 
 def _record(key: str, text: str, source: Source) -> Record:
     entries, lists, body = front_matter(text)
     found = blocks(body)
     headings = [block for block in found if block.level]
+    if any(entries.get(name) or lists.get(name) for name in _AUTHORS):
+        source.cut("author")
+    said = source.provenance(key)
+    if licence := _first(entries, _LICENCES):
+        said["licence"] = licence
     title = plain(entries.get("title", "")) or (headings[0].text if headings else "")
     return Record(
         kind="document",
@@ -56,8 +64,14 @@ def _record(key: str, text: str, source: Source) -> Record:
         text="\n".join(block.text for block in _without_title(found, title)),
         topic=entries.get("topic", "") or entries.get("category", ""),
         keywords=tuple(lists.get("keywords", ()) or lists.get("tags", ())),
-        **source.provenance(key),
+        url=_first(entries, _URLS),
+        written_at=_first(entries, _DATES),
+        **said,
     )
+
+
+def _first(entries: dict[str, str], names: tuple[str, ...]) -> str:
+    return next((entries[name] for name in names if entries.get(name)), "")
 
 
 def _without_title(found: list[Block], title: str) -> list[Block]:

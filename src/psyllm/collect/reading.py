@@ -1,26 +1,33 @@
-"""Bytes of a file, a compressed file, a folder or a tar, as UTF-8 text.
+"""Bytes of a file, a packed file, a folder, a tar or a zip.
 
-Compression is told by the first bytes, never by the name, and undone while
-reading, so that memory does not grow with the file. What breaks off or is not
-UTF-8 is said with its place and the next command to type; no text of it is
-ever named. Nothing here knows what the text means.
+Packing is told by the first bytes, never by the name, and undone while
+reading, so that memory does not grow with the file. What breaks off is said
+with its place and the next command to type; no text of it is ever named.
+`text` gives a file as UTF-8 whatever its encoding (`encodings.py`). Nothing
+here knows what the text means.
 """
 
 from __future__ import annotations
 
 import bz2
-import codecs
 import gzip
 import hashlib
 import io
 import lzma
+import os
 import tarfile
+import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
-from psyllm.core.errors import MalformedInput, MissingFile, UnknownFormat, WrongEncoding
+import pyarrow as pa
+
+from psyllm.collect import zips
+from psyllm.collect.encodings import Decoding, Utf8Stream
+from psyllm.core.errors import MalformedInput, MissingFile
 from psyllm.core.progress import report
 
 if TYPE_CHECKING:
@@ -28,30 +35,35 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 1 << 16
 MOST_MEMBER_BYTES = 1 << 26
-FEWEST_CHARS_OF_UTF8 = 4
 # First bytes of packings (their specifications) and the command that shows what is wrong with one.
 _PACKINGS = {
     b"\x1f\x8b": ("gzip", "gzip -t"),
     b"\xfd7zXZ\x00": ("xz", "xz -t"),
     b"BZh": ("bzip2", "bzip2 -t"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "zstd -t"),
 }
-_FOREIGN = {
-    b"\x28\xb5\x2f\xfd": ("a zstd file", "unpack it with: zstd -d"),
-    b"PK\x03\x04": (
-        "a zip or Office file",
-        "unzip it, or save its table as JSON Lines in a known form; then import that",
-    ),
-    b"PAR1": ("a Parquet file", "write it as JSON Lines, then import"),
-    b"%PDF": ("a PDF file", "write its text as Markdown, then import"),
-}
+# How a file of data may begin: packed, a zip or workbook, Parquet.
+DATA_BEGINS = (*_PACKINGS, b"PK\x03\x04", b"PAR1")
 _UNPACKING_ERRORS = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
+_BREAKS_OFF = "Truncated"  # as Arrow's zstd reader says it
 
 
 class Member(NamedTuple):
-    """One file of a folder or tar: its path inside and its bytes."""
+    """One file of a folder, tar or zip: its path inside and its bytes."""
 
     name: str
     raw: bytes
+
+
+class File(NamedTuple):
+    """One file of a folder, tar or zip that lies on the disk: its path inside and where it lies."""
+
+    name: str
+    path: Path
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Unpacked(io.RawIOBase):
@@ -62,10 +74,10 @@ class Unpacked(io.RawIOBase):
         self._file = path.open("rb")
         first = self._file.read(8)
         self._file.seek(0)
-        self._packing, self._check = next(
+        self.packing, self._check = next(
             (value for magic, value in _PACKINGS.items() if first.startswith(magic)), ("", "")
         )
-        self._stream = _unpacking(self._file, self._packing)
+        self._stream = _unpacking(self._file, self.packing)
         self._read_bytes = 0
 
     def readable(self) -> bool:
@@ -83,8 +95,8 @@ class Unpacked(io.RawIOBase):
         except (*_UNPACKING_ERRORS, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
-            found = "breaks off" if isinstance(error, EOFError) else "is damaged"
-            message = f"{self._path} {found}: its {self._packing} data can be read for {self._read_bytes:,} bytes only"
+            found = "breaks off" if isinstance(error, EOFError) or _BREAKS_OFF in str(error) else "is damaged"
+            message = f"{self._path} {found}: its {self.packing} data can be read for {self._read_bytes:,} bytes only"
             raise MalformedInput(
                 message, f"check it with: {self._check} {self._path}; then fetch it again"
             ) from None
@@ -98,13 +110,16 @@ class Unpacked(io.RawIOBase):
         super().close()
 
 
-def _unpacking(file: io.BufferedReader, packing: str) -> io.BufferedIOBase:
+def _unpacking(file: io.BufferedReader, packing: str) -> _Readable:
     if packing == "gzip":
         return gzip.GzipFile(fileobj=file)
     if packing == "xz":
         return lzma.LZMAFile(file)
     if packing == "bzip2":
         return bz2.BZ2File(file)
+    if packing == "zstd":
+        stream: _Readable = pa.CompressedInputStream(file, "zstd")
+        return stream
     return file
 
 
@@ -116,6 +131,18 @@ def unpacked(path: Path) -> io.BufferedReader:
     """
     need(path)
     return io.BufferedReader(Unpacked(path), buffer_size=1 << 18)
+
+
+def text(path: Path, decoding: Decoding | None = None) -> io.BufferedReader:
+    """Return a file's text as UTF-8 bytes, read as they are asked for; reading them may raise.
+
+    Raises:
+        MissingFile: there is no such file.
+        WrongEncoding: bytes are damaged or their encoding can't be told.
+        UnknownFormat: this is no text.
+    """
+    stream = Utf8Stream(unpacked(path), str(path), decoding or Decoding())
+    return io.BufferedReader(stream, buffer_size=1 << 18)
 
 
 def need(path: Path) -> None:
@@ -131,50 +158,118 @@ def head(path: Path) -> bytes:
         return stream.read(HEAD_BYTES)
 
 
+def is_packed(path: Path) -> bool:
+    """Return whether a file is packed as one stream (gzip, xz, bzip2, zstd)."""
+    with Unpacked(path) as stream:
+        return bool(stream.packing)
+
+
 def is_tar(first: bytes) -> bool:
     """Return whether a file that begins so is a tar."""
     return first[257:262] == b"ustar"
 
 
+def is_archive(path: Path) -> bool:
+    """Return whether a path is a folder, a tar or a zip of files."""
+    return path.is_dir() or is_tar(head(path)) or zips.is_zip(path)
+
+
 def members(path: Path) -> Iterator[Member]:
-    """Yield the files of a folder (by name) or of a tar (as they lie) without hidden ones, or the file itself.
+    """Yield the files of a folder (by name), tar or zip (as they lie) without hidden ones, or the file itself.
 
     Raises:
-        MalformedInput: the tar breaks off, or a file is larger than any text.
+        MalformedInput: the archive breaks off, or a file is larger than any text.
+    """
+    with _complete(path):
+        for name, stream in _opened(path):
+            yield Member(name, _whole(stream, path, name))
+
+
+def heads(path: Path, size_bytes: int) -> Iterator[Member]:
+    """Yield the files of a folder, tar or zip with their first bytes only.
+
+    Raises:
+        MalformedInput: the archive breaks off.
+    """
+    with _complete(path):
+        for name, stream in _opened(path):
+            yield Member(name, stream.read(size_bytes))
+
+
+def files(path: Path) -> Iterator[File]:
+    """Yield the files of a folder, tar or zip as files on the disk; each copy is gone at the next step.
+
+    Raises:
+        MalformedInput: the archive breaks off.
     """
     if path.is_dir():
-        return _folder_members(path)
-    return _tar_members(path) if is_tar(head(path)) else _lone_member(path)
+        for place in _walk(path):
+            yield File(place.relative_to(path).as_posix(), place)
+        return
+    with _complete(path), tempfile.TemporaryDirectory(prefix="psyllm-") as folder:
+        for name, stream in _opened(path):
+            copy = Path(folder) / "member"
+            with copy.open("wb") as file:
+                while block := stream.read(1 << 20):
+                    file.write(block)
+            yield File(name, copy)
 
 
-def _lone_member(path: Path) -> Iterator[Member]:
-    with unpacked(path) as stream:
-        yield Member(path.name, _whole(stream, path, path.name))
+def _opened(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield name and stream of each file; a stream is good until the next step."""
+    if path.is_dir():
+        for place in _walk(path):
+            with place.open("rb") as file:
+                yield place.relative_to(path).as_posix(), file
+    elif is_tar(head(path)):
+        yield from _opened_tar(path)
+    elif zips.is_zip(path):
+        yield from ((name, file) for name, file in zips.opened(path) if not _is_hidden(name))
+    else:
+        with unpacked(path) as stream:
+            yield path.name, stream
 
 
-def _folder_members(folder: Path) -> Iterator[Member]:
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and not path.is_symlink() and not _is_hidden(name):
-            with path.open("rb") as file:
-                yield Member(name, _whole(file, folder, name))
+def _walk(folder: Path) -> list[Path]:
+    """Return the files below a folder by name; a folder that may not be read is an error, never passed over."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found = [
+        Path(place, name)
+        for place, _, names in os.walk(folder, onerror=refuse)
+        for name in names
+        if not Path(place, name).is_symlink()
+    ]
+    return sorted(path for path in found if not _is_hidden(path.relative_to(folder).as_posix()))
 
 
-def _tar_members(path: Path) -> Iterator[Member]:
-    with unpacked(path) as stream:
-        try:
-            with tarfile.open(fileobj=stream, mode="r|") as tar:
-                for entry in tar:
-                    name = entry.name.removeprefix("./")
-                    file = tar.extractfile(entry) if entry.isreg() and not _is_hidden(name) else None
-                    if file is not None:
-                        yield Member(name, _whole(file, path, name))
-        except tarfile.ReadError:
-            message = f"{path} breaks off: the tar is not complete"
-            raise MalformedInput(message, f"check it with: tar -tf {path}; then fetch it again") from None
+def _opened_tar(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    with unpacked(path) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+        for entry in tar:
+            name = entry.name.removeprefix("./")
+            file = tar.extractfile(entry) if entry.isreg() and not _is_hidden(name) else None
+            if file is not None:
+                yield name, file
 
 
-def _whole(file: IO[bytes] | io.BufferedReader, path: Path, name: str) -> bytes:
+@contextmanager
+def _complete(path: Path) -> Iterator[None]:
+    """Turn what tells of a broken archive into MalformedInput."""
+    try:
+        yield
+    except tarfile.ReadError:
+        found, command = "breaks off: the tar is not complete", "tar -tf"
+    except zips.BROKEN:
+        found, command = "breaks off or is damaged: the zip is not complete", "unzip -t"
+    else:
+        return
+    message = f"{path} {found}"
+    raise MalformedInput(message, f"check it with: {command} {path}; then fetch it again")
+
+
+def _whole(file: IO[bytes], path: Path, name: str) -> bytes:
     raw = file.read(MOST_MEMBER_BYTES + 1)
     if len(raw) > MOST_MEMBER_BYTES:
         message = f"{path}: {name} is larger than {MOST_MEMBER_BYTES >> 20} MiB, too large for one text"
@@ -183,71 +278,8 @@ def _whole(file: IO[bytes] | io.BufferedReader, path: Path, name: str) -> bytes:
 
 
 def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") for part in name.split("/"))
-
-
-def looks_binary(raw: bytes) -> bool:
-    """Return whether these bytes are no text at all."""
-    return b"\x00" in raw[:HEAD_BYTES] and not raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-
-
-def decode(raw: bytes, path: Path, where: str = "") -> str:
-    """Return UTF-8 bytes as text, without a byte order mark; `where` is a line or a file inside.
-
-    Raises:
-        WrongEncoding: they are not UTF-8; says which encoding fits.
-    """
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise wrong_encoding(raw, error.start, path, where) from None
-
-
-def decode_head(raw: bytes, path: Path) -> str:
-    """Return the text of a file's first bytes, which may end inside a character.
-
-    Raises:
-        UnknownFormat: they are no text.
-        WrongEncoding: they are text in another encoding.
-    """
-    foreign = next((value for magic, value in _FOREIGN.items() if raw.startswith(magic)), None)
-    if foreign is None and looks_binary(raw):
-        foreign = ("not a text file", "give a file, folder or tar of text")
-    if foreign is not None:
-        message = f"{path} is {foreign[0]}"
-        raise UnknownFormat(message, foreign[1])
-    try:
-        return codecs.getincrementaldecoder("utf-8-sig")().decode(raw, final=len(raw) < HEAD_BYTES)
-    except UnicodeDecodeError as error:
-        raise wrong_encoding(raw, error.start, path, "") from None
-
-
-def wrong_encoding(raw: bytes, offset: int, path: Path, where: str) -> WrongEncoding:
-    """Return the error for bytes that are not UTF-8 from `offset` on."""
-    found = None if _begins_as_utf8(raw[:offset]) else _encoding_of(raw)
-    place = f"{path}, {where}" if where else f"{path}"
-    if found is None:
-        message = f"{place} is not UTF-8: byte {offset:,} of it is damaged"
-        return WrongEncoding(message, "check where the file comes from, and fetch it again")
-    message = f"{place} is {found}, not UTF-8"
-    return WrongEncoding(message, f"convert the text: iconv -f {found} -t UTF-8 OLD > NEW; then import NEW")
-
-
-def _begins_as_utf8(raw: bytes) -> bool:
-    """Return whether several Chinese characters are there in UTF-8; in other encodings that does not happen."""
-    return sum(character > "\u2e7f" for character in raw.decode("utf-8", "ignore")) >= FEWEST_CHARS_OF_UTF8
-
-
-def _encoding_of(raw: bytes) -> str | None:
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "UTF-16"
-    for encoding, name in (("gbk", "GBK"), ("gb18030", "GB18030"), ("big5", "BIG5")):
-        try:
-            codecs.getincrementaldecoder(encoding)().decode(raw, final=len(raw) < HEAD_BYTES)
-        except UnicodeDecodeError:
-            continue
-        return name
-    return None
+    """Return whether a file is one of the system's: `.git`, `._name`, `__MACOSX`."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
 def content_hash(path: Path) -> str:
@@ -259,9 +291,11 @@ def content_hash(path: Path) -> str:
     need(path)
     digest = hashlib.sha256()
     if path.is_dir():
-        for member in members(path):
-            digest.update(f"{member.name}\0{len(member.raw)}\0".encode())
-            digest.update(member.raw)
+        for name, stream in _opened(path):
+            size = os.fstat(stream.fileno()).st_size
+            digest.update(f"{name}\0{size}\0".encode())
+            while block := stream.read(1 << 20):
+                digest.update(block)
         return digest.hexdigest()
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -13,16 +13,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from psyllm.collect.encodings import Decoding
 from psyllm.collect.formats import recognise
 from psyllm.collect.reading import content_hash
 from psyllm.collect.source import Source
-from psyllm.core.errors import BadInput, EmptyCorpus, SourceExists
+from psyllm.core.errors import BadInput, BadSetting, EmptyCorpus, LostRecords, SourceExists
 from psyllm.core.progress import track
 from psyllm.core.records import Record, write_records
 from psyllm.core.settings import CollectSettings
 from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, read_manifest, stage_folder, writing
 from psyllm.core.starter import STARTER, review_places, starter_records, written_records
 from psyllm.core.tombstones import FORGOTTEN, read_tombstones
+
+# Said only where the content does not say it; part of what tells two imports apart where it is.
+_HOW_IT_IS_READ = {"encoding", "damaged_text", "columns"}
 
 
 def run(settings: CollectSettings, data: Path) -> Manifest:
@@ -41,11 +45,17 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
         if earlier.fingerprint == mark and _is_whole(earlier, data):
             return earlier
         _refuse_other_content(earlier, content, settings)
-    source = Source(settings.name, settings.licence, settings.may_train, settings.may_show)
+    decoding = Decoding(_known_codec(settings.encoding), settings.damaged_text)
+    source = Source(settings.name, settings.licence, settings.may_train, settings.may_show, decoding, data)
     form, records = _records(settings, source, data)
     taken = track(itertools.islice(records, settings.limit), f"collect {settings.name}", settings.limit)
     stage_run = StageRun(
-        data, Stage.COLLECTED, settings.name, mark, (), settings.model_dump(mode="json", exclude={"path"})
+        data,
+        Stage.COLLECTED,
+        settings.name,
+        mark,
+        (),
+        settings.model_dump(mode="json", exclude={"path", "agreement"}),
     )
     with writing(stage_run, beside=True) as stage_run:
         try:
@@ -56,7 +66,9 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
             message = f"{settings.path or STARTER} holds no record that can be taken in"
             raise EmptyCorpus(message, "check that it is the file you mean, then import again")
         return stage_run.finish(
-            counts={"records": count}, drops=source.left_out, details={"format": form, "content": content}
+            counts=_counts(count, source, is_whole=settings.limit is None),
+            drops=source.left_out,
+            details={"format": form, "content": content, "terms": _terms(content), **_found(source)},
         )
 
 
@@ -66,29 +78,70 @@ def _remembered(records: Iterator[Record], source: Source, data: Path) -> Iterat
     for record in records:
         left = tombstones.left_of(record)
         if left is None:
-            source.left_out[FORGOTTEN] += 1
+            source.leave_out(FORGOTTEN)
         else:
             yield left
 
 
+def _counts(records: int, source: Source, *, is_whole: bool) -> dict[str, int]:
+    """Return how much was read and what became of it; nothing that was read may be missing."""
+    accounted = records + source.left_out.total() + source.joined
+    if is_whole and accounted != source.read:
+        message = f"{source.read:,} were read, but {accounted:,} are accounted for"
+        raise LostRecords(message, "this is a fault of psyllm: report it; nothing was imported")
+    counts = {"records": records, "read": accounted, "joined": source.joined}
+    return {name: count for name, count in counts.items() if count or name != "joined"}
+
+
+def _found(source: Source) -> dict[str, Any]:
+    details = {
+        "encodings": dict(source.decoding.found),
+        "parts_left_out": dict(source.parts_left_out),
+        **source.facts,
+    }
+    return {name: found for name, found in details.items() if found}
+
+
+def _known_codec(name: str) -> str:
+    """Return the name of an encoding that Python knows.
+
+    Raises:
+        BadSetting: it knows none of this name.
+    """
+    try:
+        "".encode(name or "utf-8")
+    except LookupError:
+        message = f"setting collect.encoding: there is no encoding {name!r}"
+        raise BadSetting(message, "write for example --set collect.encoding=GB18030") from None
+    return name
+
+
 def _content(settings: CollectSettings, data: Path) -> dict[str, Any]:
     """Return what tells one import from another: the bytes, and what is said of them."""
-    said = settings.model_dump(mode="json", exclude={"path", "replace"})
+    said = settings.model_dump(mode="json", exclude={"path", "replace", "agreement", *_HOW_IT_IS_READ})
+    said |= settings.model_dump(mode="json", include=_HOW_IT_IS_READ, exclude_defaults=True)
+    said["agreement"] = content_hash(settings.agreement) if settings.agreement is not None else None
     if settings.path is not None:
         return {**said, "sha256": content_hash(settings.path), "bundled": False}
     reviews = [content_hash(place) for place in review_places(data) if place.exists()]
     return {**said, "sha256": content_hash(STARTER), "bundled": True, "reviews": reviews}
 
 
+def _terms(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what `corpus` reads of the terms; `agreement` is the hash of its file."""
+    return {name: content[name] for name in ("licence", "uses", "expires", "agreement")}
+
+
 def _records(settings: CollectSettings, source: Source, data: Path) -> tuple[str, Iterator[Record]]:
     if settings.path is None:
         kept = list(starter_records(source=settings.name, data=data))
-        rejected = sum(1 for _ in written_records()) - len(kept)
+        source.read = sum(1 for _ in written_records())
+        rejected = source.read - len(kept)
         if rejected:
             source.left_out["rejected_in_review"] = rejected
         return "starter corpus", iter(kept)
     try:
-        form = recognise(settings.path)
+        form = recognise(settings.path, source.decoding, settings.columns)
     except BadInput as error:
         raise _nothing_imported(error) from None
     return form.name, form.read(settings.path, source)

@@ -5,7 +5,7 @@
     │   ├── MissingFile             a path does not exist
     │   ├── UnknownFormat           a file's content fits no importer
     │   ├── MalformedInput          a file breaks off or breaks its own format
-    │   ├── WrongEncoding           a text is not UTF-8 (GBK and its kin)
+    │   ├── WrongEncoding           bytes are damaged, or their encoding can not be told
     │   ├── SourceExists            a source of this name holds something else
     │   ├── BadSetting              a setting is misspelt or out of range
     │   └── UnusablePath            the system refuses to read or write there
@@ -15,6 +15,7 @@
     ├── DiskFull                no space is left where a stage writes
     ├── WorkerLost              processes that did the work were killed
     ├── LostRecords             what came in is not what was kept and dropped
+    ├── FrontierLost            the store of a crawl's URLs does not answer
     ├── BadCheckpoint           a model folder can't be used
     │   └── TokenizerMismatch       model and tokenizer do not belong together
     ├── EngineFailed            the model's process does not answer
@@ -72,7 +73,7 @@ class MalformedInput(BadInput):
 
 
 class WrongEncoding(BadInput):
-    """A text is not UTF-8."""
+    """Bytes are damaged, or their encoding can not be told."""
 
     code = "PSY-104"
 
@@ -129,6 +130,12 @@ class LostRecords(PsyError):
     """What came in is not what was kept and dropped."""
 
     code = "PSY-205"
+
+
+class FrontierLost(PsyError):
+    """The store of a crawl's URLs does not answer."""
+
+    code = "PSY-206"
 
 
 class BadCheckpoint(PsyError):

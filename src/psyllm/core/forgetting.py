@@ -42,6 +42,9 @@ from psyllm.core.tombstones import FORGOTTEN, Tombstone, Tombstones, append_tomb
 ROWS_AT_ONCE = 256
 EXPORTS = "exports"
 EXPORT_FACTS = "export.json"
+# What a corpus shows and keeps of texts besides its records; `corpus/refresh.py` makes it again.
+CORPUS_PAGES = ("samples.json", "card.html")
+CORPUS_FINGERPRINTS = "fingerprints"
 _SIDES = ("train", "dev", "test")
 
 
@@ -89,7 +92,7 @@ def forget(
         append_tombstones(data, [Tombstone(kind="content", mark=content, at=now) for content in also])
         corpora = {path.parent.name for path in held if path.parent.parent.name == Stage.CORPUS.value}
         # Copies first: after a crash the records are still there to tell which they are.
-        removed = _remove_copies(data, corpora)
+        removed = _remove_copies(data, corpora) if held else ()
         without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
         rows = _rewrite(data, asked, ids, list(held))
         return Forgotten(rows, frozenset(ids), removed, _models_of(data, corpora))
@@ -155,13 +158,22 @@ def _rewrite(data: Path, asked: Tombstones, ids: set[str], files: Sequence[Path]
     changed: Counter[str] = Counter()
     for path in track(files, "take it out", len(files)):
         changed[f"{path.parent.parent.name}/{path.parent.name}"] += _rewrite_file(path, asked, ids)
-    for stage in Stage:
+    mend_manifests(data)
+    return dict(changed)
+
+
+def mend_manifests(data: Path) -> None:
+    """Put the manifests of records right after files of theirs changed, the parents' hashes among them.
+
+    What was cleaned, and split, has lost the same as what it was made from and is not stale; a model is.
+    """
+    now: dict[tuple[str, str, str], str] = {}
+    for stage in (Stage.COLLECTED, Stage.FEEDBACK, Stage.CLEANED, Stage.CORPUS):
         for folder in _run_folders(data, stage):
             shutil.rmtree(folder / "work", ignore_errors=True)
             for torn in folder.glob(".*.forgetting"):
                 torn.unlink()
-            _mend_manifest(folder)
-    return dict(changed)
+            _mend_manifest(folder, now)
 
 
 def _rewrite_file(path: Path, asked: Tombstones, ids: set[str]) -> int:
@@ -197,13 +209,21 @@ def _left(row: dict[str, Any], asked: Tombstones, ids: set[str]) -> dict[str, An
     return None if left is None else {**row, **to_row(left)}
 
 
-def _mend_manifest(folder: Path) -> None:
-    """Count what is missing as forgotten, and hash the files again where they changed."""
+def _mend_manifest(folder: Path, now: dict[tuple[str, str, str], str]) -> None:
+    """Count what is missing as forgotten, hash changed files again, note the new hash for children."""
     manifest = read_manifest(folder)
     if manifest is None:
         return
     files, content = hashed_files(folder)
-    if files == manifest.files:
+    parents = tuple(
+        parent.model_copy(
+            update={
+                "content_hash": now.get((parent.stage, parent.run, parent.content_hash), parent.content_hash)
+            }
+        )
+        for parent in manifest.parents
+    )
+    if files == manifest.files and parents == manifest.parents:
         return
     counts, drops = dict(manifest.counts), dict(manifest.drops)
     is_corpus = manifest.stage == Stage.CORPUS.value
@@ -219,7 +239,8 @@ def _mend_manifest(folder: Path) -> None:
         counts["dropped"] += lost
     if lost:
         drops[FORGOTTEN] = drops.get(FORGOTTEN, 0) + lost
-    update = {"files": files, "content_hash": content, "counts": counts, "drops": drops}
+    update = {"files": files, "content_hash": content, "counts": counts, "drops": drops, "parents": parents}
+    now[manifest.stage, manifest.run, manifest.content_hash] = content
     write_manifest(folder, manifest.model_copy(update=update))
 
 
@@ -234,6 +255,11 @@ def _remove_copies(data: Path, corpora: set[str]) -> tuple[str, ...]:
         if json.loads(facts.read_text("utf-8")).get("corpus") in corpora:
             shutil.rmtree(facts.parent)
             removed.append(f"{EXPORTS}/{facts.parent.name}")
+    for folder in _run_folders(data, Stage.CORPUS):
+        for page in CORPUS_PAGES:  # of any corpus: what was dropped before it is shown there, too
+            (folder / page).unlink(missing_ok=True)
+        if folder.name in corpora:
+            shutil.rmtree(folder / CORPUS_FINGERPRINTS, ignore_errors=True)
     return tuple(removed)
 
 

@@ -2,14 +2,18 @@
 
 A record is a document (a text found), a question with all of its answers, or
 a dialogue. Records are immutable; cleaning makes new ones by `model_copy` and
-never changes `id`. Folders of records are Parquet files (zstd) of one schema.
-Nothing here knows where records come from or what is done with them.
+never changes `id`. Folders of records are Parquet files (zstd) of one schema;
+`records_to_batch` (columns built directly) and `batch_to_records` are each
+other's inverse. Nothing here knows where records come from or what is done
+with them.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +24,8 @@ from pydantic import BaseModel, ConfigDict
 SCHEMA_VERSION = 2
 NORMALISER_VERSION = "fold-space-1"
 ROWS_PER_FILE = 8192
+# Most characters of text held for one file: 32 MB of UTF-8, about.
+CHARS_PER_FILE = 10 << 20
 
 Kind = Literal["document", "question", "dialogue"]
 Role = Literal["visitor", "counsellor"]
@@ -186,25 +192,65 @@ def from_row(row: dict[str, Any]) -> Record:
     return Record.model_validate({key: value for key, value in row.items() if key != "content_hash"})
 
 
+def records_to_batch(records: Sequence[Record]) -> pa.RecordBatch:
+    """Return the records as one batch of `RECORD_SCHEMA`, in their order."""
+    columns = [_column(records, field) for field in RECORD_SCHEMA]
+    return pa.RecordBatch.from_arrays(columns, schema=RECORD_SCHEMA)
+
+
+def batch_to_records(batch: pa.RecordBatch) -> list[Record]:
+    """Return the records of a batch of `RECORD_SCHEMA`, in their order; each is validated."""
+    bare = batch.select([field.name for field in RECORD_SCHEMA if field.name != "content_hash"])
+    return [Record.model_validate(row) for row in bare.to_pylist()]
+
+
+def _column(items: Sequence[Any], field: pa.Field) -> pa.Array:
+    """Return one attribute of all items as an array, lists and structs built from their flat parts."""
+    values = list(map(attrgetter(field.name), items))
+    if not pa.types.is_list(field.type):
+        return pa.array(values, field.type)
+    ends = [0]
+    for value in values:
+        ends.append(ends[-1] + len(value))
+    flat = list(chain.from_iterable(values))
+    inner = field.type.value_type
+    if pa.types.is_struct(inner):
+        parts = [_column(flat, part) for part in inner]
+        children = pa.StructArray.from_arrays(parts, fields=list(inner))
+    else:
+        children = pa.array(flat, inner)
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), children, type=field.type)
+
+
 def write_records(
-    records: Iterable[Record], folder: Path, *, prefix: str = "part", rows_per_file: int = ROWS_PER_FILE
+    records: Iterable[Record],
+    folder: Path,
+    *,
+    prefix: str = "part",
+    rows_per_file: int = ROWS_PER_FILE,
+    chars_per_file: int = CHARS_PER_FILE,
 ) -> int:
     """Write records to `folder/<prefix>-00000.parquet` and on; return how many.
 
-    At most `rows_per_file` records are held in memory. No records, no file.
+    A file ends at so many records or so many characters of text, whichever comes
+    first: memory holds no more than that. No records, no file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
-    written = 0
-    files = 0
+    held: list[Record] = []
+    chars = written = files = 0
     for record in records:
-        rows.append(to_row(record))
-        if len(rows) == rows_per_file:
-            write_rows(rows, RECORD_SCHEMA, folder / f"{prefix}-{files:05d}.parquet")
-            written, files, rows = written + len(rows), files + 1, []
-    if rows:
-        write_rows(rows, RECORD_SCHEMA, folder / f"{prefix}-{files:05d}.parquet")
-    return written + len(rows)
+        held.append(record)
+        chars += sum(map(len, record.texts()))
+        if len(held) == rows_per_file or chars >= chars_per_file:
+            _write_batch(records_to_batch(held), folder / f"{prefix}-{files:05d}.parquet")
+            written, files, chars, held = written + len(held), files + 1, 0, []
+    if held:
+        _write_batch(records_to_batch(held), folder / f"{prefix}-{files:05d}.parquet")
+    return written + len(held)
+
+
+def _write_batch(batch: pa.RecordBatch, path: Path) -> None:
+    pq.write_table(pa.Table.from_batches([batch]), path, compression="zstd", compression_level=3)
 
 
 def write_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema, path: Path) -> None:
@@ -216,9 +262,9 @@ def write_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema, path: Path) ->
 def read_records(folder: Path, *, prefix: str = "part") -> Iterator[Record]:
     """Yield the records of `folder/<prefix>-*.parquet` in file and row order."""
     for path in sorted(folder.glob(f"{prefix}-*.parquet")):
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=1024):
-            for row in batch.to_pylist():
-                yield from_row(row)
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1024):
+                yield from batch_to_records(batch)
 
 
 def count_records(folder: Path, *, prefix: str = "part") -> int:

@@ -8,6 +8,7 @@ read when this module is imported.
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,21 @@ Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
 
 
+class ColumnSettings(Frozen):
+    """Which column of a table holds what; an empty name is found by the usual headers."""
+
+    id: str = Field("", description="column with the row's own key")
+    question: str = Field("", description="column with the question")
+    description: str = Field("", description="column with the question's details")
+    answer: str = Field("", description="column with the answer")
+    title: str = Field("", description="column with a document's title")
+    text: str = Field("", description="column with a document's text")
+    topic: str = Field("", description="column with the topic")
+    keywords: str = Field("", description="column with keywords, commas between them")
+    url: str = Field("", description="column with the address that the row comes from")
+    date: str = Field("", description="column with the time of writing")
+
+
 class CollectSettings(Frozen):
     """What to import and under which name and licence."""
 
@@ -39,8 +55,26 @@ class CollectSettings(Frozen):
     )
     may_train: bool = Field(True, description="whether the licence allows training")
     may_show: bool = Field(False, description="whether the texts may be shown to visitors")
+    uses: Literal["any", "non_commercial", "research"] | None = Field(
+        None, description="what an agreement with the owner allows; none is what the licence says"
+    )
+    expires: dt.date | None = Field(
+        None,
+        description="last day of the agreement (2027-06-30); after it the source is left out of a corpus",
+    )
+    agreement: Path | None = Field(
+        None, description="file of the agreement; its hash is kept, the file is not"
+    )
     limit: Positive | None = Field(None, description="import only the first so many records")
     replace: bool = Field(False, description="replace a source of the same name that holds something else")
+    encoding: str = Field(
+        "", description="encoding of the text, as GB18030 or Big5; an empty one is found by content"
+    )
+    damaged_text: Literal["refuse", "leave_out"] = Field(
+        "refuse",
+        description="what damaged bytes do: refuse the import, or leave out the records that hold them",
+    )
+    columns: ColumnSettings = Field(default_factory=ColumnSettings)
 
 
 class CleanSettings(Frozen):
@@ -60,8 +94,18 @@ class CleanSettings(Frozen):
     near_duplicate_jaccard: Share = Field(
         0.8, description="5-gram Jaccard similarity from which two records are near duplicates"
     )
+    simplify: bool = Field(True, description="put texts in traditional characters into simplified ones")
+    leave_out_personas: bool = Field(
+        True, description="drop dialogues and answers in which the counselling side plays a part"
+    )
+    turn_swapped_roles: bool = Field(
+        True, description="turn the roles of dialogues in which each side clearly sounds like the other"
+    )
+    least_topic_score: Share = Field(
+        0.03, description="documents less about troubles and minds are dropped (0 to 1; 0 keeps all)"
+    )
     mask_pii: bool = Field(
-        True, description="replace phone numbers, ID numbers, e-mail and WeChat names by marks"
+        True, description="replace what points at a person (numbers, accounts, addresses, names) by marks"
     )
     workers: NotNegative = Field(0, description="processes that clean; 0 takes all cores")
     engine: Literal["processes", "ray"] = Field(
@@ -70,7 +114,7 @@ class CleanSettings(Frozen):
 
 
 class CorpusSettings(Frozen):
-    """How records are split."""
+    """How records are split, what is left out, and what is said of a crisis."""
 
     dev_share: Share = Field(0.1, description="share of the groups used to choose checkpoints")
     test_share: Share = Field(0.1, description="share of the groups kept for measuring")
@@ -80,7 +124,33 @@ class CorpusSettings(Frozen):
     near_duplicate_jaccard: Share = Field(
         0.8, description="5-gram Jaccard similarity of openings from which records are one group"
     )
-    seed: int = Field(20261123, description="seed of the split")
+    most_answers_by_author_joined: NotNegative = Field(
+        2,
+        description="records answered by one author are one group if they are at most so many; 0 joins askers only",
+    )
+    evaluation_sets: tuple[Path, ...] = Field(
+        (), description="files or folders of texts that must not be trained on, besides our own dev and test"
+    )
+    most_shared_13grams: Share = Field(
+        0.05,
+        description="training records with at least this share of their runs of 13 Chinese characters in what is measured on are left out",
+    )
+    most_of_an_item: Share = Field(
+        0.5, description="and those that hold at least this share of the runs of one question measured on"
+    )
+    caps: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description="most of a source: records from 1 on, below 1 the share of the corpus (corpus.caps.NAME=0.2)",
+    )
+    crisis_replies: Literal["reanswer", "leave_out", "keep"] = Field(
+        "reanswer",
+        description="what happens to records whose counsellor passes over a crisis; what no reply fits is left out",
+    )
+    takedown: str = Field(
+        "",
+        description="address to which people write who want their words taken out; stands in the data card",
+    )
+    seed: int = Field(20261123, description="seed of the split and of what is taken under a cap")
 
 
 class ModelShape(Frozen):

@@ -15,7 +15,7 @@ from psyllm.core.records import Record
 from psyllm.core.stages import Manifest
 from psyllm.corpus.card_reviews import reviews_lines, reviews_of
 from psyllm.corpus.overlaps import Overlap
-from psyllm.corpus.split import SPLITS
+from psyllm.corpus.split import SPLITS, Split
 from psyllm.corpus.terms import terms
 
 _TABLES = (("kinds", "Kind"), ("sources", "Source"), ("licences", "Licence"), ("levels", "Level of danger"))
@@ -43,13 +43,14 @@ def count_split(records: Iterable[Record]) -> dict[str, Any]:
 
 def make_card(
     *,
-    splits: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[Split, Mapping[str, Any]],
     cleaned: Manifest,
     overlaps: Mapping[str, Overlap],
     groups: Mapping[str, int],
     settings: Mapping[str, Any],
+    facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the card as plain values."""
+    """Return the card as plain values; `facts` are further sections that are told as they are."""
     return {
         "splits": {name: dict(counts) for name, counts in splits.items()},
         "groups": dict(groups),
@@ -59,6 +60,7 @@ def make_card(
         "terms": [term._asdict() for term in terms(splits["train"]["licences"])],
         "settings": dict(settings),
         "seeds": {"split": settings["seed"], **cleaned.seeds},
+        **(facts or {}),
     }
 
 
@@ -71,11 +73,20 @@ def as_markdown(card: Mapping[str, Any]) -> str:
         cells = [[row, *(f"{card['splits'][side][name].get(row, 0):,}" for side in SPLITS)] for row in rows]
         lines += [f"### {title}", "", *_table([title, *SPLITS], cells), ""]
     lines += ["## Groups", "", *_groups_lines(card["groups"]), ""]
-    lines += ["## Overlaps between splits", "", *_overlap_lines(card["overlaps"]), ""]
+    lines += _left_out_section(card)
+    lines += _crises_section(card)
+    lines += [
+        "## Overlaps between splits",
+        "",
+        *_overlap_lines(card["overlaps"]),
+        *_looked_at_lines(card),
+        "",
+    ]
     lines += ["## Left out by cleaning", "", *_cleaning_lines(card["cleaning"]), ""]
     lines += ["## Reviewed by people", "", *reviews_lines(card.get("reviews", {})), ""]
     lines += ["## Terms", "", "Licences of the training texts, the strictest first. No legal advice.", ""]
     lines += [*_table(["Licence", "Asks"], [[term["licence"], term["asks"]] for term in card["terms"]]), ""]
+    lines += _permit_section(card)
     lines += ["## Seeds and settings", ""]
     values = {**{f"seed of {name}": value for name, value in card["seeds"].items()}, **card["settings"]}
     lines += [*_table(["Name", "Value"], [[name, str(value)] for name, value in values.items()]), ""]
@@ -95,6 +106,78 @@ def _groups_lines(groups: Mapping[str, int]) -> list[str]:
         f"The largest has {groups['largest']:,} records.",
         f"Groups above {groups['largest_held_out']:,} records are trained on.",
         f"Left out because they may not be trained on: {groups['may_not_train']:,} records.",
+    ]
+
+
+def _left_out_section(card: Mapping[str, Any]) -> list[str]:
+    if "left_out" not in card:
+        return []
+    rows = [[reason, f"{count:,}"] for reason, count in card["left_out"].items()]
+    ended = [f"The agreement of {source} ended on {day}." for source, day in card.get("ended", {}).items()]
+    items = [f"{name}: {count:,} items were looked for." for name, count in card["evaluation_items"].items()]
+    lines = [
+        "## Left out here",
+        "",
+        f"Of {card['read']:,} cleaned records:",
+        "",
+        *_table(["Reason", "records"], rows),
+    ]
+    return [*lines, "", *ended, *items, ""]
+
+
+def _crises_section(card: Mapping[str, Any]) -> list[str]:
+    if "crises" not in card:
+        return []
+    names = sorted({name for counts in card["crises"].values() for name in counts})
+    rows = [
+        [name.replace("_", " "), *(f"{card['crises'][side].get(name, 0):,}" for side in SPLITS)]
+        for name in names
+    ]
+    told = [
+        "Records in which somebody speaks of danger, by whether a reply attends to it. The replies of the",
+        "protocol were written for this project; no clinician has reviewed them.",
+    ]
+    return ["## Crises", "", *told, "", *_table(["Reply", *SPLITS], rows), ""]
+
+
+def _looked_at_lines(card: Mapping[str, Any]) -> list[str]:
+    lines = []
+    looked = card.get("looked_at", {})
+    if any(share < 1 for share in looked.values()):
+        lines += [
+            "",
+            f"Looked at in part: {looked['openings']:.1%} of openings, {looked['texts']:.1%} of texts.",
+        ]
+    authors = card.get("authors")
+    if authors and authors["author_known"]:
+        lines += [
+            "",
+            f"Of {authors['author_known']:,} test answers whose author is known, {authors['share']:.1%}",
+        ]
+        lines += ["are by somebody who also wrote what is trained on."]
+    elif authors:
+        lines += ["", "No author of a test answer is known, so nothing is known of authors on both sides."]
+    return lines
+
+
+def _permit_section(card: Mapping[str, Any]) -> list[str]:
+    if "permit" not in card:
+        return []
+    permit = card["permit"]
+    fields = ("source", "licence", "uses", "expires", "agreement")
+    rows = [
+        [row[name][:12] if name == "agreement" else row[name] or "-" for name in fields]
+        for row in permit["sources"]
+    ]
+    return [
+        (
+            f"All together: uses {permit['uses'].replace('_', ' ')}, until {permit['expires'] or 'no end'}"
+            f"{', shared under the same terms' if permit['share_alike'] else ''}."
+        ),
+        "A model trained on this corpus inherits it.",
+        "",
+        *_table([name.capitalize() for name in fields], rows),
+        "",
     ]
 
 

@@ -76,3 +76,31 @@ def _ends(found: Mapping[str, Any], factor: float, unit: str) -> str:
         return ""
     digits = 2 if factor == 1 else 1
     return f" [{found['low'] * factor:.{digits}f}, {found['high'] * factor:.{digits}f}{unit}]"
+
+
+def review_facts(reviews: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the figures as rows for the page: in Chinese, in English, the value."""
+    if not reviews:
+        return []
+    estimates = {
+        "kept_rejected": ("留下的当中，审阅人认为不能用的", "kept, though reviewers reject it"),
+        "kept_rejected_or_edited": (
+            "留下的当中，不能用或要修改的",
+            "kept, though reviewers reject or edit it",
+        ),
+        "dropped_wrongly": ("去掉的当中，其实应当留下的", "dropped, though reviewers keep it"),
+    }
+    drawn = sum(row["drawn"] for row in reviews["coverage"])
+    settled = sum(row["settled"] for row in reviews["coverage"])
+    found = reviews["estimates"]
+    return [
+        ("审阅人", "reviewers", f"{reviews['reviewers']:,}"),
+        ("抽样中已定的", "settled of the sample", f"{settled:,} / {drawn:,}"),
+        ("等第三人的", "waiting for a third person", f"{reviews['disputed']:,}"),
+        ("已用上的决定", "decisions applied", f"{reviews['decisions_applied']:,}"),
+        ("文字已变、不再适用的决定", "decisions about changed words", f"{reviews['decisions_stale']:,}"),
+        ("收回的误删", "dropped records taken back", f"{reviews['wrong_drops_kept']:,}"),
+        ("一致性 α", "Krippendorff's alpha (nominal, blind)", _number(reviews["alpha"])),
+        ("两人决定相同", "equal blind decisions", _percent(reviews["agreement"])),
+        *((*estimates[name], _percent(found[name])) for name in estimates if name in found),
+    ]

@@ -23,6 +23,7 @@ from psyllm.core.forgetting import EXPORT_FACTS, EXPORTS
 from psyllm.core.progress import track
 from psyllm.core.records import Record, read_records
 from psyllm.core.stages import Manifest, Stage, file_hash, need_current
+from psyllm.corpus.card_html import as_html
 from psyllm.corpus.export_forms import FORMS, Form, Row, sharegpt_rows, text_rows
 from psyllm.corpus.split import SPLITS, Split
 
@@ -30,7 +31,7 @@ LLAMAFACTORY = "llamafactory"
 PARQUET = "parquet"
 FORM_NAMES = (*FORMS, PARQUET, LLAMAFACTORY)
 _YAML = Path(__file__).parent / "llamafactory"
-_CARDS = ("card.json", "card.md", "card.html")
+_CARDS = ("card.json", "card.md")
 
 
 class Exported(NamedTuple):
@@ -147,6 +148,9 @@ def _write_facts(form: str, manifest: Manifest, corpus: Path, exported: Exported
     for card in _CARDS:
         if (corpus / card).exists():
             shutil.copyfile(corpus / card, folder / card)
+    if (corpus / "card.json").exists():  # samples of dropped texts stay at home
+        card_told = json.loads((corpus / "card.json").read_text("utf-8"))
+        (folder / "card.html").write_text(as_html(card_told, {}, manifest.run), "utf-8")
     facts = {
         "form": form,
         "corpus": manifest.run,

@@ -17,6 +17,8 @@ from psyllm.core.records import Record
 from psyllm.text.han import han_only
 from psyllm.text.ngrams import char_ngrams
 
+_SLACK = 1e-9  # a share that is exactly the threshold must not be lost to rounding
+
 
 class Overlap(NamedTuple):
     """Of `openings` so many begin like, stand inside, or are nearly equal to a text of the other side."""
@@ -57,7 +59,7 @@ class Openings:
             for text in {*record.texts(), record.opening()}:
                 bare = han_only(text)
                 same |= self._begins.get(bare[: self._chars], set())
-                for begin in self._asked.keys() & _runs(bare, self._chars):
+                for begin in self._asked_inside(bare):
                     inside |= self._asked[begin]
                 near.update(self._near(text))
         counts = [Counter(self._sides)]
@@ -76,8 +78,21 @@ class Openings:
         self._sizes.append(len(ngrams))
         self._owners.append(len(self._sides))
 
+    def _asked_inside(self, bare: str) -> list[str]:
+        asked, length = self._asked, self._chars
+        return [
+            run for start in range(len(bare) - length + 1) if (run := bare[start : start + length]) in asked
+        ]
+
     def _near(self, text: str) -> Iterator[int]:
-        ngrams = char_ngrams(_squeezed(text))
+        squeezed = _squeezed(text)
+        # Of a text near to an opening no more than this share of runs may be strange; every other one
+        # shows that of most texts at half the cost.
+        some = {squeezed[start : start + 5] for start in range(0, len(squeezed) - 4, 2)}
+        strange = len(some) - len(some & self._holders.keys())
+        if strange > max(0.0, (1 - self._least) * (len(squeezed) - 4)) + _SLACK:
+            return
+        ngrams = char_ngrams(squeezed)
         known = ngrams & self._holders.keys()
         if len(known) < self._least * len(ngrams):  # then no opening can share enough of them
             return
@@ -87,10 +102,6 @@ class Openings:
         for place, count in shared.items():
             if count >= self._least * (len(ngrams) + self._sizes[place] - count):
                 yield self._owners[place]
-
-
-def _runs(bare: str, length: int) -> set[str]:
-    return {bare[start : start + length] for start in range(len(bare) - length + 1)}
 
 
 def _squeezed(text: str) -> str:

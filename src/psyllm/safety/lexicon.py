@@ -18,6 +18,7 @@ from psyllm.core.errors import MalformedInput
 from psyllm.safety.levels import About, Label, Level
 from psyllm.safety.patterns import compile_pattern
 from psyllm.text.fold import DISGUISES
+from psyllm.text.needs import Gate, needs_of, ways_of
 
 LEXICON = Path(__file__).parent / "lexicon.toml"
 
@@ -40,11 +41,21 @@ class Rule(NamedTuple):
     about: About
 
 
+class Way(NamedTuple):
+    """One of the outermost alternatives of a rule's pattern; `rule` is the rule's place."""
+
+    rule: int
+    pattern: re.Pattern[str]
+
+
 class Lexicon(NamedTuple):
-    """All rows, compiled, with the hash of their sources."""
+    """All rows, compiled, with the gates that say which of them a text may match and the hash of their sources."""
 
     quiet: tuple[Quiet, ...]
     rules: tuple[Rule, ...]
+    quiet_gate: Gate
+    ways: tuple[Way, ...]
+    way_gate: Gate
     people: re.Pattern[str]
     version: str
 
@@ -66,7 +77,10 @@ def load_lexicon(path: Path = LEXICON) -> Lexicon:
         for row in _checked(tables["rules"])
     )
     people = compile_pattern("(?P<third><third>)|(?P<self><self>)", parts)
-    return Lexicon(quiet, rules, people, version)
+    quiet_gate = Gate([needs_of(row.pattern) for row in quiet])
+    ways = tuple(Way(number, way) for number, row in enumerate(rules) for way in ways_of(row.pattern))
+    way_gate = Gate([needs_of(way.pattern) for way in ways])
+    return Lexicon(quiet, rules, quiet_gate, ways, way_gate, people, version)
 
 
 def _checked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

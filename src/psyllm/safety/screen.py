@@ -12,13 +12,13 @@ are stands in lexicon.toml.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from psyllm.safety.levels import About, Level
 from psyllm.safety.lexicon import Lexicon, Quiet, Rule, load_lexicon
 from psyllm.safety.patterns import sentence_around, sentence_before
-from psyllm.text.fold import Folded, screening_fold
+from psyllm.text.fold import Folded, screening_fold, stands_as_it_is
 
 # Somebody who writes one word a message ("我" "想" "死") is read as one sentence.
 _SHORT_TURN_CHARS = 6
@@ -102,11 +102,12 @@ def _turn_reasons(turns: Sequence[str], number: int, lexicon: Lexicon) -> list[R
     one_line = _short_lines_joined(turn)
     if one_line != turn:
         reasons += _further_reasons(one_line, turn, reasons, lexicon)
-    first = number
-    while first > 0 and number - first < _MOST_JOINED_TURNS - 1 and _is_short(turns[first - 1]):
-        first -= 1
-    if first < number and _is_short(turn):
-        reasons += _further_reasons("".join(turns[first : number + 1]), turn, reasons, lexicon)
+    if number > 0 and _is_short(turn):
+        first = number
+        while first > 0 and number - first < _MOST_JOINED_TURNS - 1 and _is_short(turns[first - 1]):
+            first -= 1
+        if first < number:
+            reasons += _further_reasons("".join(turns[first : number + 1]), turn, reasons, lexicon)
     return reasons
 
 
@@ -119,9 +120,12 @@ def _further_reasons(joined: str, turn: str, known: Sequence[Reason], lexicon: L
 
 def _short_lines_joined(turn: str) -> str:
     """Close up short lines that follow each other: one word a line, or a title that its details go on with."""
+    lines = turn.splitlines()
+    if lines == [turn]:
+        return turn
     joined = ""
     short_before = False
-    for line in turn.splitlines():
+    for line in lines:
         short = _is_short(line)
         joined += ("" if short and short_before else "\n" if joined else "") + line
         short_before = short
@@ -133,16 +137,23 @@ def _is_short(turn: str) -> bool:
 
 
 def _text_reasons(text: str, lexicon: Lexicon) -> list[Reason]:
+    as_written = stands_as_it_is(text)
+    numbers = lexicon.way_gate.numbers(text) if as_written else []
+    if as_written and not numbers:
+        return []
     folded = screening_fold(text)
     seen = folded.text
-    for quiet in lexicon.quiet:
-        seen = _blanked(seen, quiet)
-    reasons = []
-    for rule in lexicon.rules:
-        match = _first_match(rule, seen)
-        if match is not None:
-            reasons.append(_reason(rule, match, folded, lexicon))
-    return reasons
+    if not as_written:
+        numbers = lexicon.way_gate.numbers(seen)
+    ways: dict[int, list[re.Pattern[str]]] = {}
+    for number in numbers:
+        ways.setdefault(lexicon.ways[number].rule, []).append(lexicon.ways[number].pattern)
+    for number in lexicon.quiet_gate.numbers(seen) if ways else ():
+        seen = _blanked(seen, lexicon.quiet[number])
+    matches = ((rule, _first_match(lexicon.rules[rule], patterns, seen)) for rule, patterns in ways.items())
+    return [
+        _reason(lexicon.rules[rule], match, folded, lexicon) for rule, match in matches if match is not None
+    ]
 
 
 def _blanked(text: str, quiet: Quiet) -> str:
@@ -151,11 +162,23 @@ def _blanked(text: str, quiet: Quiet) -> str:
     return quiet.pattern.sub(lambda match: _BLANK * len(match.group()), text)
 
 
-def _first_match(rule: Rule, text: str) -> re.Match[str] | None:
-    for match in rule.pattern.finditer(text):
+def _first_match(rule: Rule, ways: Sequence[re.Pattern[str]], text: str) -> re.Match[str] | None:
+    for match in _matches(ways, text):
         if rule.unless is None or not rule.unless.search(sentence_around(text, match.start(), match.end())):
             return match
     return None
+
+
+def _matches(ways: Sequence[re.Pattern[str]], text: str) -> Iterator[re.Match[str]]:
+    """Yield what one pattern of these alternatives would match: the leftmost, and of these the first way's."""
+    if len(ways) == 1:
+        yield from ways[0].finditer(text)
+        return
+    start = 0
+    while found := [match for way in ways if (match := way.search(text, start)) is not None]:
+        match = min(found, key=re.Match.start)  # of equals the first
+        yield match
+        start = match.end()
 
 
 def _reason(rule: Rule, match: re.Match[str], folded: Folded, lexicon: Lexicon) -> Reason:

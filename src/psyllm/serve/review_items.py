@@ -23,7 +23,7 @@ from psyllm.core.private import Private
 from psyllm.core.records import RECORD_SCHEMA, Record, from_row
 from psyllm.core.review_sample import SampleItem
 from psyllm.core.settled_reviews import EditedTexts
-from psyllm.core.stages import Stage, stage_folder
+from psyllm.core.stages import Stage, read_manifest, stage_folder
 from psyllm.serve import review_schema, schema
 from psyllm.serve.words import Words
 
@@ -39,6 +39,7 @@ class Found(NamedTuple):
     record: Record
     words: str
     dropped_for: str
+    dropped_because: str = ""
     stays: Record | None = None
 
     @property
@@ -57,7 +58,14 @@ async def find(data: Path, item: SampleItem) -> Found | None:
         return None
     other = row.get("duplicate_of")
     stays = await asyncio.to_thread(_kept, data, item.run, other) if other else None
-    return Found(item.item, record, item.words, row.get("reason") or "", stays)
+    reason = row.get("reason") or ""
+    because = await asyncio.to_thread(_sentence, data, item.run, reason) if reason else ""
+    return Found(item.item, record, item.words, reason, because, stays)
+
+
+def _sentence(data: Path, run: str, reason: str) -> str:
+    manifest = read_manifest(stage_folder(data, Stage.CLEANED) / run)
+    return "" if manifest is None else str(manifest.details.get("reasons", {}).get(reason, ""))
 
 
 def _record(row: dict[str, Any]) -> Record:
@@ -116,6 +124,7 @@ def shown(found: Found, decisions: Sequence[ReviewDecision], person: Staff) -> r
         level=_level(record),
         minor=not MINOR_FLAGS.isdisjoint(record.flags),
         dropped_for=found.dropped_for,
+        dropped_because=found.dropped_because,
         title=Private(record.title),
         text=Private(record.text),
         turns=[review_schema.ReviewTurn(role=turn.role, text=Private(turn.text)) for turn in record.turns],

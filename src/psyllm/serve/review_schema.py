@@ -53,6 +53,8 @@ class ReviewOpinion(ReviewDecisionIn):
 class ReviewItem(Api):
     """One cleaned record to review; `dropped_for` is why cleaning left it out, empty when it is kept.
 
+    `dropped_because` is the reason in a sentence of English where the run has one.
+
     `has_spans` says that strategy spans lie over its texts; `stays` is the record that stays for a
     near duplicate; `others` is empty while reviewing is blind.
     """
@@ -63,6 +65,7 @@ class ReviewItem(Api):
     level: Level
     minor: bool
     dropped_for: str
+    dropped_because: str
     title: Words
     text: Words
     turns: list[ReviewTurn]

@@ -9,6 +9,7 @@ the model on the test split.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from psyllm.core.errors import EmptyCorpus, MissingFile
+from psyllm.core.errors import EmptyCorpus, MissingFile, MissingStage
 from psyllm.core.progress import track
 from psyllm.core.settings import TrainSettings
 from psyllm.core.stages import (
@@ -40,7 +41,7 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
     """Train on the corpus in use; return at once if this very run is complete.
 
     Raises:
-        MissingStage: there is no corpus yet.
+        MissingStage: there is no corpus yet, or an agreement that it rests on has ended.
         EmptyCorpus: nothing in it may be trained on.
         BadCheckpoint: the base can't be used.
         BadSetting: settings that contradict each other.
@@ -53,12 +54,16 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
     done = up_to_date(data, Stage.MODELS, name)
     if done is not None:
         return done
+    permit = parent.details.get("permit")
+    _refuse_ended(permit, parent.run)
     stage_run = StageRun(data, Stage.MODELS, name, mark, parents, resolved)
     with writing(stage_run, keep_partial=True) as writer:
-        return _train(settings, corpus, parents, writer)
+        return _train(settings, corpus, permit, writer)
 
 
-def _train(settings: TrainSettings, corpus: Path, parents: tuple[Parent, ...], writer: StageRun) -> Manifest:
+def _train(
+    settings: TrainSettings, corpus: Path, permit: dict[str, Any] | None, writer: StageRun
+) -> Manifest:
     # late: torch and transformers take seconds to import, and a run that is up to date needs neither
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads halve the speed on a busy machine
     from psyllm.train.machine import on_threads
@@ -76,9 +81,10 @@ def _train(settings: TrainSettings, corpus: Path, parents: tuple[Parent, ...], w
     began = _began(settings, writer.folder)
     lineage = {
         "run": writer.name,
-        "parents": [parent.model_dump() for parent in parents],
+        "parents": [parent.model_dump() for parent in writer.parents],
         "seed": settings.seed,
         "base": settings.base.name if settings.base is not None else "",
+        **_inherited(settings, permit),
     }
     work = Work(writer.folder, settings, train, dev, began["precision"], lineage)
     with on_threads(began["threads"]):
@@ -94,6 +100,7 @@ def _train(settings: TrainSettings, corpus: Path, parents: tuple[Parent, ...], w
         seeds={"train": settings.seed},
         details={
             **began,
+            "lineage": _inherited(settings, permit),
             "processor": _processor(),
             "cores": os.cpu_count() or 1,
             "weights": work.weights,
@@ -113,6 +120,28 @@ def _base(settings: TrainSettings) -> tuple[Parent, ...]:
     listing = "\n".join(f"{path.name} {file_hash(path)}" for path in track(files, "reading the base"))
     content_hash = hashlib.sha256(listing.encode()).hexdigest()
     return (Parent(stage="base", run=settings.base.name, content_hash=content_hash),)
+
+
+def _refuse_ended(permit: dict[str, Any] | None, corpus: str) -> None:
+    ends = (permit or {}).get("expires")
+    if ends and dt.date.fromisoformat(ends) < dt.datetime.now(dt.UTC).date():
+        message = f"{corpus} holds a source whose agreement ended on {ends}"
+        raise MissingStage(message, "make a corpus without it: psyllm corpus")
+
+
+def _inherited(settings: TrainSettings, permit: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the terms of the corpus, and what the base says of itself: none where it says nothing.
+
+    A base's own terms and the texts that it has seen bind this model as well; who asks later
+    (`psyllm corpus leak-check --model`) must be able to tell "nothing" from "unknown".
+    """
+    from psyllm.lm.model_card import read_card
+
+    card = None if settings.base is None else read_card(settings.base)
+    return {
+        "permit": permit,
+        "base_lineage": card.lineage if card is not None else None,
+    }
 
 
 def _began(settings: TrainSettings, folder: Path) -> dict[str, Any]:

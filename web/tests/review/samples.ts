@@ -9,6 +9,7 @@ export function reviewItem(change: Partial<ReviewItem> = {}): ReviewItem {
     level: "risk",
     minor: false,
     dropped_for: "",
+    dropped_because: "",
     title: "",
     text: "",
     turns: [

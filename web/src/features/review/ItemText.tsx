@@ -19,7 +19,9 @@ export function ItemText({ item }: { item: ReviewItem }) {
         <span>{r("source", { source: item.source })}</span>
       </p>
       {item.dropped_for !== "" && (
-        <p className="review-dropped">{r("droppedFor", { reason: item.dropped_for })}</p>
+        <p className="review-dropped">
+          {r("droppedFor", { reason: item.dropped_for })} <span lang="en">{item.dropped_because}</span>
+        </p>
       )}
       {partsOf(item, textsOf(item)).map((part) => (
         <article key={`${part.field}-${part.place}`} className={`review-part review-${part.voice}`}>

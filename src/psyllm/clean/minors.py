@@ -1,0 +1,38 @@
+"""Marks records in which the visitor is under 18 by own words, or writes about a child.
+
+A record comes in; the same with the flag `minor` or `about_minor` goes out, by
+the rows of `minors.toml`. Flags route to a person and never drop. Ages that
+nobody says are not guessed, and documents have no visitor.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from psyllm.clean.rule_rows import RuleTable, read_table
+from psyllm.core.records import Record
+
+TABLE = Path(__file__).parent / "minors.toml"
+FLAGS = ("minor", "about_minor")
+
+
+@functools.cache
+def ages() -> RuleTable:
+    """Return the rows of the table."""
+    return read_table(TABLE, "age")
+
+
+def mark_minors(record: Record) -> Record:
+    """Put `minor` or `about_minor` among the flags; own words outweigh those about a child."""
+    found = _found(record)
+    flags = (*(flag for flag in record.flags if flag not in FLAGS), *found)
+    return record if flags == record.flags else record.model_copy(update={"flags": flags})
+
+
+def _found(record: Record) -> tuple[str, ...]:
+    if record.kind == "document":
+        return ()
+    said = "\n".join(turn.text for turn in record.turns if turn.role == "visitor") or record.opening()
+    flags = {row.more["flag"] for row in ages().matching(said)}
+    return next(((flag,) for flag in FLAGS if flag in flags), ())

@@ -1,0 +1,87 @@
+"""Rows of an Excel workbook.
+
+Comes in: an .xlsx file; each sheet's first row that is not empty is its header.
+Goes out: rows of every sheet whose columns are known, by column name. Sheets
+of other columns are passed over and counted. Rows are streamed; the workbook's
+table of strings is held by openpyxl as a whole.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from psyllm.collect import zips
+from psyllm.collect.source import Source
+from psyllm.collect.tables import Columns, Row, columns_of
+from psyllm.core.errors import MalformedInput
+from psyllm.core.settings import ColumnSettings
+
+
+def is_workbook(path: Path) -> bool:
+    """Return whether a zip is an Excel workbook."""
+    with zips.zip_file(path) as archive:
+        return "xl/workbook.xml" in archive.namelist()
+
+
+def headers(path: Path) -> list[tuple[str, ...]]:
+    """Return the header of each sheet that is not empty."""
+    with _workbook(path) as book:
+        found = (next(_cells(sheet.iter_rows(values_only=True)), ()) for sheet in book.worksheets)
+        return [header for header in found if header]
+
+
+def columns_in(path: Path, said: ColumnSettings) -> Columns | None:
+    """Return the columns of the first sheet whose columns are known, None if there is none."""
+    found = (columns_of(header, said) for header in headers(path))
+    return next((columns for columns in found if columns is not None), None)
+
+
+def rows(path: Path, columns: Columns, said: ColumnSettings, source: Source) -> Iterator[Row]:
+    """Yield the rows of all sheets that have the columns.
+
+    Raises:
+        MalformedInput: the workbook is damaged.
+    """
+    with _workbook(path) as book:
+        for sheet in book.worksheets:
+            cells = _cells(sheet.iter_rows(values_only=True))
+            header = next(cells, ())
+            if not header:
+                continue
+            found = columns_of(header, said)
+            if found is None or found.by_field != columns.by_field:
+                source.cut("sheet_of_other_columns")
+                continue
+            for row in source.each(cells):
+                yield dict(zip(header, (*row, *[""] * (len(header) - len(row))), strict=False))
+
+
+@contextmanager
+def _workbook(path: Path) -> Iterator[Any]:
+    import openpyxl
+
+    with zips.zip_file(path), path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles and print settings
+        try:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        except (KeyError, ValueError, TypeError, AttributeError, SyntaxError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            message = f"{path} is no whole workbook ({type(error).__name__})"
+            raise MalformedInput(message, "open it, save it as .xlsx or CSV, then import that") from None
+        try:
+            yield book
+        finally:
+            book.close()
+
+
+def _cells(rows: Iterable[tuple[object, ...]]) -> Iterator[tuple[str, ...]]:
+    """Yield the rows that are not empty as texts."""
+    for row in rows:
+        cells = tuple("" if value is None else str(value) for value in row)
+        if any(cells):
+            yield cells

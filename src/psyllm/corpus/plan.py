@@ -1,0 +1,126 @@
+"""What becomes of every cleaned record: a split, or the reason why it is left out.
+
+The files of the cleaned run, the terms of its sources and the settings come in;
+one word for each record goes out, in order. Reasons are looked for in this
+order: the source's agreement has ended, the source has its cap, nothing allows
+training on it where its group stands, it holds what is measured on. Each record
+has exactly one word, so that the counts add up. Crises are looked at while the
+records are written (`splitting.py`), because some of them change.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from psyllm.core.errors import EmptyCorpus
+from psyllm.core.records import RECORD_SCHEMA, Record, from_row
+from psyllm.core.settings import CorpusSettings
+from psyllm.corpus.caps import above_cap, most_of_each
+from psyllm.corpus.columns import batches, runs_of
+from psyllm.corpus.decontaminate import Limits, Questions, contaminated, item_runs, training_batches
+from psyllm.corpus.evaluation_items import Item, need_items, read_items
+from psyllm.corpus.grouping import Grouping, group_records, opening_texts
+from psyllm.corpus.split import split
+from psyllm.text.hashed_ngrams import Hashes
+
+EXPIRED, ABOVE_CAP, MAY_NOT_TRAIN = "agreement_ended", "above_cap", "may_not_train"
+_HELD_OUT = ("dev", "test")
+
+
+class Plan(NamedTuple):
+    """One word for each record, how records belong together, and how many items of others were looked for."""
+
+    fates: list[str]
+    grouping: Grouping
+    evaluation_items: dict[str, int]
+
+
+def make_plan(paths: Sequence[Path], over: dict[str, str], settings: CorpusSettings) -> Plan:
+    """Return what becomes of the records of the cleaned files; `over` names ended agreements and their last day.
+
+    Raises:
+        EmptyCorpus: too little is there to split.
+        BadSetting: a cap names no source, or shares leave nothing.
+        BadInput: an evaluation set can't be read.
+    """
+    fates = _before_grouping(paths, over, settings)
+    grouping = group_records(lambda: records_with(paths, fates, [""]), settings)
+    sides = iter(split(grouping, settings))
+    fates = [fate or next(sides) or MAY_NOT_TRAIN for fate in fates]
+    items = {path.name: _items(path) for path in settings.evaluation_sets}
+    training = np.array([fate == "train" for fate in fates])
+    reasons = contaminated(
+        training_batches(paths, training),
+        lambda: _measured_runs(paths, fates, items),
+        Questions(
+            [*_own_questions(paths, fates), *(item.opening for each in items.values() for item in each)]
+        ),
+        Limits(settings.most_shared_13grams, settings.most_of_an_item),
+        int(training.sum()),
+    )
+    for place, among_training in enumerate(np.flatnonzero(training)):
+        if place in reasons:
+            fates[among_training] = reasons[place]
+    return Plan(fates, grouping, {name: len(each) for name, each in items.items()})
+
+
+def records_with(paths: Sequence[Path], fates: Sequence[str], wanted: Sequence[str]) -> Iterator[Record]:
+    """Yield the records that have one of the wanted words."""
+    start = 0
+    for batch in batches(paths, RECORD_SCHEMA.names):
+        mask = [fate in wanted for fate in fates[start : start + batch.num_rows]]
+        start += batch.num_rows
+        rows = batch if all(mask) else batch.filter(pa.array(mask))
+        yield from map(from_row, rows.to_pylist())
+
+
+def _before_grouping(paths: Sequence[Path], over: dict[str, str], settings: CorpusSettings) -> list[str]:
+    ids: list[str] = []
+    sources: list[str] = []
+    for batch in batches(paths, ("id", "source")):
+        ids += batch.column("id").to_pylist()
+        sources += batch.column("source").to_pylist()
+    fates = [EXPIRED if source in over else "" for source in sources]
+    if ids and all(fates):
+        ends = ", ".join(f"{source} on {day}" for source, day in over.items())
+        message = f"the agreements of all sources have ended ({ends})"
+        raise EmptyCorpus(
+            message,
+            "import a renewed one: psyllm collect import PATH --expires DATE --replace, then psyllm clean",
+        )
+    counts = Counter(source for source, fate in zip(sources, fates, strict=True) if not fate)
+    for source, most in most_of_each(counts, settings.caps).items():
+        if most == counts[source]:
+            continue
+        places = [place for place, name in enumerate(sources) if name == source and not fates[place]]
+        for index in above_cap([ids[place] for place in places], most, settings.seed):
+            fates[places[index]] = ABOVE_CAP
+    return fates
+
+
+def _items(path: Path) -> list[Item]:
+    items = list(read_items(path))
+    need_items(items, path)
+    return items
+
+
+def _measured_runs(
+    paths: Sequence[Path], fates: Sequence[str], items: dict[str, list[Item]]
+) -> Iterator[Hashes]:
+    held_out = np.array([fate in _HELD_OUT for fate in fates])
+    for batch in training_batches(paths, held_out)():
+        yield runs_of(batch).hashes
+    for each in items.values():
+        yield from item_runs(each)
+
+
+def _own_questions(paths: Sequence[Path], fates: Sequence[str]) -> Iterator[str]:
+    for record in records_with(paths, fates, _HELD_OUT):
+        if record.kind != "document":
+            yield from opening_texts(record)

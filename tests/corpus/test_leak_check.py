@@ -1,0 +1,181 @@
+import json
+import tomllib
+
+import numpy as np
+import pytest
+
+from made_up import dialogues, write_lines
+from psyllm.clean.run import run as clean
+from psyllm.collect.run import run as collect
+from psyllm.core.errors import MissingStage
+from psyllm.core.records import Record, read_records
+from psyllm.core.settings import CleanSettings, CollectSettings, CorpusSettings
+from psyllm.core.stages import Parent, Stage, StageRun, current_run, need_current, writing
+from psyllm.corpus import fingerprints
+from psyllm.corpus.fingerprints import read_index, read_openings, read_runs
+from psyllm.corpus.leak_check import check, origins_of_corpus, origins_of_model
+from psyllm.corpus.lineage import LINEAGE, Origins, derived_from
+from psyllm.corpus.run import run
+from psyllm.text.han_windows import han_texts, windows
+
+SHARE = 0.1
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return a data folder with a corpus of two sources."""
+    data = tmp_path_factory.mktemp("leaks") / "data"
+    for name, seed in (("smilechat", 1), ("wiki", 2)):
+        path = write_lines(dialogues(60, seed=seed), data.parent / f"{name}.input")
+        collect(CollectSettings(path=path, name=name, licence="CC0-1.0"), data)
+    clean(CleanSettings(), data)
+    run(CorpusSettings(), data)
+    return data
+
+
+def trained_on(data):
+    return list(read_records(current_run(data, Stage.CORPUS), prefix="train"))
+
+
+def asked(tmp_path, values, name="measured"):
+    return write_lines(values, tmp_path / f"{name}.jsonl")
+
+
+def model(data, parents, **lineage):
+    stage_run = StageRun(data, Stage.MODELS, "model-1", "m", parents, {})
+    with writing(stage_run):
+        (stage_run.folder / "x").write_text("x", "utf-8")
+        return stage_run.finish(counts={}, details={"lineage": lineage} if lineage else {})
+
+
+def test_fingerprints_hold_every_run_of_each_source_once_and_no_text(made):
+    folder = current_run(made, Stage.CORPUS)
+    index = read_index(folder)
+    records = trained_on(made)
+    for source in ("smilechat", "wiki"):
+        texts = [text for record in records if record.source == source for text in record.texts()]
+        expected = np.unique(fingerprints.shortened(windows(han_texts(texts), 13).hashes))
+        kept = np.concatenate(list(read_runs(folder, source)))
+        assert kept.tolist() == expected.tolist()
+        assert index[source]["runs"] == len(expected)
+        assert len(read_openings(folder, source)[1]) == index[source]["openings"] > 40
+    raw = b"".join(path.read_bytes() for path in (folder / "fingerprints").iterdir())
+    assert records[0].opening()[:14].encode() not in raw
+    assert not list((folder / "fingerprints").glob("*.work"))
+
+
+def test_little_memory_at_a_time_gives_the_same_files(made, monkeypatch):
+    before = {
+        path.name: path.read_bytes() for path in (current_run(made, Stage.CORPUS) / "fingerprints").iterdir()
+    }
+    monkeypatch.setattr(fingerprints, "_RUNS_AT_ONCE", 1000)
+    folder = current_run(made, Stage.CORPUS)
+    target = made.parent / "again"
+    target.mkdir()
+    prints = fingerprints.OpeningPrints(14)
+    for record in trained_on(made):
+        prints.add(record)
+    fingerprints.write_fingerprints(target, sorted(folder.glob("train-*.parquet")), prints, 14)
+    assert {path.name: path.read_bytes() for path in (target / "fingerprints").iterdir()} == before
+
+
+def test_what_was_trained_on_is_found_by_source_and_what_was_not_is_not(made, tmp_path):
+    records = trained_on(made)
+    known = [{"question": record.opening()} for record in records if record.source == "wiki"][:7]
+    new = [{"question": value["dialog"][0]["content"]} for value in dialogues(20, seed=77)]
+    origins = origins_of_corpus(*need_current(made, Stage.CORPUS))
+    report = check(asked(tmp_path, [*known, *new]), origins, SHARE)
+    assert (report.items, report.leaked) == (27, 7)
+    found = {leak.source: leak for leak in report.sources}
+    assert (found["wiki"].sharing, found["wiki"].same_opening) == (7, 7)
+    assert (found["smilechat"].sharing, found["smilechat"].same_opening) == (0, 0)
+    assert report.verdict == "7 of 27 items are known"
+
+
+def test_no_leak_is_a_number_only_when_everything_is_known(made, tmp_path):
+    new = [{"question": value["dialog"][0]["content"]} for value in dialogues(20, seed=77)]
+    origins = origins_of_corpus(*need_current(made, Stage.CORPUS))
+    assert check(asked(tmp_path, new), origins, SHARE).verdict == "0 of 20 items are known"
+    unknown = check(asked(tmp_path, new), Origins(origins.corpora, ["base x has none"]), SHARE)
+    assert unknown.verdict == "leak unknown: base x has none"
+    nothing = check(asked(tmp_path, new), Origins([], []), SHARE)
+    assert nothing.verdict == "leak unknown: nothing says what was trained on"
+
+
+def test_data_that_grow_out_of_what_is_measured_make_a_leak_likely_without_any_shared_run(made, tmp_path):
+    new = [{"question": value["dialog"][0]["content"]} for value in dialogues(20, seed=77)]
+    origins = origins_of_corpus(*need_current(made, Stage.CORPUS))
+    report = check(asked(tmp_path, new, "PsyQA_test"), origins, SHARE)
+    assert report.verdict == "leak likely: smilechat is derived from psyqa; 0 of 20 items are known"
+    by_name = check(asked(tmp_path, new, "questions"), origins, SHARE, name="psyqa")
+    assert by_name.verdict == report.verdict
+
+
+def test_a_derivation_is_known_with_its_source():
+    rows = tomllib.loads(LINEAGE.read_text("utf-8"))["derivations"]
+    assert all(row["source"] for row in rows)
+    assert derived_from("smilechat-2024", "psyqa").certain
+    assert not derived_from("SoulChatCorpus", "PsyQA_full").certain
+    assert derived_from("wiki", "psyqa") is None
+    assert derived_from("smilechat", "our_test") is None
+
+
+def test_a_model_inherits_what_its_corpus_held(made, tmp_path):
+    corpus = need_current(made, Stage.CORPUS)[1]
+    model(made, (corpus.as_parent(),))
+    known = [{"question": record.opening()} for record in trained_on(made)[:5]]
+    report = check(asked(tmp_path, known), origins_of_model("current", made), SHARE)
+    assert report.verdict == "5 of 5 items are known"
+    with pytest.raises(MissingStage, match="there is no model other; there are: model-1"):
+        origins_of_model("other", made)
+
+
+def test_a_base_from_elsewhere_makes_it_unknown(made, tmp_path):
+    corpus = need_current(made, Stage.CORPUS)[1]
+    base = Parent(stage="base", run="qwen", content_hash="b")
+    known = [{"question": record.opening()} for record in trained_on(made)[:5]]
+    model(made, (corpus.as_parent(), base))
+    report = check(asked(tmp_path, known), origins_of_model("model-1", made), SHARE)
+    assert report.verdict == (
+        "leak unknown: base qwen was trained elsewhere and has no fingerprints; at least 5 of 5 items are known"
+    )
+
+
+def test_a_base_that_was_trained_here_is_known_through_its_own_corpus(made, tmp_path):
+    corpus = need_current(made, Stage.CORPUS)[1]
+    base = Parent(stage="base", run="model", content_hash="b")
+    model(made, (base,), base_lineage={"parents": [corpus.as_parent().model_dump()]})
+    known = [{"question": record.opening()} for record in trained_on(made)[:5]]
+    report = check(asked(tmp_path, known), origins_of_model("model-1", made), SHARE)
+    assert report.verdict == "5 of 5 items are known"
+
+
+def test_a_corpus_that_is_gone_or_has_no_fingerprints_is_unknown(made, tmp_path):
+    new = asked(tmp_path, [{"question": "我最近总是睡不着，躺下就想着白天的事情，怎么办？"}])
+    model(made, (Parent(stage="3_corpus", run="corpus-gone", content_hash="c"),))
+    gone = check(new, origins_of_model("model-1", made), SHARE)
+    assert gone.verdict == "leak unknown: corpus corpus-gone is not there any more"
+    folder, manifest = need_current(made, Stage.CORPUS)
+    bare = manifest.model_copy(update={"files": {"train-00000.parquet": "x"}})
+    assert check(new, origins_of_corpus(folder, bare), SHARE).verdict.startswith("leak unknown: corpus")
+    (tmp_path / "fingerprints").mkdir()
+    (tmp_path / "fingerprints" / "fingerprints.json").write_text(json.dumps({"version": 0}), "utf-8")
+    assert "of this version" in check(new, Origins([tmp_path], []), SHARE).verdict
+
+
+def test_sources_with_other_names_do_not_meet_in_one_file(tmp_path):
+    prints = fingerprints.OpeningPrints(3)
+    for source in ("我的", "他的", "a b"):
+        prints.add(Record(id="x:1", kind="dialogue", group="x", source=source, licence="x", turns=()))
+        prints.add(
+            Record(
+                id="x:2",
+                kind="question",
+                group="x",
+                source=source,
+                licence="x",
+                title="怎么办才好呢" + source,
+            )
+        )
+    fingerprints.write_fingerprints(tmp_path, [], prints, 3)
+    assert len(list((tmp_path / "fingerprints").glob("openings-*.parquet"))) == 3
