@@ -969,12 +969,16 @@ export interface components {
          * ReviewItem
          * @description One cleaned record to review; `dropped_for` is why cleaning left it out, empty when it is kept.
          *
+         *     `dropped_because` is the reason in a sentence of English where the run has one.
+         *
          *     `has_spans` says that strategy spans lie over its texts; `stays` is the record that stays for a
          *     near duplicate; `others` is empty while reviewing is blind.
          */
         ReviewItem: {
             /** Answers */
             answers: string[];
+            /** Dropped Because */
+            dropped_because: string;
             /** Dropped For */
             dropped_for: string;
             /** Has Spans */
