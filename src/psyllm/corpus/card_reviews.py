@@ -100,7 +100,7 @@ def review_facts(reviews: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("已用上的决定", "decisions applied", f"{reviews['decisions_applied']:,}"),
         ("文字已变、不再适用的决定", "decisions about changed words", f"{reviews['decisions_stale']:,}"),
         ("收回的误删", "dropped records taken back", f"{reviews['wrong_drops_kept']:,}"),
-        ("一致性 α", "Krippendorff's alpha (nominal, blind)", _number(reviews["alpha"])),
+        ("一致程度", "Krippendorff's alpha (nominal, blind)", _number(reviews["alpha"])),
         ("两人决定相同", "equal blind decisions", _percent(reviews["agreement"])),
         *((*estimates[name], _percent(found[name])) for name in estimates if name in found),
     ]
