@@ -70,6 +70,7 @@ def read_all(page: Page, decisions: dict[str, Callable[[Page], None]]) -> None:
         page.locator(".review-text").or_(done).wait_for()
         if done.is_visible():
             return
+        expect(page.locator(".review-facts")).to_be_in_viewport()  # each text begins at its top
         before = shown(page)
         decide = next((one for mark, one in decisions.items() if mark in before), accept)
         decide(page)

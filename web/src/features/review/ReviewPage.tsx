@@ -65,7 +65,10 @@ function Reviewing({ item, open }: { item: ReviewItem; open: OpenReview }) {
   const isFirst = open.told === null;
   useEffect(() => {
     // The next text begins at its top; the first one leaves the page as it was opened.
-    if (!isFirst) top.current?.focus();
+    if (isFirst) return;
+    top.current?.focus({ preventScroll: true });
+    // Focusing what fills the window already would not scroll.
+    top.current?.scrollIntoView({ block: "start" });
   }, [isFirst]);
   const change = (next: Draft): void => {
     keepDraft(item.item, next);
