@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from cleaned_story import dialogue, put_cleaned, question
 from psyllm.clean.draw import allocate, draw
+from psyllm.clean.minors import FLAGS
 from psyllm.core.errors import EmptyCorpus, MalformedInput, MissingStage
-from psyllm.core.review_sample import Sample, SampleItem, read_sample, sample_path
+from psyllm.core.review_sample import MINOR_FLAGS, Sample, SampleItem, read_sample, sample_path
 
 
 @pytest.fixture
@@ -118,3 +119,7 @@ def test_a_heavier_stratum_of_the_same_size_never_gets_less():
     for size in range(3, 60):
         given_rows = allocate([1.0, 2.0, 4.0], [40, 40, 40], size)
         assert all(a <= b for a, b in itertools.pairwise(given_rows))
+
+
+def test_the_flags_of_minors_are_those_that_cleaning_gives():
+    assert frozenset(FLAGS) == MINOR_FLAGS

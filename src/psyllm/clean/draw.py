@@ -25,14 +25,22 @@ from psyllm.clean.reviewed import REASON
 from psyllm.clean.steps import LEVEL_FLAG
 from psyllm.core.errors import EmptyCorpus
 from psyllm.core.progress import track
-from psyllm.core.review_sample import Sample, SampleItem, Side, Stratum, item_name, read_sample, write_sample
+from psyllm.core.review_sample import (
+    MINOR_FLAGS,
+    Sample,
+    SampleItem,
+    Side,
+    Stratum,
+    item_name,
+    read_sample,
+    write_sample,
+)
 from psyllm.core.stages import Stage, need_current
 from psyllm.safety.levels import Level
 
 DROPPED_SHARE = 0.25
 # So much more than a harmless stratum of its size gets one in which a crisis or a minor may be.
 RISK_WEIGHT = 3.0
-MINOR_FLAGS = frozenset({"minor", "about_minor"})
 _MINOR_RISK = 1  # read after every danger, before the rest
 # People have read it, or read its words where they stay.
 _NOT_DRAWN = frozenset({REASON, "exact_duplicate"})

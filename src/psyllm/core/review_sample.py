@@ -18,6 +18,8 @@ from psyllm.core.errors import MalformedInput
 from psyllm.core.records import Frozen
 from psyllm.core.stages import write_text_atomically
 
+# Flags that cleaning gives where the visitor is under 18, or writes about a child.
+MINOR_FLAGS = frozenset({"minor", "about_minor"})
 Side = Literal["kept", "dropped"]
 # A name below a run's folder, never a way out of it.
 PLAIN_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"

@@ -14,7 +14,7 @@ from psyllm.casebook.kinds import ReviewState
 from psyllm.casebook.tables import ReviewDecision, Staff
 from psyllm.core.errors import NotFound
 from psyllm.core.review_sample import SampleItem, read_sample
-from psyllm.serve import review_items, review_schema
+from psyllm.serve import review_items, review_schema, review_shape
 from psyllm.serve.parts import Parts
 from psyllm.serve.review_items import Found
 from psyllm.serve.sessions import Counsellor, PartsDep
@@ -46,7 +46,7 @@ async def read_next(parts: PartsDep, person: Counsellor) -> review_schema.Review
     for item in desk.waiting:
         found = await review_items.find(parts.data, desk.items[item])
         if found is not None:
-            one = review_items.shown(found, desk.decisions.get(item, ()), person)
+            one = review_shape.shown(found, desk.decisions.get(item, ()), person)
             return review_schema.ReviewNext(item=one, gone=gone, progress=_progress(desk, person))
         gone += 1
     return review_schema.ReviewNext(item=None, gone=gone, progress=_progress(desk, person))
@@ -56,7 +56,7 @@ async def read_next(parts: PartsDep, person: Counsellor) -> review_schema.Review
 async def read_item(parts: PartsDep, person: Counsellor, item: ItemName) -> review_schema.ReviewItem:
     """Read one item, with the own decision and, when they can't sway any more, those of others."""
     found = await _found(parts, item)
-    return review_items.shown(found, await reviews.decisions_on(parts.book, item), person)
+    return review_shape.shown(found, await reviews.decisions_on(parts.book, item), person)
 
 
 @router.put("/{item}/decision")
@@ -65,7 +65,7 @@ async def decide(
 ) -> review_schema.ReviewProgress:
     """Accept, reject or edit; an own decision may be changed while it is the only one."""
     found = await _found(parts, item)
-    judged = review_items.judged(body, found)
+    judged = review_shape.judged(body, found)
     await reviews.decide(parts.book, person, found.reviewed, judged)
     return _progress(await _desk(parts, person), person)
 
