@@ -1,9 +1,15 @@
 """`psyllm clean` alone cleans; `clean review` draws and tells, and keeps to two lines when it can't."""
 
+import asyncio
 from pathlib import Path
 
+from casebook_story import hire, put_blank_casebook
 from cleaned_story import dialogue, put_cleaned
 from made_up import dialogues, write_lines
+from psyllm.casebook import admin, reviews
+from psyllm.casebook.kinds import ReviewVerdict
+from psyllm.casebook.open import casebook_url, open_casebook
+from psyllm.casebook.reviews import Judged, Reviewed
 from psyllm.cli.main import run
 from psyllm.core.review_sample import read_sample
 from psyllm.core.stages import Stage, complete_runs
@@ -42,3 +48,24 @@ def test_status_tells_coverage_and_what_is_not_known_yet(tmp_path: Path, capsys)
 def test_without_cleaned_data_it_says_what_to_do(tmp_path: Path, capsys) -> None:
     assert run(["clean", "review", "--data", str(tmp_path)]) == 2
     assert capsys.readouterr().err.splitlines()[1].startswith("next: run: psyllm clean")
+
+
+def test_forget_erases_what_reviewers_wrote_about_a_text(tmp_path: Path, capsys) -> None:
+    record = dialogue(1)
+    put_cleaned(tmp_path, [record, dialogue(2)])
+
+    async def decide() -> None:
+        book = await open_casebook(casebook_url(tmp_path))
+        person = await hire(book)
+        for one in (record, dialogue(2)):
+            await reviews.decide(
+                book, person, Reviewed(one.id, one.content_hash), Judged(ReviewVerdict.ACCEPT)
+            )
+        await book.close()
+
+    put_blank_casebook(tmp_path)
+    asyncio.run(decide())
+    assert len(admin.decided_items(tmp_path)) == 2
+    assert run(["forget", "--content", record.content_hash, "--data", str(tmp_path)]) == 0
+    assert "rows taken out" in capsys.readouterr().out
+    assert len(admin.decided_items(tmp_path)) == 1
