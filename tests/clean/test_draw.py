@@ -121,5 +121,15 @@ def test_a_heavier_stratum_of_the_same_size_never_gets_less():
         assert all(a <= b for a, b in itertools.pairwise(given_rows))
 
 
+def test_what_the_dropped_can_not_fill_goes_to_the_kept_and_the_other_way_round(tmp_path):
+    many = [dialogue(number) for number in range(40)]
+    put_cleaned(tmp_path, many, [(dialogue(90), "few_turns")])
+    assert len(draw(tmp_path, 20, seed=1).items) == 20
+    put_cleaned(tmp_path, [dialogue(90)], [(one, "few_turns") for one in many], name="cleaned-two")
+    assert len(draw(tmp_path, 20, seed=1).items) == 20
+    put_cleaned(tmp_path, [], [(one, "few_turns") for one in many], name="cleaned-three")
+    assert len(draw(tmp_path, 20, seed=1).items) == 20
+
+
 def test_the_flags_of_minors_are_those_that_cleaning_gives():
     assert frozenset(FLAGS) == MINOR_FLAGS

@@ -39,6 +39,7 @@ from psyllm.core.stages import Stage, need_current
 from psyllm.safety.levels import Level
 
 DROPPED_SHARE = 0.25
+_SIDES: tuple[Side, Side] = ("kept", "dropped")
 # So much more than a harmless stratum of its size gets one in which a crisis or a minor may be.
 RISK_WEIGHT = 3.0
 _MINOR_RISK = 1  # read after every danger, before the rest
@@ -126,12 +127,11 @@ def allocate(weights: Sequence[float], populations: Sequence[int], size: int) ->
 
 
 def _shares(strata: Sequence[Stratum], size: int) -> list[int]:
-    for_dropped = round(size * DROPPED_SHARE) if any(one.side == "dropped" for one in strata) else 0
-    if all(one.side == "dropped" for one in strata):
-        for_dropped = size
+    """Return how many rows each stratum gives; what one side can't fill goes to the other."""
+    rows = {side: sum(one.population for one in strata if one.side == side) for side in _SIDES}
+    dropped = min(max(round(size * DROPPED_SHARE), size - rows["kept"]), rows["dropped"])
     counts: dict[str, int] = {}
-    sides: tuple[tuple[Side, int], ...] = (("kept", size - for_dropped), ("dropped", for_dropped))
-    for side, part in sides:
+    for side, part in zip(_SIDES, (size - dropped, dropped), strict=True):
         own = [one for one in strata if one.side == side]
         given = allocate([_weight(one) for one in own], [one.population for one in own], part)
         counts |= {one.key: count for one, count in zip(own, given, strict=True)}
