@@ -8,11 +8,13 @@
     │   ├── WrongEncoding           a text is not UTF-8 (GBK and its kin)
     │   ├── SourceExists            a source of this name holds something else
     │   ├── BadSetting              a setting is misspelt or out of range
-    │   └── UnusablePath            the system refuses to read or write there
+    │   ├── UnusablePath            the system refuses to read or write there
+    │   └── NoPermission            a permission to crawl is missing a part, over or unclear
     ├── MissingStage            a stage needs the one before it first
     ├── EmptyCorpus             nothing is left to work on
     ├── StageBusy               another process works on this stage
     ├── DiskFull                no space is left where a stage writes
+    ├── CrawlStopped            a crawl was told to stop, or its workers ended early
     ├── BadCheckpoint           a model folder can't be used
     │   └── TokenizerMismatch       model and tokenizer do not belong together
     ├── EngineFailed            the model's process does not answer
@@ -93,6 +95,12 @@ class UnusablePath(BadInput):
     code = "PSY-107"
 
 
+class NoPermission(BadInput):
+    """A permission to crawl is missing a part, over or unclear."""
+
+    code = "PSY-110"
+
+
 class MissingStage(PsyError):
     """A stage needs the one before it first."""
 
@@ -115,6 +123,12 @@ class DiskFull(PsyError):
     """No space is left where a stage writes."""
 
     code = "PSY-203"
+
+
+class CrawlStopped(PsyError):
+    """A crawl was told to stop, or its workers ended early."""
+
+    code = "PSY-210"
 
 
 class BadCheckpoint(PsyError):
