@@ -14,6 +14,7 @@
     ├── EmptyCorpus             nothing is left to work on
     ├── StageBusy               another process works on this stage
     ├── DiskFull                no space is left where a stage writes
+    ├── FrontierLost            the store of a crawl's URLs does not answer
     ├── CrawlStopped            a crawl was told to stop, or its workers ended early
     ├── BadCheckpoint           a model folder can't be used
     │   └── TokenizerMismatch       model and tokenizer do not belong together
@@ -123,6 +124,12 @@ class DiskFull(PsyError):
     """No space is left where a stage writes."""
 
     code = "PSY-203"
+
+
+class FrontierLost(PsyError):
+    """The store of a crawl's URLs does not answer."""
+
+    code = "PSY-204"
 
 
 class CrawlStopped(PsyError):

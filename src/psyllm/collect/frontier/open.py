@@ -1,0 +1,36 @@
+"""Opens the frontier of a crawl: a path is one machine's (SQLite), `redis://…` many machines'.
+
+One place comes in, a frontier and the host clock that goes with it go out. A
+process opens its own, after a fork and never before.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psyllm.collect.frontier.contract import LEASE_S, Frontier, HostClock
+
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+def open_frontier(
+    where: str, *, crawl: str = "crawl", lease_s: float = LEASE_S, must_last: bool = True
+) -> tuple[Frontier, HostClock]:
+    """Open (or begin) the frontier at `where`; `crawl` names one of several that share a Redis.
+
+    `must_last=False` takes a Redis that keeps nothing on disk: for tests, and
+    for a crawl that may be begun anew.
+
+    Raises:
+        FrontierLost: the store does not answer.
+        UnusablePath: the file can't be made or opened.
+        MalformedInput: the file is no frontier.
+        BadSetting: the Redis address is no address, or that Redis would lose or evict URLs.
+    """
+    if where.startswith(REDIS_SCHEMES):
+        from psyllm.collect.frontier.redis import open_redis
+
+        return open_redis(where, crawl, lease_s, must_last=must_last)
+    from psyllm.collect.frontier.sqlite import open_sqlite
+
+    return open_sqlite(Path(where), lease_s)
