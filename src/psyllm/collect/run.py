@@ -44,7 +44,7 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
     form, records = _records(settings, source, data)
     taken = track(itertools.islice(records, settings.limit), f"collect {settings.name}", settings.limit)
     stage_run = StageRun(
-        data, Stage.COLLECTED, settings.name, mark, (), settings.model_dump(mode="json", exclude={"path"})
+        data, Stage.COLLECTED, settings.name, mark, (), settings.model_dump(mode="json", exclude={"path", "crawl"})
     )
     with writing(stage_run, beside=True) as stage_run:
         try:
@@ -61,7 +61,7 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
 
 def _content(settings: CollectSettings, data: Path) -> dict[str, Any]:
     """Return what tells one import from another: the bytes, and what is said of them."""
-    said = settings.model_dump(mode="json", exclude={"path", "replace"})
+    said = settings.model_dump(mode="json", exclude={"path", "replace", "crawl"})
     if settings.path is not None:
         return {**said, "sha256": content_hash(settings.path), "bundled": False}
     reviews = [content_hash(place) for place in review_places(data) if place.exists()]

@@ -25,8 +25,27 @@ Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
 
 
+class CrawlSettings(Frozen):
+    """How a crawl goes about it; what it may do stands in its permission."""
+
+    frontier: str = Field(
+        "", description="where the URLs are kept: redis://… for many machines; empty is a file in DATA/raw/SOURCE"
+    )
+    workers: Positive = Field(1, description="processes that fetch; one clock a host is shared by all")
+    timeout_s: Annotated[float, Field(gt=0)] = Field(30, description="a page that takes longer is tried again later")
+    most_page_bytes: Positive = Field(10_000_000, description="a page that is larger, unpacked, is not kept")
+    most_attempts: Positive = Field(4, description="a page that failed so often is given up")
+    most_depth: Positive = Field(32, description="links are followed so many steps from a start")
+    robots_rest_s: Annotated[float, Field(gt=0)] = Field(
+        600, description="a host whose robots.txt can't be had rests so long; after three times it means no"
+    )
+    lease_s: Annotated[float, Field(gt=0)] = Field(
+        60, description="a dead worker's pages go to another after so long"
+    )
+
+
 class CollectSettings(Frozen):
-    """What to import and under which name and licence."""
+    """What to import and under which name and licence, and how to crawl."""
 
     path: Path | None = Field(None, description="file or folder to import; none imports the starter corpus")
     name: str = Field(
@@ -41,6 +60,7 @@ class CollectSettings(Frozen):
     may_show: bool = Field(False, description="whether the texts may be shown to visitors")
     limit: Positive | None = Field(None, description="import only the first so many records")
     replace: bool = Field(False, description="replace a source of the same name that holds something else")
+    crawl: CrawlSettings = Field(default_factory=CrawlSettings)
 
 
 class CleanSettings(Frozen):

@@ -1,0 +1,243 @@
+"""A crawl from its permission to its records.
+
+A permission file comes in; pages lie in `raw/<source>/segments` while the crawl
+runs, and a normal run of `1_collected`, named after the source, goes out when it
+is done. The same command goes on where it stopped. `raw` lies apart from the
+stages: it holds pages as fetched, for their owner alone. Without a valid
+permission nothing is opened and nothing is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from psyllm.collect.crawl.finding import Finder
+from psyllm.collect.crawl.harvest import Harvest, Stored
+from psyllm.collect.crawl.permission import Permission, read_permission
+from psyllm.collect.crawl.shared import left_for
+from psyllm.collect.crawl.worker import EXPIRED, FINISHED, Limits
+from psyllm.collect.crawl.worker_process import Ended, WorkerPlan
+from psyllm.collect.crawl.workers import Workers
+from psyllm.collect.frontier.contract import Frontier, Outcome
+from psyllm.collect.frontier.open import open_frontier
+from psyllm.collect.sites.authors import Authors
+from psyllm.collect.sites.choose import adapter_for
+from psyllm.collect.source import Source
+from psyllm.core.errors import CrawlStopped, EmptyCorpus, NoPermission, SourceExists
+from psyllm.core.progress import report, track
+from psyllm.core.records import write_records
+from psyllm.core.settings import CrawlSettings
+from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, read_manifest, stage_folder, writing
+
+STOP_FILE = "STOP"
+RAW = "raw"
+FORMAT = "crawl"
+
+
+class Crawl:
+    """One source's crawl: its permission, its folder and its frontier."""
+
+    def __init__(self, settings: CrawlSettings, data: Path, permission_file: Path) -> None:
+        """Read the permission and make the folder.
+
+        Raises:
+            MissingFile: there is no permission.
+            NoPermission: it does not hold.
+        """
+        self.permission_file = permission_file
+        self.permission = read_permission(permission_file, datetime.now(UTC))
+        self._settings = settings
+        self._data = data
+        self.folder = data / RAW / self.permission.source
+        for folder in (data / RAW, self.folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.chmod(0o700)
+        self.segments = self.folder / "segments"
+        self.where = settings.frontier or str(self.folder / "frontier.sqlite3")
+
+    def run(self) -> Manifest:
+        """Crawl until nothing is left, then write the records.
+
+        Raises:
+            CrawlStopped: the kill switch was thrown, or the workers died.
+            NoPermission: the permission ended meanwhile.
+            FrontierLost: the store of URLs does not answer.
+            EmptyCorpus: no page held a record.
+        """
+        frontier = self._open()
+        try:
+            reason = frontier.stopped() or ("its STOP file" if self._stop_file.exists() else "")
+            if reason:
+                raise self._stopped_error(f"stopped: {reason}")
+            frontier.set_meta("permission", self.permission.id)
+            finder = Finder(adapter_for, self.permission.covers, self._settings.most_depth)
+            frontier.add([finder.start(url) for url in self.permission.starts])
+            self._fetch(frontier)
+            return self._records(frontier)
+        finally:
+            frontier.close()
+
+    def stop(self, reason: str) -> None:
+        """Throw the kill switch, for workers here and on other machines; an empty reason takes it back."""
+        if reason:
+            self._stop_file.write_text(f"{reason}\n", "utf-8")
+        else:
+            self._stop_file.unlink(missing_ok=True)
+        frontier = self._open()
+        try:
+            frontier.stop(reason)
+        finally:
+            frontier.close()
+
+    @property
+    def _stop_file(self) -> Path:
+        return self.folder / STOP_FILE
+
+    def _open(self) -> Frontier:
+        frontier, clock = open_frontier(
+            self.where, crawl=self.permission.source, lease_s=self._settings.lease_s
+        )
+        clock.close()
+        return frontier
+
+    def _fetch(self, frontier: Frontier) -> None:
+        if frontier.is_done() or self._is_full(frontier):
+            return
+        task = f"crawl {self.permission.source}"
+
+        def look() -> None:
+            counts = frontier.counts()
+            ended = sum(counts[outcome] for outcome in Outcome)
+            report(task, ended, ended + counts["waiting"] + counts["leased"], f"{counts[Outcome.STORED]:,} kept")
+
+        ended = Workers(self._plans(frontier)).wait(look)
+        error = next((end.error for end in ended if end.error is not None), None)
+        if frontier.is_done() or self._is_full(frontier):
+            return
+        if error is not None:
+            kind, message, next_step = error
+            raise kind(message, next_step)
+        self._refuse_unfinished(ended, frontier.counts())
+
+    def _refuse_unfinished(self, ended: list[Ended], counts: dict[str, int]) -> None:
+        reasons = {end.reason for end in ended}
+        if reasons == {FINISHED}:
+            return
+        left = counts["waiting"] + counts["leased"]
+        if EXPIRED in reasons:
+            message = f"the permission {self.permission.id} ended during the crawl; {left:,} URLs were not asked"
+            raise NoPermission(message, "ask for a new one; what was kept stays until its retention ends")
+        raise self._stopped_error(f"{', '.join(sorted(reasons))}; {left:,} URLs are left")
+
+    def _stopped_error(self, found: str) -> CrawlStopped:
+        undo = f"psyllm collect crawl-stop {self.permission_file} --undo --data {self._data}"
+        return CrawlStopped(
+            f"the crawl of {self.permission.source} is {found}; what was fetched is kept",
+            f"to go on: {undo}; then the same command again",
+        )
+
+    def _is_full(self, frontier: Frontier) -> bool:
+        most = self.permission.most_pages
+        return most is not None and frontier.counts()[Outcome.STORED] >= most
+
+    def _plans(self, frontier: Frontier) -> list[WorkerPlan]:
+        """Return one plan a worker; the pages that may still be kept are shared out among them."""
+        settings, most = self._settings, self.permission.most_pages
+        left = None if most is None else most - frontier.counts()[Outcome.STORED]
+        number = settings.workers if left is None else min(settings.workers, left)
+        plans = []
+        for index in range(number):
+            share = None if left is None else left // number + (index < left % number)
+            limits = Limits(
+                f"w{index + 1}",
+                self._stop_file,
+                share,
+                settings.most_attempts,
+                settings.most_depth,
+                settings.robots_rest_s,
+                settings.lease_s / 4,
+            )
+            plans.append(
+                WorkerPlan(
+                    self.permission,
+                    self.where,
+                    self.permission.source,
+                    self.segments,
+                    settings.lease_s,
+                    settings.timeout_s,
+                    settings.most_page_bytes,
+                    limits,
+                )
+            )
+        return plans
+
+    def _records(self, frontier: Frontier) -> Manifest:
+        permission = self.permission
+        stored = [Stored(*page) for page in frontier.stored()]
+        content = {
+            "sha256": _hash_of(stored),
+            "permission": permission.id,
+            "licence": permission.licence,
+            "may_train": permission.may_train,
+            "may_show": permission.may_show,
+        }
+        mark = fingerprint(Stage.COLLECTED, [], content, ["collect", "core"])
+        earlier = read_manifest(stage_folder(self._data, Stage.COLLECTED) / permission.source)
+        if earlier is not None and earlier.details.get("format") != FORMAT:
+            message = f"the source {permission.source} holds something that was imported, not crawled"
+            raise SourceExists(message, "write another `source` into the permission")
+        if earlier is not None and earlier.fingerprint == mark:
+            return earlier
+        source = Source(permission.source, permission.licence, permission.may_train, permission.may_show)
+        authors = Authors.from_key_file(self._data)
+        harvest = Harvest(self.segments, adapter_for, authors, source)
+        said = {**self._settings.model_dump(mode="json", exclude={"frontier"}), "permission": permission.id}
+        run = StageRun(self._data, Stage.COLLECTED, permission.source, mark, (), said)
+        with writing(run, beside=True) as run:
+            records = track(harvest.records(stored), f"records of {permission.source}")
+            count = write_records(records, run.folder)
+            if count == 0:
+                message = f"none of the {len(stored):,} pages of {permission.source} holds a record"
+                raise EmptyCorpus(message, "see the counts of the crawl; check its starts and scope")
+            return run.finish(
+                counts={"records": count, "pages": len(stored)},
+                drops=source.left_out,
+                details={"format": FORMAT, "content": content, **account(frontier, permission)},
+            )
+
+
+def account(frontier: Frontier, permission: Permission) -> dict[str, Any]:
+    """Return what a crawl has to answer for: counts, refusals by reason, hosts left, every robots.txt."""
+    ended = {
+        str(outcome): dict(sorted(Counter(done.detail for done in frontier.settled(outcome)).items()))
+        for outcome in (Outcome.NOTHING, Outcome.REFUSED, Outcome.STOPPED, Outcome.FAILED)
+    }
+    robots = [
+        {
+            "origin": snapshot.host,
+            "verdict": snapshot.verdict,
+            "status": snapshot.status,
+            "fetched_at": snapshot.fetched_at,
+            "sha256": snapshot.sha256,
+        }
+        for snapshot in frontier.robots()
+    ]
+    left = {host: said for host in sorted(permission.hosts) if (said := left_for(frontier, host))}
+    return {
+        "crawl": frontier.counts(),
+        "ended": ended,
+        "hosts_left": left,
+        "robots": robots,
+        "permission": permission.model_dump(mode="json", exclude={"starts"}),
+    }
+
+
+def _hash_of(stored: list[Stored]) -> str:
+    digest = hashlib.sha256()
+    for page in stored:
+        digest.update(f"{page.url}\0{page.where}\n".encode())
+    return digest.hexdigest()
