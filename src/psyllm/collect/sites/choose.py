@@ -1,0 +1,39 @@
+"""Which adapter reads a URL: the site's own by its host, else the generic one.
+
+To add a site, write its adapter in a file of its own and name it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from psyllm.collect.sites.addresses import host_of, split
+from psyllm.collect.sites.base import Adapter
+from psyllm.collect.sites.generic import Generic
+from psyllm.collect.sites.tianya import Tianya
+from psyllm.collect.sites.yixinli import Yixinli
+from psyllm.collect.sites.zhihu import Zhihu
+
+SITES = {"zhihu": Zhihu, "yixinli": Yixinli, "tianya": Tianya}
+
+
+def adapters(base_urls: Mapping[str, str] | None = None) -> tuple[Adapter, ...]:
+    """Return all adapters, the generic one last; `base_urls` names copies of sites by the site's name."""
+    served = base_urls or {}
+    return (*(site(base_url=served.get(name, "")) for name, site in SITES.items()), Generic())
+
+
+def choose(url: str, known: Iterable[Adapter]) -> Adapter:
+    """Return the first adapter that names the URL's host, else the first that names none.
+
+    Raises:
+        LookupError: no adapter is for any host, and none for this one.
+    """
+    parts = split(url)
+    host = host_of(parts) if parts else ""
+    every = tuple(known)
+    fitting = next((adapter for adapter in every if host in adapter.hosts), None)
+    found = fitting or next((adapter for adapter in every if not adapter.hosts), None)
+    if found is None:
+        raise LookupError(host)
+    return found
