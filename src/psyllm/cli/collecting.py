@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from psyllm.cli import crawling
 from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
 from psyllm.cli.show import carry_out
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="1 Files become records: data/1_collected.", no_args_is_help=True, rich_markup_mode=None
 )
+
+app.command("crawl")(crawling.crawl)
+app.command("crawl-stop")(crawling.crawl_stop)
+app.command("permission-template")(crawling.permission_template)
 
 SourcePath = Annotated[Path, typer.Argument(help="File or folder; its format is found by its content.")]
 Name = Annotated[str, typer.Option("--name", help="Name of the source.")]

@@ -12,6 +12,7 @@ from psyllm.cli.show import carry_out
 
 if TYPE_CHECKING:
     from psyllm.core.settings import CrawlSettings
+    from psyllm.core.stages import Manifest
 
 PermissionPath = Annotated[
     Path, typer.Argument(help="The permission: who allows what, until when. Without one nothing is fetched.")
@@ -20,6 +21,7 @@ FrontierPlace = Annotated[
     str | None, typer.Option("--frontier", help="redis://… for workers on many machines; a file if not said.")
 ]
 Workers = Annotated[int | None, typer.Option("--workers", help="Processes that fetch; hosts see one clock.")]
+SourceName = Annotated[str, typer.Argument(help="The source, as its permission names it.")]
 Undo = Annotated[bool, typer.Option("--undo", help="Take the stop back; nothing is fetched yet.")]
 
 
@@ -42,7 +44,7 @@ def crawl(
 
 
 def crawl_stop(
-    permission: PermissionPath,
+    source: SourceName,
     data: Data = DATA,
     frontier: FrontierPlace = None,
     undo: Undo = False,
@@ -51,15 +53,16 @@ def crawl_stop(
     set_: Set = None,
 ) -> None:
     """Stop a crawl: within seconds no worker, here or on another machine, sends anything new."""
-    from psyllm.collect.crawl.crawling import Crawl
+    from psyllm.collect.crawl.crawling import stop_crawl
 
-    one = Crawl(_settings(preset, config, set_, frontier, None), data, permission)
-    one.stop("" if undo else "by hand")
-    typer.echo(f"{one.folder}: {'the stop is taken back' if undo else 'stopped'}")
+    folder = stop_crawl(
+        _settings(preset, config, set_, frontier, None), data, source, "" if undo else "by hand"
+    )
+    typer.echo(f"{folder}: {'the stop is taken back' if undo else 'stopped'}")
 
 
 def permission_template() -> None:
-    """Print a permission to fill in: psyllm collect permission-template > permission.toml"""  # noqa: D400, D415
+    """Print a permission to fill in; write it to a file: permission-template > permission.toml."""
     from psyllm.collect.crawl.permission import template
 
     typer.echo(template(), nl=False)

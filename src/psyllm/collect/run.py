@@ -44,7 +44,12 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
     form, records = _records(settings, source, data)
     taken = track(itertools.islice(records, settings.limit), f"collect {settings.name}", settings.limit)
     stage_run = StageRun(
-        data, Stage.COLLECTED, settings.name, mark, (), settings.model_dump(mode="json", exclude={"path", "crawl"})
+        data,
+        Stage.COLLECTED,
+        settings.name,
+        mark,
+        (),
+        settings.model_dump(mode="json", exclude={"path", "crawl"}),
     )
     with writing(stage_run, beside=True) as stage_run:
         try:

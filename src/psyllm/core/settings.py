@@ -29,10 +29,13 @@ class CrawlSettings(Frozen):
     """How a crawl goes about it; what it may do stands in its permission."""
 
     frontier: str = Field(
-        "", description="where the URLs are kept: redis://… for many machines; empty is a file in DATA/raw/SOURCE"
+        "",
+        description="where the URLs are kept: redis://… for many machines; empty is a file in DATA/raw/SOURCE",
     )
     workers: Positive = Field(1, description="processes that fetch; one clock a host is shared by all")
-    timeout_s: Annotated[float, Field(gt=0)] = Field(30, description="a page that takes longer is tried again later")
+    timeout_s: Annotated[float, Field(gt=0)] = Field(
+        30, description="a page that takes longer is tried again later"
+    )
     most_page_bytes: Positive = Field(10_000_000, description="a page that is larger, unpacked, is not kept")
     most_attempts: Positive = Field(4, description="a page that failed so often is given up")
     most_depth: Positive = Field(32, description="links are followed so many steps from a start")

@@ -2,9 +2,9 @@
 
 A link as it was found comes in; its canonical form goes out, or an empty string
 for what no crawler should follow (other schemes, addresses that can be read in
-two ways, more parameters than a page has). Canonical: lower-case host without
-the usual port, no fragment, path with upper-case escapes, parameters in order,
-without those that only count visits. Nothing here knows the permission.
+two ways, more parameters than a page has). Canonical is what the site adapters call
+so, and further: escapes in one form, parameters in order, no session in the
+address. Nothing here knows the permission.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ import re
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urljoin, urlsplit, urlunsplit
 
+from psyllm.collect.sites.addresses import canonical as spelled
+from psyllm.collect.sites.addresses import split
+
 MOST_URL_CHARS = 1000
 # More than any list page of the sites we know (Zhihu's feed has 6); what has more multiplies without end.
 MOST_PARAMETERS = 8
 # /a/b/a/b/a/b: a relative link on a page that answers to every path.
 MOST_REPEATS = 3
-# Count visits and campaigns, or name the visitor's session; the page is the same without.
-_COUNTING = re.compile(
-    r"utm_[a-z]+|spm|share_[a-z]+|gclid|fbclid|jsessionid|phpsessid|sid|session_?id|_t",
-    re.IGNORECASE,
-)
+# A session in the address makes every page new on every visit.
+_SESSION = re.compile(r"(jsessionid|phpsessid|sid|session_?id)", re.IGNORECASE)
 _SESSION_IN_PATH = re.compile(r";(jsessionid|phpsessid|sid)=[^/;]*", re.IGNORECASE)
-_USUAL_PORTS = {"http": ":80", "https": ":443"}
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 
 
@@ -34,19 +33,17 @@ def canonical(url: str) -> str:
     if len(url) > MOST_URL_CHARS:
         return ""
     try:
-        parts = urlsplit(url.strip())
-        host = (parts.hostname or "").encode("idna").decode("ascii")
-        port = f":{parts.port}" if parts.port is not None else ""
+        parts = split(spelled(url))
+        host = "" if parts is None else (parts.hostname or "").encode("idna").decode("ascii")
     except (ValueError, UnicodeError):
         return ""
-    usual = _USUAL_PORTS.get(parts.scheme)
-    if usual is None or not host or "@" in parts.netloc:
+    if parts is None or not host or "@" in urlsplit(url).netloc:
         return ""
     path = _path(parts.path)
     pairs = _pairs(parts.query)
     if not path or pairs is None or is_repeating(path):
         return ""
-    netloc = host if port in {"", usual} else f"{host}{port}"
+    netloc = host if parts.port is None else f"{host}:{parts.port}"
     return urlunsplit((parts.scheme, netloc, path, urlencode(pairs), ""))
 
 
@@ -71,7 +68,7 @@ def is_repeating(path: str) -> bool:
 
 
 def _path(path: str) -> str:
-    """Return the path with its escapes in one form; empty for one with dot segments hidden in it."""
+    """Return the path with its escapes in one form; empty for one that can be read in two ways."""
     if "\\" in path:
         return ""
     raw = unquote_to_bytes(_SESSION_IN_PATH.sub("", path))
@@ -85,5 +82,5 @@ def _path(path: str) -> str:
 
 def _pairs(query: str) -> list[tuple[str, str]] | None:
     pairs = parse_qsl(query, keep_blank_values=True, errors="replace", separator="&")
-    kept = sorted(pair for pair in pairs if not _COUNTING.fullmatch(pair[0]))
+    kept = sorted(pair for pair in pairs if not _SESSION.fullmatch(pair[0]))
     return kept if len(kept) <= MOST_PARAMETERS else None

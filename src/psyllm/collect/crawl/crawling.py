@@ -11,23 +11,23 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from psyllm.collect.crawl.finding import Finder
+from psyllm.collect.crawl.finding import Finder, Reader
 from psyllm.collect.crawl.harvest import Harvest, Stored
 from psyllm.collect.crawl.permission import Permission, read_permission
 from psyllm.collect.crawl.shared import left_for
-from psyllm.collect.crawl.worker import EXPIRED, FINISHED, Limits
+from psyllm.collect.crawl.worker import EXPIRED, FINISHED, STOPPED, Limits
 from psyllm.collect.crawl.worker_process import Ended, WorkerPlan
 from psyllm.collect.crawl.workers import Workers
 from psyllm.collect.frontier.contract import Frontier, Outcome
 from psyllm.collect.frontier.open import open_frontier
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.choose import adapter_for
 from psyllm.collect.source import Source
-from psyllm.core.errors import CrawlStopped, EmptyCorpus, NoPermission, SourceExists
+from psyllm.core.errors import CrawlStopped, EmptyCorpus, MissingFile, NoPermission, SourceExists
 from psyllm.core.progress import report, track
 from psyllm.core.records import write_records
 from psyllm.core.settings import CrawlSettings
@@ -35,6 +35,7 @@ from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, read_mani
 
 STOP_FILE = "STOP"
 RAW = "raw"
+FRONTIER = "frontier.sqlite3"
 FORMAT = "crawl"
 
 
@@ -48,7 +49,6 @@ class Crawl:
             MissingFile: there is no permission.
             NoPermission: it does not hold.
         """
-        self.permission_file = permission_file
         self.permission = read_permission(permission_file, datetime.now(UTC))
         self._settings = settings
         self._data = data
@@ -57,7 +57,7 @@ class Crawl:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.chmod(0o700)
         self.segments = self.folder / "segments"
-        self.where = settings.frontier or str(self.folder / "frontier.sqlite3")
+        self.where = settings.frontier or str(self.folder / FRONTIER)
 
     def run(self) -> Manifest:
         """Crawl until nothing is left, then write the records.
@@ -72,24 +72,12 @@ class Crawl:
         try:
             reason = frontier.stopped() or ("its STOP file" if self._stop_file.exists() else "")
             if reason:
-                raise self._stopped_error(f"stopped: {reason}")
+                raise self._stopped_error(reason)
             frontier.set_meta("permission", self.permission.id)
-            finder = Finder(adapter_for, self.permission.covers, self._settings.most_depth)
+            finder = Finder(Reader(self.permission), self.permission.covers, self._settings.most_depth)
             frontier.add([finder.start(url) for url in self.permission.starts])
             self._fetch(frontier)
             return self._records(frontier)
-        finally:
-            frontier.close()
-
-    def stop(self, reason: str) -> None:
-        """Throw the kill switch, for workers here and on other machines; an empty reason takes it back."""
-        if reason:
-            self._stop_file.write_text(f"{reason}\n", "utf-8")
-        else:
-            self._stop_file.unlink(missing_ok=True)
-        frontier = self._open()
-        try:
-            frontier.stop(reason)
         finally:
             frontier.close()
 
@@ -98,11 +86,7 @@ class Crawl:
         return self.folder / STOP_FILE
 
     def _open(self) -> Frontier:
-        frontier, clock = open_frontier(
-            self.where, crawl=self.permission.source, lease_s=self._settings.lease_s
-        )
-        clock.close()
-        return frontier
+        return _opened(self.where, self.permission.source, self._settings)
 
     def _fetch(self, frontier: Frontier) -> None:
         if frontier.is_done() or self._is_full(frontier):
@@ -112,7 +96,9 @@ class Crawl:
         def look() -> None:
             counts = frontier.counts()
             ended = sum(counts[outcome] for outcome in Outcome)
-            report(task, ended, ended + counts["waiting"] + counts["leased"], f"{counts[Outcome.STORED]:,} kept")
+            report(
+                task, ended, ended + counts["waiting"] + counts["leased"], f"{counts[Outcome.STORED]:,} kept"
+            )
 
         ended = Workers(self._plans(frontier)).wait(look)
         error = next((end.error for end in ended if end.error is not None), None)
@@ -129,16 +115,19 @@ class Crawl:
             return
         left = counts["waiting"] + counts["leased"]
         if EXPIRED in reasons:
-            message = f"the permission {self.permission.id} ended during the crawl; {left:,} URLs were not asked"
+            message = (
+                f"the permission {self.permission.id} ended during the crawl; {left:,} URLs were not asked"
+            )
             raise NoPermission(message, "ask for a new one; what was kept stays until its retention ends")
-        raise self._stopped_error(f"{', '.join(sorted(reasons))}; {left:,} URLs are left")
+        if STOPPED not in reasons:
+            message = f"{len(ended)} workers of {self.permission.source} ended early ({', '.join(sorted(reasons))}); {left:,} URLs are left"
+            raise CrawlStopped(message, "run the same command again; it goes on where it stopped")
+        raise self._stopped_error(f"by hand; {left:,} URLs are left")
 
     def _stopped_error(self, found: str) -> CrawlStopped:
-        undo = f"psyllm collect crawl-stop {self.permission_file} --undo --data {self._data}"
-        return CrawlStopped(
-            f"the crawl of {self.permission.source} is {found}; what was fetched is kept",
-            f"to go on: {undo}; then the same command again",
-        )
+        undo = f"psyllm collect crawl-stop {self.permission.source} --undo --data {self._data}"
+        message = f"the crawl of {self.permission.source} is stopped: {found}; what was fetched is kept"
+        return CrawlStopped(message, f"to go on: {undo}; then the same command again")
 
     def _is_full(self, frontier: Frontier) -> bool:
         most = self.permission.most_pages
@@ -194,10 +183,11 @@ class Crawl:
             return earlier
         source = Source(permission.source, permission.licence, permission.may_train, permission.may_show)
         authors = Authors.from_key_file(self._data)
-        harvest = Harvest(self.segments, adapter_for, authors, source)
+        reader = Reader(permission)
+        harvest = Harvest(self.segments, reader, authors, source)
         said = {**self._settings.model_dump(mode="json", exclude={"frontier"}), "permission": permission.id}
         run = StageRun(self._data, Stage.COLLECTED, permission.source, mark, (), said)
-        with writing(run, beside=True) as run:
+        with closing(reader), writing(run, beside=True) as run:
             records = track(harvest.records(stored), f"records of {permission.source}")
             count = write_records(records, run.folder)
             if count == 0:
@@ -208,6 +198,34 @@ class Crawl:
                 drops=source.left_out,
                 details={"format": FORMAT, "content": content, **account(frontier, permission)},
             )
+
+
+def stop_crawl(settings: CrawlSettings, data: Path, source: str, reason: str) -> Path:
+    """Throw the kill switch of a source's crawl, here and on other machines; an empty reason takes it back.
+
+    Raises:
+        MissingFile: no crawl of this source was begun here.
+    """
+    folder = data / RAW / source
+    if not folder.is_dir():
+        message = f"no crawl of {source} was begun in {data}"
+        raise MissingFile(message, f"see which there are: ls {data / RAW}")
+    if reason:
+        (folder / STOP_FILE).write_text(f"{reason}\n", "utf-8")
+    else:
+        (folder / STOP_FILE).unlink(missing_ok=True)
+    frontier = _opened(settings.frontier or str(folder / FRONTIER), source, settings)
+    try:
+        frontier.stop(reason)
+    finally:
+        frontier.close()
+    return folder
+
+
+def _opened(where: str, source: str, settings: CrawlSettings) -> Frontier:
+    frontier, clock = open_frontier(where, crawl=source, lease_s=settings.lease_s)
+    clock.close()
+    return frontier
 
 
 def account(frontier: Frontier, permission: Permission) -> dict[str, Any]:

@@ -80,6 +80,7 @@ def scrapy_settings(most_bytes: int) -> dict[str, Any]:
         "DOWNLOAD_MAXSIZE": most_bytes,
         "DOWNLOAD_WARNSIZE": 0,
         "LOG_ENABLED": False,
+        "LOG_INSTALL_ROOT_HANDLER": False,
         "LOG_FORMATTER": f"{Silent.__module__}.{Silent.__name__}",
         "DEFAULT_REQUEST_HEADERS": {},
         "REQUEST_FINGERPRINTER_CLASS": "scrapy.utils.request.RequestFingerprinter",

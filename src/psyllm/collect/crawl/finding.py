@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from psyllm.collect.crawl.addresses import canonical
-from psyllm.collect.frontier.contract import Ask
+from psyllm.collect.crawl.permission import Permission
+from psyllm.collect.frontier.contract import Ask, host_of
 from psyllm.collect.sites.authors import Authors
 from psyllm.collect.sites.base import Adapter, Page
+from psyllm.collect.sites.choose import SITES, adapters, choose
+from psyllm.collect.sites.generic import Generic
 
 # Steps along a list or a thread, for an adapter that knows its site.
 _STEPS = frozenset({"list", "answers"})
@@ -21,6 +24,33 @@ MOST_KNOWN = 200_000
 # A page of a site that we know, short and with nothing to read on it, may be a wall.
 SHORT_BYTES = 32_768
 _WALLS = frozenset({"login", "captcha", "waf", "overload"})
+
+
+class Reader:
+    """Which adapter reads a URL: that of the site whose copy the permission names, else by host."""
+
+    def __init__(self, permission: Permission) -> None:
+        copies = (
+            SITES[scope.site](base_url=f"http://{host}")
+            for scope in permission.scope
+            if scope.site
+            for host in scope.hosts
+        )
+        self._adapters = (*copies, *adapters())
+        self._by_host: dict[str, Adapter] = {}
+
+    def __call__(self, url: str) -> Adapter:
+        """Return the adapter for a URL."""
+        host = host_of(url)
+        if host not in self._by_host:
+            self._by_host[host] = choose(url, self._adapters)
+        return self._by_host[host]
+
+    def close(self) -> None:
+        """End what adapters hold."""
+        for adapter in self._adapters:
+            if isinstance(adapter, Generic):
+                adapter.close()
 
 
 class Finder:

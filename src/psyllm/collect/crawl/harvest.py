@@ -43,19 +43,19 @@ class Harvest:
 
     def records(self, stored: Iterable[Stored]) -> Iterator[Record]:
         """Yield the records of all threads, in the order of their keys."""
-        for (_, thread), pages in sorted(self._threads(stored).items()):
+        for (*_, thread), pages in sorted(self._threads(stored).items()):
             adapter = self._adapter_for(pages[0].url)
             seen: list[StoredPage] = []
             for draft in adapter.assemble(thread, self._readings(adapter, pages, seen)):
                 yield self._record(draft, seen)
 
-    def _threads(self, stored: Iterable[Stored]) -> dict[tuple[str, str], list[Stored]]:
+    def _threads(self, stored: Iterable[Stored]) -> dict[tuple[str, tuple[str, ...], str], list[Stored]]:
         """Group pages by site and thread, by their URLs alone where that is enough."""
-        threads: dict[tuple[str, str], list[Stored]] = defaultdict(list)
+        threads: dict[tuple[str, tuple[str, ...], str], list[Stored]] = defaultdict(list)
         for page in stored:
             adapter = self._adapter_for(page.url)
             for thread in self._thread_names(adapter, page):
-                threads[adapter.name, thread].append(page)
+                threads[adapter.name, adapter.hosts, thread].append(page)
         return threads
 
     def _thread_names(self, adapter: Adapter, page: Stored) -> set[str]:

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 
+from psyllm.collect.sites.choose import SITES
 from psyllm.core.errors import BadInput, MissingFile, NoPermission
 from psyllm.core.records import Frozen
 from psyllm.core.stages import file_hash
@@ -34,10 +35,18 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 
 
 class Scope(Frozen):
-    """Hosts and the paths on them that may be fetched."""
+    """Hosts and the paths on them that may be fetched; `site` names the site that they are a copy of."""
 
     hosts: Annotated[tuple[str, ...], Field(min_length=1)]
     paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    site: str = ""
+
+    @field_validator("site")
+    @classmethod
+    def _known_site(cls, site: str) -> str:
+        if site and site not in SITES:
+            raise ValueError(f"there is no site {site}; there are: {', '.join(SITES)}")
+        return site
 
     @field_validator("hosts")
     @classmethod
@@ -124,7 +133,9 @@ def read_permission(path: Path, now: datetime) -> Permission:
     permission = _parsed(path)
     if permission.expired(now):
         message = f"{path}: the permission {permission.id} ended on {permission.expires}"
-        raise NoPermission(message, "ask for a new one, and write its document, hash and last day into the file")
+        raise NoPermission(
+            message, "ask for a new one, and write its document, hash and last day into the file"
+        )
     document = path.parent / permission.document
     if not document.is_file():
         message = f"{path}: its document {permission.document} does not lie beside it"

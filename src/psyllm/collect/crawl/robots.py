@@ -24,7 +24,10 @@ MOST_BYTES = 500 * 1024
 # RFC 9309, 2.4: not used longer than 24 hours.
 FRESH = timedelta(hours=24)
 MOST_REDIRECTS = 5  # RFC 9309, 2.3.1.2
-_RULE = re.compile(r"^\s*(user-agent|allow|disallow|crawl-delay|request-rate|sitemap|host|clean-param|visit-time)\s*:", re.I)
+_RULE = re.compile(
+    r"^\s*(user-agent|allow|disallow|crawl-delay|request-rate|sitemap|host|clean-param|visit-time)\s*:",
+    re.IGNORECASE,
+)
 _MARKUP = re.compile(r"<\s*(!doctype|html|head|body|script|meta|title|div)\b", re.IGNORECASE)
 _ABSENT = frozenset({404, 410})
 # Come back later: the site did not say no, it could not say anything.
@@ -124,12 +127,15 @@ def _fault_of(body: bytes, content_type: str) -> str:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         return "undecodable"
-    if "\x00" in text:
-        return "undecodable"
+    return _fault_of_text(text)
+
+
+def _fault_of_text(text: str) -> str:
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     said = [line for line in lines if line]
+    if "\x00" in text:
+        return "undecodable"
     if any(_MARKUP.search(line) for line in said):
         return "markup"
-    if said and not any(_RULE.match(line) for line in said):
-        return "no_rules"
-    return ""
+    # A text that is not empty and has no line of the format is something else in its place.
+    return "no_rules" if said and not any(_RULE.match(line) for line in said) else ""

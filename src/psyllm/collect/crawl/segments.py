@@ -98,7 +98,8 @@ def read_page(folder: Path, where: str) -> StoredPage:
     """
     found = _WHERE.fullmatch(where)
     if found is None:
-        raise MalformedInput(f"{folder}: a page's place is not readable", "make the crawl again")
+        message = f"{folder}: the place of a page is not readable"
+        raise MalformedInput(message, "make the crawl again, in another folder")
     path = folder / found[1]
     try:
         with path.open("rb") as file:
@@ -123,7 +124,12 @@ def _record(page: StoredPage) -> bytes:
         ROBOTS_HEADER: page.robots_hash,
     }
     record = writer.create_warc_record(
-        page.url, "response", payload=BytesIO(page.body), http_headers=http, warc_headers_dict=said
+        page.url,
+        "response",
+        payload=BytesIO(page.body),
+        length=len(page.body),
+        http_headers=http,
+        warc_headers_dict=said,
     )
     writer.write_record(record)
     return out.getvalue()

@@ -83,7 +83,9 @@ class Shared:
 
     async def give_back(self, leases: Sequence[Lease], not_before: float = 0, *, tried: bool) -> None:
         """End leases without an outcome."""
-        await self._on(self._asking, lambda: self._frontier.give_back(leases, not_before=not_before, tried=tried))
+        await self._on(
+            self._asking, lambda: self._frontier.give_back(leases, not_before=not_before, tried=tried)
+        )
 
     async def grant(self, host: str, delay_s: float) -> tuple[float, str]:
         """Return the seconds to wait before sending (0 is now) and why the host was left for good, if it was."""

@@ -14,18 +14,17 @@ import signal
 from collections.abc import AsyncIterator
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 from scrapy import Spider
-from scrapy.crawler import AsyncCrawlerProcess, Crawler
+from scrapy.crawler import AsyncCrawlerProcess
 
 from psyllm.collect.crawl.downloading import Downloader, hush, identity, scrapy_settings
-from psyllm.collect.crawl.finding import Finder
+from psyllm.collect.crawl.finding import Finder, Reader
 from psyllm.collect.crawl.permission import Permission
 from psyllm.collect.crawl.segments import Segments
 from psyllm.collect.crawl.shared import Shared
 from psyllm.collect.crawl.worker import FAILED, STOPPED, Limits, Worker
-from psyllm.collect.sites.choose import adapter_for
 from psyllm.core.errors import PsyError
 
 
@@ -52,7 +51,7 @@ class Ended(NamedTuple):
 def work(plan: WorkerPlan, report: Connection) -> None:
     """Run one worker to its end in this process, and report."""
     hush()
-    process = AsyncCrawlerProcess(scrapy_settings(plan.most_page_bytes), install_root_handler=False)
+    process = AsyncCrawlerProcess(scrapy_settings(plan.most_page_bytes))
     outcome: list[Ended] = []
     process.crawl(Fetching, plan=plan, outcome=outcome)
     process.start(install_signal_handlers=False)
@@ -63,15 +62,14 @@ def work(plan: WorkerPlan, report: Connection) -> None:
 class Fetching(Spider):
     """Holds the engine open while the worker runs."""
 
-    name: ClassVar[str] = "psyllm"
-    crawler: Crawler
+    name = "psyllm"
 
-    def __init__(self, plan: WorkerPlan, outcome: list[Ended], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, plan: WorkerPlan, outcome: list[Ended]) -> None:
+        super().__init__()
         self._plan = plan
         self._outcome = outcome
 
-    async def start(self) -> AsyncIterator[Any]:
+    async def start(self) -> AsyncIterator[object]:
         """Run the worker; yields no request."""
         try:
             self._outcome.append(Ended(await self._run()))
@@ -87,7 +85,7 @@ class Fetching(Spider):
         await shared.open()
         try:
             downloader = Downloader(self.crawler.engine, identity(plan.permission), plan.timeout_s)
-            finder = Finder(adapter_for, plan.permission.covers, plan.limits.most_depth)
+            finder = Finder(Reader(plan.permission), plan.permission.covers, plan.limits.most_depth)
             worker = Worker(plan.permission, shared, downloader, finder, plan.limits)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
