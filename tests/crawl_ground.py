@@ -71,6 +71,7 @@ class Ground:
         """Run the command line's crawl to its end."""
         result = subprocess.run(
             self.command(permission, *words),
+            check=False,
             env=environment(self.folder),
             capture_output=True,
             text=True,

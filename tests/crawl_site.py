@@ -125,6 +125,14 @@ class Site:
         self.once: set[tuple[int, str]] = set()
         self.cache: dict[tuple[int, str], bytes] = {}
 
+    def warm(self) -> None:
+        """Make all pages of hosts that ask for it, so that a measured crawl does not wait for their making."""
+        for index, host in enumerate(self.hosts):
+            if host.get("warm"):
+                lists = [f"/qa?page={n}" for n in range(1, host["questions"] // ON_A_LIST + 2)]
+                for target in [*lists, *(f"/qa/{n}" for n in range(1, host["questions"] + 1))]:
+                    self.answer(index, target)
+
     def write(self, index: int, path: str, headers: dict[str, str], began: float) -> None:
         kept = {
             name: headers[name] for name in ("user-agent", "from", "cookie", "referer") if name in headers
@@ -262,8 +270,8 @@ class Connection(asyncio.Protocol):
         self.transport.write(head + answer.body)
 
 
-async def main(site_file: Path, log: Path) -> None:
-    site = Site(json.loads(site_file.read_text()), log)
+async def main(site: Site) -> None:
+    site.warm()
     loop = asyncio.get_running_loop()
     servers = [
         await loop.create_server(
@@ -271,7 +279,8 @@ async def main(site_file: Path, log: Path) -> None:
         )
         for index, host in enumerate(site.hosts)
     ]
-    print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
+    sys.stdout.write(json.dumps([server.sockets[0].getsockname()[1] for server in servers]) + "\n")
+    sys.stdout.flush()
     done = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, done.set)
 
@@ -285,4 +294,4 @@ async def main(site_file: Path, log: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(main(Site(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))))

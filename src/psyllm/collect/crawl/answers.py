@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from psyllm.collect.crawl.addresses import joined
-from psyllm.collect.crawl.stops import stop_of
+from psyllm.collect.crawl.stops import Stop, stop_of
 from psyllm.collect.frontier.contract import Ask, Lease, Outcome
 
 _GONE = frozenset({404, 410})
@@ -77,21 +77,23 @@ def decide(
     if isinstance(got, Fault):
         return _again(got.reason, lease, most_attempts)
     stop = stop_of(got.status, got.headers, got.body, now)
-    if stop is not None and stop.is_hard:
-        return Leave(stop.reason)
     if stop is not None:
-        if lease.attempt >= most_attempts:
-            return End(Outcome.FAILED, stop.reason)
-        return Rest(stop.rest_s, stop.reason, whole_host=True)
+        return _stopped(stop, lease, most_attempts)
     if 300 <= got.status < 400:
         return _redirected(got, lease, covers)
-    if got.status in _GONE:
-        return End(Outcome.NOTHING, "gone")
     if got.status >= 500:
         return _again(f"http_{got.status}", lease, most_attempts)
     if got.status != 200:
-        return End(Outcome.NOTHING, f"http_{got.status}")
+        return End(Outcome.NOTHING, "gone" if got.status in _GONE else f"http_{got.status}")
     return _page(got)
+
+
+def _stopped(stop: Stop, lease: Lease, most_attempts: int) -> Decision:
+    if stop.is_hard:
+        return Leave(stop.reason)
+    if lease.attempt >= most_attempts:
+        return End(Outcome.FAILED, stop.reason)
+    return Rest(stop.rest_s, stop.reason, whole_host=True)
 
 
 def _page(got: Fetched) -> Decision:

@@ -120,9 +120,11 @@ class Crawl:
             )
             raise NoPermission(message, "ask for a new one; what was kept stays until its retention ends")
         if STOPPED not in reasons:
-            message = f"{len(ended)} workers of {self.permission.source} ended early ({', '.join(sorted(reasons))}); {left:,} URLs are left"
+            how = ", ".join(sorted(reasons))
+            message = f"the workers of {self.permission.source} ended early ({how}); {left:,} URLs are left"
             raise CrawlStopped(message, "run the same command again; it goes on where it stopped")
-        raise self._stopped_error(f"by hand; {left:,} URLs are left")
+        found = f"by hand; {left:,} URLs are left"
+        raise self._stopped_error(found)
 
     def _stopped_error(self, found: str) -> CrawlStopped:
         undo = f"psyllm collect crawl-stop {self.permission.source} --undo --data {self._data}"

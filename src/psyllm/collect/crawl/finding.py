@@ -22,7 +22,7 @@ from psyllm.collect.sites.generic import Generic
 _STEPS = frozenset({"list", "answers"})
 MOST_KNOWN = 200_000
 # A page of a site that we know, short and with nothing to read on it, may be a wall.
-SHORT_BYTES = 32_768
+SHORT_BYTES = 12_000
 _WALLS = frozenset({"login", "captcha", "waf", "overload"})
 
 

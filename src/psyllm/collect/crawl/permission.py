@@ -45,7 +45,8 @@ class Scope(Frozen):
     @classmethod
     def _known_site(cls, site: str) -> str:
         if site and site not in SITES:
-            raise ValueError(f"there is no site {site}; there are: {', '.join(SITES)}")
+            message = f"there is no site {site}; there are: {', '.join(SITES)}"
+            raise ValueError(message)
         return site
 
     @field_validator("hosts")
@@ -53,7 +54,8 @@ class Scope(Frozen):
     def _plain_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         wrong = [host for host in hosts if not _HOST.fullmatch(host)]
         if wrong:
-            raise ValueError(f"{wrong[0]} is no host: write it as in www.example.org or 127.0.0.1:8000")
+            message = f"{wrong[0]} is no host: write it as in www.example.org or 127.0.0.1:8000"
+            raise ValueError(message)
         return hosts
 
     @field_validator("paths")
@@ -61,7 +63,8 @@ class Scope(Frozen):
     def _absolute_paths(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
         wrong = [path for path in paths if not path.startswith("/") or "*" in path[:-1]]
         if wrong:
-            raise ValueError(f"{wrong[0]} is no path: it begins with / and may end in *")
+            message = f"{wrong[0]} is no path: it begins with / and may end in *"
+            raise ValueError(message)
         return paths
 
     def holds(self, host: str, path: str) -> bool:

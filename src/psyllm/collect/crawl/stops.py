@@ -48,6 +48,7 @@ class Mark(NamedTuple):
     reason: str
     place: Place
     pattern: re.Pattern[str]
+    anchors: tuple[bytes, ...]
     longest_bytes: int
 
 
@@ -85,11 +86,12 @@ def rest_of(retry_after: str, now: datetime) -> float:
 
 
 def _in_body(body: bytes) -> Stop | None:
-    head = body[:MARKED_BYTES].decode("utf-8", "replace")
-    if not _any_mark().search(head):
-        return None
-    for mark in marks():
-        if mark.place == "body" and len(body) <= mark.longest_bytes and mark.pattern.search(head):
+    head = body[:MARKED_BYTES]
+    low = head.lower()
+    near = [mark for mark in marks() if any(anchor in low for anchor in mark.anchors)]
+    text = head.decode("utf-8", "replace") if near else ""
+    for mark in near:
+        if len(body) <= mark.longest_bytes and mark.pattern.search(text):
             return Stop(mark.reason)
     return None
 
@@ -99,13 +101,12 @@ def marks() -> tuple[Mark, ...]:
     """Return the table of `stops.toml`."""
     rows = tomllib.loads(TABLE.read_text("utf-8"))["mark"]
     return tuple(
-        Mark(row["reason"], row["place"], re.compile(row["pattern"], re.IGNORECASE), row["longest_bytes"])
+        Mark(
+            row["reason"],
+            row["place"],
+            re.compile(row["pattern"], re.IGNORECASE),
+            tuple(anchor.encode() for anchor in row["anchors"]),
+            row["longest_bytes"],
+        )
         for row in rows
     )
-
-
-@cache
-def _any_mark() -> re.Pattern[str]:
-    """Return one pattern for all marks of a body: most pages meet none."""
-    patterns = (mark.pattern.pattern for mark in marks() if mark.place == "body")
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)

@@ -175,6 +175,8 @@ class Worker:
                 await self._write()
         self._ran_dry = True
         self._moved.set()
+        if not any(self._lines.values()):
+            self._full.set()  # what was found waits for the settlement
 
     async def _conclude(self, host: str, lease: Lease, passed: Passed | End | Rest) -> None:
         page, decision = self._decided(lease, passed)

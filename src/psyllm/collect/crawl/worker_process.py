@@ -50,8 +50,8 @@ class Ended(NamedTuple):
 
 def work(plan: WorkerPlan, report: Connection) -> None:
     """Run one worker to its end in this process, and report."""
-    hush()
     process = AsyncCrawlerProcess(scrapy_settings(plan.most_page_bytes))
+    hush()  # not earlier: the line above sets the level of Scrapy's logs
     outcome: list[Ended] = []
     process.crawl(Fetching, plan=plan, outcome=outcome)
     process.start(install_signal_handlers=False)
