@@ -79,7 +79,9 @@ def listing(page: int, host: dict) -> bytes:
 def calendar(month: int, host: dict) -> bytes:
     """A month that always has a next one."""
     return (
-        f"<html><head><title>第{month}月</title></head><body><p>{words(month, 30)}</p>"
+        f"<html><head><title>第{month}月</title></head><body><article><h1>第{month}月</h1>"
+        + "".join(f"<p>{month}-{n}：{words(month + n, 6)}</p>" for n in range(6))
+        + "</article>"
         f"<a href='/calendar/{month + 1}'>下个月</a><a href='/calendar/{month + 1}?view=week'>周</a></body></html>"
     ).encode()
 

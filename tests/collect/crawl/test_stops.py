@@ -10,10 +10,7 @@ ROWS = tomllib.loads(TABLE.read_text("utf-8"))["mark"]
 
 
 def reason_of(row, text):
-    if row["place"] == "address":
-        stop = stop_of_address(text)
-    else:
-        stop = stop_of(200, {}, text.encode(), NOW)
+    stop = stop_of_address(text) if row["place"] == "address" else stop_of(200, {}, text.encode(), NOW)
     return None if stop is None else stop.reason
 
 

@@ -105,7 +105,8 @@ def _page(got: Fetched) -> Decision:
 
 
 def _redirected(got: Fetched, lease: Lease, covers: Callable[[str], bool]) -> Decision:
-    target = joined(got.url, got.headers.get("location", ""))
+    said = got.headers.get("location", "")
+    target = joined(got.url, said) if said else ""
     if not target or got.status == 304:
         return End(Outcome.NOTHING, f"http_{got.status}")
     if not covers(target):

@@ -14,6 +14,7 @@ import gzip
 import os
 import re
 import secrets
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -105,8 +106,8 @@ def read_page(folder: Path, where: str) -> StoredPage:
         with path.open("rb") as file:
             file.seek(int(found[2]))
             block = file.read(int(found[3]))
-        return _page(block)
-    except (OSError, EOFError, ArchiveLoadFailed, ValueError):
+        return _page(gzip.decompress(block))  # which checks that all of it is there
+    except (OSError, EOFError, zlib.error, ArchiveLoadFailed, ValueError):
         message = f"{path} can't be read at byte {int(found[2]):,}"
         raise MalformedInput(message, f"check it with: gzip -t {path}") from None
 
@@ -135,8 +136,8 @@ def _record(page: StoredPage) -> bytes:
     return out.getvalue()
 
 
-def _page(block: bytes) -> StoredPage:
-    for record in ArchiveIterator(BytesIO(block)):
+def _page(record_bytes: bytes) -> StoredPage:
+    for record in ArchiveIterator(BytesIO(record_bytes)):
         headers = record.rec_headers
         return StoredPage(
             headers.get_header("WARC-Target-URI"),
