@@ -22,6 +22,8 @@ from psyllm.core.errors import UnusablePath
 
 KEY_FILE_VARIABLE = "PSYLLM_AUTHOR_KEY_FILE"
 KEY_BYTES = 32
+# What sites show instead of a name: one hash for all of them would make one person of thousands.
+NOBODY = frozenset({"", "匿名用户", "匿名", "知乎用户", "已注销", "账号已注销", "[已重置]"})
 HASH_HEX_DIGITS = 32  # 128 bits: no two of 10^9 authors meet by chance
 
 
@@ -36,7 +38,7 @@ class Authors:
 
     def hash(self, site: str, author: str) -> str:
         """Return the author's keyed hash, or an empty string when the page names none."""
-        if not author.strip():
+        if author.strip() in NOBODY:
             return ""
         said = f"{site}\x1f{author.strip()}".encode()
         return hmac.new(self._key, said, hashlib.sha256).hexdigest()[:HASH_HEX_DIGITS]

@@ -20,8 +20,9 @@ from typing import Literal, NamedTuple
 import orjson
 
 from psyllm.collect.sites.extraction_process import LENGTH, write_message
+from psyllm.core.errors import MissingExtra
 
-TRAFILATURA = "psyllm.collect.sites.extraction_process:with_trafilatura"
+TRAFILATURA = "psyllm.collect.sites.main_text:main_text"
 LIMIT_S = 10.0  # a usual page takes 0.01 s
 START_S = 120.0  # loading the library on a busy machine
 Failure = Literal["", "page_takes_too_long", "page_breaks_the_extractor", "no_text_found"]
@@ -43,35 +44,47 @@ class Extraction:
         self._limit_s = limit_s
         self._function = function
         self._worker: subprocess.Popen[bytes] | None = None
+        self._end: weakref.finalize[[subprocess.Popen[bytes]], Extraction] | None = None
 
     def extract(self, markup: str, url: str) -> Extract:
-        """Return what a page says; never takes much longer than the limit."""
+        """Return what a page says; never takes much longer than the limit.
+
+        Raises:
+            MissingExtra: the worker does not start at all.
+        """
         worker = self._running()
         try:
             if worker.stdin is not None:
                 write_message(worker.stdin, orjson.dumps({"markup": markup, "url": url}))
             found = _answer(worker, self._limit_s)
-        except (OSError, EOFError):
-            self.close()
-            return Extract(failure="page_breaks_the_extractor")
         except TimeoutError:
             self.close()
             return Extract(failure="page_takes_too_long")
+        except (OSError, EOFError):
+            self.close()
+            return Extract(failure="page_breaks_the_extractor")
         if not isinstance(found, dict) or not found.get("text"):
             return Extract(failure="no_text_found")
         return Extract(found.get("title", ""), found["text"], found.get("date", ""))
 
     def close(self) -> None:
         """Kill the worker, whatever it does."""
-        if self._worker is not None:
-            _kill(self._worker)
-            self._worker = None
+        if self._end is not None:
+            self._end()
+        self._worker = self._end = None
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._worker is None:
             self._worker = _started(self._function, self._limit_s)
-            weakref.finalize(self, _kill, self._worker)
-            _answer(self._worker, START_S)
+            self._end = weakref.finalize(self, _kill, self._worker)
+            try:
+                _answer(self._worker, START_S)
+            except (OSError, EOFError):
+                self.close()
+                message = f"the process that reads unknown pages ({self._function}) does not start"
+                raise MissingExtra(
+                    message, "see why: python -c 'import trafilatura'; then install it"
+                ) from None
         return self._worker
 
 

@@ -63,20 +63,5 @@ def read_message(stream: IO[bytes]) -> bytes | None:
     return stream.read(LENGTH.unpack(head)[0])
 
 
-def with_trafilatura(markup: str, url: str) -> Found:
-    """Return title, text and day of a page.
-
-    The default mode: `fast` keeps one of ten answers, precision loses more, and recall adds menus
-    (measured on pages of ten answers).
-    """
-    from trafilatura import bare_extraction
-
-    document = bare_extraction(markup, url=url or None, include_comments=False, with_metadata=True)
-    if document is None:
-        return {}
-    said = document if isinstance(document, dict) else document.as_dict()
-    return {name: said.get(name) or "" for name in ("title", "text", "date")}
-
-
 if __name__ == "__main__":
     main()

@@ -52,10 +52,10 @@ def _any(kind: str) -> re.Pattern[str]:
 def without_advertisement(text: str) -> tuple[str, bool]:
     """Return an article without credits and without what it ends in to sell, and whether something was sold."""
     lines = [line for line in text.split("\n") if not _any("line").match(line)]
-    half = sum(len(line) for line in lines) / 2
+    earliest = sum(len(line) for line in lines) / 3  # an advertisement is at times longer than its article
     before = 0
     for index, line in enumerate(lines):
-        if before >= half and index and _any("cut").match(line):
+        if before >= earliest and index and _any("cut").match(line):
             return _joined(lines[:index]), True
         before += len(line)
     return _joined(lines), False

@@ -49,7 +49,8 @@ def question_of(
             url=page.url,
             fetched_at=page.fetched_at,
         )
-    for node in tree.css(_ANSWERS):
+    # Lexbor gives an element once for each part of a selector that it fits.
+    for node in {node.mem_id: node for node in tree.css(_ANSWERS)}.values():
         text = text_of(node.css_first(_TEXTS))
         if text:
             yield _answer(node, text, page, thread, of_author)
