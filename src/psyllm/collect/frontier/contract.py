@@ -100,8 +100,10 @@ class RobotsSnapshot(NamedTuple):
 class Frontier(Protocol):
     """The URLs of one crawl; every method is one transaction, safe for many processes and threads.
 
-    Any method may raise `FrontierLost` when the store does not answer; what was
-    acknowledged before stays, and the same call may be repeated.
+    Any method may raise `FrontierLost` when the store does not answer. What was
+    acknowledged before stays; whether this call took place is then unknown. Any
+    call may be repeated: a `settle` that did take place is then not returned
+    again, and its pages stand in `stored()` with the `where` it told.
     """
 
     def add(self, asks: Sequence[Ask]) -> int:
@@ -177,7 +179,10 @@ class HostClock(Protocol):
         """
 
     def sent(self, host: str, delay_s: float) -> None:
-        """Say that the request leaves now: nobody is granted this host before `delay_s` has passed."""
+        """Say that the request has just left: nobody is granted this host before `delay_s` has passed.
+
+        Called before the bytes leave, it would let the gap shrink by what lies between.
+        """
 
     def pause(self, host: str, until: float) -> None:
         """Rest a host until `until` (unix seconds; 429, 503, Retry-After); a shorter pause than the present one changes nothing."""

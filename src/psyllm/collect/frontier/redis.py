@@ -115,8 +115,8 @@ class RedisFrontier:
     ) -> None:
         """Keep a snapshot of a host's robots.txt."""
         told = [host, base64.b64encode(body).decode(), status, verdict, fetched_at, sha256]
-        self._server.one("RPUSH", f"robots:{host}", orjson.dumps(told))
         self._server.one("SADD", "robots", host)
+        self._server.one("RPUSH", f"robots:{host}", orjson.dumps(told))
 
     def get_robots(self, host: str) -> RobotsSnapshot | None:
         """Return the host's newest snapshot, if there is one."""

@@ -38,7 +38,7 @@ class RedisHostClock:
         return float(wait_s)
 
     def sent(self, host: str, delay_s: float) -> None:
-        """Say that the request leaves now: nobody is granted this host before `delay_s` has passed."""
+        """Say that the request has just left: nobody is granted this host before `delay_s` has passed."""
         granted = self._grants.pop(host, "")
         if granted or delay_s > 0:
             self._run("sent", host, max(0.0, delay_s), granted)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from psyllm.collect.frontier.contract import (
@@ -82,7 +82,7 @@ class SqliteFrontier:
 
     def settled(self, outcome: Outcome) -> Iterator[Done]:
         """Yield every URL of this outcome, ordered by URL."""
-        with closing(self._file.another()) as connection:
+        with self._file.scanning() as connection:
             rows = connection.execute(
                 "SELECT url, kind, place, detail FROM urls WHERE state = ? ORDER BY url", (STATES[outcome],)
             )
@@ -127,7 +127,7 @@ class SqliteFrontier:
 
     def robots(self) -> Iterator[RobotsSnapshot]:
         """Yield all snapshots ever kept, by host and time."""
-        with closing(self._file.another()) as connection:
+        with self._file.scanning() as connection:
             rows = connection.execute(
                 "SELECT host, body, status, verdict, fetched_at, sha256 FROM robots ORDER BY host, id"
             )

@@ -56,7 +56,7 @@ class SqliteHostClock:
         return 0.0
 
     def sent(self, host: str, delay_s: float) -> None:
-        """Say that the request leaves now: nobody is granted this host before `delay_s` has passed."""
+        """Say that the request has just left: nobody is granted this host before `delay_s` has passed."""
         granted = self._grants.pop(host, 0)
         if granted == 0 and delay_s <= 0:
             return

@@ -2,7 +2,8 @@
 
 A path and a schema come in; short read and write transactions go out. The file
 is in WAL mode, so a `kill -9` at any moment leaves the last commit; a commit
-that must also outlive a power cut says so (`durable`). It knows nothing of URLs.
+that must also outlive a power cut says so (`durable`). It knows
+nothing of URLs, and the file must not lie on a network share (sqlite.org/wal.html).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from psyllm.core.errors import DiskFull, FrontierLost, MalformedInput, PsyError, UnusablePath
@@ -36,14 +37,14 @@ class SqliteFile:
         self._durable = False
         with self._told():
             _make_private(path)
-            self._connection = self.another()
+            self._connection = self._connect()
             self._begin_schema(schema, application_id)
 
-    def another(self) -> sqlite3.Connection:
-        """Return a further connection, for a read that goes on while others write; the caller closes it."""
-        connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA synchronous=NORMAL")
-        return connection
+    @contextmanager
+    def scanning(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection of its own, for a long read that goes on while others write."""
+        with self._told(), closing(self._connect()) as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -71,6 +72,11 @@ class SqliteFile:
         """Close the connection; the last one to close tidies the WAL file away."""
         with self._turn:
             self._connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
 
     def _begin_schema(self, schema: str, application_id: int) -> None:
         connection = self._connection
