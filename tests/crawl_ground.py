@@ -3,12 +3,22 @@
 import hashlib
 import json
 import os
+import random
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
+
+import psutil
+
+from psyllm.collect.crawl.segments import read_page
+from psyllm.collect.frontier.open import open_frontier
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parent.parent
 SERVER = Path(__file__).with_name("crawl_site.py")
@@ -113,3 +123,93 @@ def served(folder: Path, hosts: list[dict[str, Any]], core: int | None = None) -
         process.terminate()
         process.wait()
         process.stdout.close()
+
+
+def settled(read: Callable[[], T]) -> T:
+    """Return what the site saw, once its log is written out."""
+    time.sleep(0.15)
+    return read()
+
+
+def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+class Survived(NamedTuple):
+    """What a crawl with a killed worker left: by URL what went wrong, and how many pages are stored."""
+
+    killed: bool
+    lost: list[str]
+    twice: list[str]
+    disallowed: list[str]
+    stored: int
+
+
+def killed_crawl(ground: Ground, permission: Path, chance: random.Random, frontier: str = "") -> Survived:
+    """Crawl with two workers, kill one with signal 9 at a random moment, let the other finish."""
+    said = [
+        "--workers",
+        "2",
+        "--set",
+        "collect.crawl.lease_s=2",
+        *(["--frontier", frontier] if frontier else []),
+    ]
+    running = subprocess.Popen(
+        ground.command(permission, *said),
+        env=environment(ground.folder),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(ground.seen)
+    time.sleep(chance.random() * 1.5)
+    workers = [
+        child for child in psutil.Process(running.pid).children() if "spawn_main" in " ".join(child.cmdline())
+    ]
+    victim = chance.choice(workers) if workers else None
+    if victim is not None:
+        victim.kill()
+    _, error = running.communicate(timeout=120)
+    assert running.returncode == 0, error
+    return settled(lambda: _judged(ground, victim is not None, frontier))
+
+
+def _judged(ground: Ground, killed: bool, place: str) -> Survived:
+    """Compare what is stored with what the site has, and with what it saw."""
+    folder = ground.data / "raw" / "test"
+    frontier, clock = open_frontier(place or str(folder / "frontier.sqlite3"), crawl="test")
+    stored = list(frontier.stored())
+    ended = frontier.counts()
+    frontier.close()
+    clock.close()
+    hosts = json.loads((ground.folder / "site.json").read_text())
+    wanted = {url for index, host in enumerate(hosts) for url in _urls(ground.host(index), host)}
+    urls = Counter(url for url, _, _ in stored)
+    places = Counter(where for _, _, where in stored)
+    wrong = [url for url, _, where in stored if read_page(folder / "segments", where).url != url]
+    twice = [name for name, count in (urls + places).items() if count > 1]
+    denied = {index for index, host in enumerate(hosts) if host.get("robots") == "deny"}
+    disallowed = [
+        row["path"]
+        for row in ground.seen()
+        if row["path"].startswith("/private") or (row["host"] in denied and row["path"] != "/robots.txt")
+    ]
+    lost = sorted(wanted - set(urls)) + wrong + ["not done"] * (ended["waiting"] + ended["leased"])
+    return Survived(killed, lost, twice, disallowed, len(stored))
+
+
+def _urls(host: str, said: dict[str, Any]) -> Iterator[str]:
+    """All pages that a whole crawl stores of one host: lists, questions and their second pages."""
+    if said.get("robots") == "deny":
+        return
+    lists = -(-said["questions"] // 20)
+    yield from (f"http://{host}/qa?page={page}" for page in range(1, lists + 1))
+    for number in range(1, said["questions"] + 1):
+        if said.get("faults") and number % 50 in {19, 23}:
+            continue
+        yield f"http://{host}/qa/{number}"
+        if number % 10 == 0:
+            yield f"http://{host}/qa/{number}?page=2"

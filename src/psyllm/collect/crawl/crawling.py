@@ -100,7 +100,7 @@ class Crawl:
                 task, ended, ended + counts["waiting"] + counts["leased"], f"{counts[Outcome.STORED]:,} kept"
             )
 
-        ended = Workers(self._plans(frontier)).wait(look)
+        ended = Workers(self.plans(frontier)).wait(look)
         error = next((end.error for end in ended if end.error is not None), None)
         if frontier.is_done() or self._is_full(frontier):
             return
@@ -135,7 +135,7 @@ class Crawl:
         most = self.permission.most_pages
         return most is not None and frontier.counts()[Outcome.STORED] >= most
 
-    def _plans(self, frontier: Frontier) -> list[WorkerPlan]:
+    def plans(self, frontier: Frontier) -> list[WorkerPlan]:
         """Return one plan a worker; the pages that may still be kept are shared out among them."""
         settings, most = self._settings, self.permission.most_pages
         left = None if most is None else most - frontier.counts()[Outcome.STORED]
@@ -169,6 +169,7 @@ class Crawl:
     def _records(self, frontier: Frontier) -> Manifest:
         permission = self.permission
         stored = [Stored(*page) for page in frontier.stored()]
+        self._need_segments(stored)
         content = {
             "sha256": _hash_of(stored),
             "permission": permission.id,
@@ -200,6 +201,15 @@ class Crawl:
                 drops=source.left_out,
                 details={"format": FORMAT, "content": content, **account(frontier, permission)},
             )
+
+    def _need_segments(self, stored: list[Stored]) -> None:
+        """Refuse to make records of a part: workers on other machines wrote segments of their own."""
+        named = {page.where.partition(":")[0] for page in stored}
+        missing = sorted(name for name in named if not (self.segments / name).is_file())
+        if missing:
+            message = f"{len(missing)} of {len(named)} segments of {self.permission.source} are not in {self.segments}"
+            next_step = f"copy them there from the machines that fetched them (the first: {missing[0]}), then run it again"
+            raise MissingFile(message, next_step)
 
 
 def stop_crawl(settings: CrawlSettings, data: Path, source: str, reason: str) -> Path:
