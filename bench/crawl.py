@@ -23,18 +23,29 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Protocol
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 SITE_CORE, OUR_CORE = 0, 1
 GOAL_PAGES_S = 244  # plain Scrapy 2.19 in design/data.md, section 2
 # About 42 KB a page, as there: ten answers and a menu.
-PAGE = {"padding": 7, "sentences": 12, "answers": 10, "warm": True}
+PAGE = {"padding": 7, "sentences": 12, "answers": 10}
 FAULTY_ROBOTS = ("deny", "forbidden", "too_many", "overload", "html", "drop", "loop", "huge")
 WALLS = ("login", "waf", "captcha")
+
+
+class Ground(Protocol):
+    """A site that runs, as `tests/crawl_ground.py` has it."""
+
+    def host(self, index: int) -> str:
+        """Return a host's address."""
+
+    def paths(self, index: int) -> list[str]:
+        """Return what a host was asked."""
 
 
 def main() -> None:
@@ -57,9 +68,9 @@ def main() -> None:
             print_kills(place, 1 if said.quick else said.rounds)
 
 
-def grounds() -> Any:  # noqa: ANN401
-    """Return the module that the tests stand on; it is no part of the package."""
-    specification = importlib.util.spec_from_file_location("crawl_ground", ROOT / "tests" / "crawl_ground.py")
+def grounds(name: str = "crawl_ground") -> ModuleType:
+    """Return a module that the tests stand on; it is no part of the package."""
+    specification = importlib.util.spec_from_file_location(name, ROOT / "tests" / f"{name}.py")
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
@@ -72,14 +83,16 @@ def print_speed(place: Path, questions: int, hosts: int) -> None:
     faulty = [{"questions": questions // 10, "faults": True, **PAGE} for _ in range(2)]
     denied = [{"questions": 20, "robots": word} for word in FAULTY_ROBOTS]
     walled = [{"questions": 40, "wall": wall} for wall in WALLS]
-    site = [*good, *faulty, *denied, *walled]
+    site: list[dict[str, Any]] = [*good, *faulty, *denied, *walled]
     with grounds().served(place / "speed", site, core=SITE_CORE) as ground:
         permission = ground.permission(starts=starts_of(ground, site))
         ours = on_one_core("ours", str(ground.data), str(permission))
         seen = [row for row in ground.seen() if row["host"] < len(good) + len(faulty)]
         plain = on_one_core("plain", *(f"http://{ground.host(n)}/qa?page=1" for n in range(hosts)))
     wrong = [name for name, count in forbidden(ground, site).items() if count]
-    print(f"site: {len(site)} hosts, {ours['pages']:,} pages kept, {ours['page_bytes']:,} bytes a page")
+    print(
+        f"site: {len(site)} hosts, {ours['pages']:,} pages kept, {ours['page_bytes']:,} bytes a page, {ours['stored_bytes']:,} stored"
+    )
     print(f"requests to hosts that said no, or after a wall: {wrong or 0}; requests seen: {len(seen):,}")
     print(f"{'':34}{'pages':>8}{'CPU s':>9}{'wall s':>9}{'pages/CPU s':>13}{'pages/wall s':>13}")
     rows = {
@@ -94,13 +107,13 @@ def print_speed(place: Path, questions: int, hosts: int) -> None:
     print(f"ratio to plain Scrapy: {ratio:.2f}; goal: {GOAL_PAGES_S} pages a CPU second")
 
 
-def starts_of(ground: Any, site: list[dict[str, Any]]) -> list[str]:  # noqa: ANN401
+def starts_of(ground: Ground, site: list[dict[str, Any]]) -> list[str]:
     starts = [f"http://{ground.host(n)}/qa?page=1" for n in range(len(site))]
     denied = [n for n, host in enumerate(site) if "robots" in host]
     return starts + [f"http://{ground.host(n)}/qa/{page}" for n in denied for page in range(1, 9)]
 
 
-def forbidden(ground: Any, site: list[dict[str, Any]]) -> dict[str, int]:  # noqa: ANN401
+def forbidden(ground: Ground, site: list[dict[str, Any]]) -> dict[str, int]:
     """Count what must not have been asked: anything but robots.txt where it is no, and after a wall."""
     found = {}
     for index, host in enumerate(site):
@@ -136,6 +149,7 @@ def ours(data: Path, permission: Path) -> dict[str, Any]:
     """One worker, in this process so that its CPU seconds can be told from all others."""
     from psyllm.collect.crawl.crawling import Crawl
     from psyllm.collect.crawl.finding import Finder, Reader
+    from psyllm.collect.crawl.segments import read_page
     from psyllm.collect.crawl.worker_process import work
     from psyllm.collect.frontier.open import open_frontier
     from psyllm.core.settings import CrawlSettings
@@ -152,6 +166,7 @@ def ours(data: Path, permission: Path) -> dict[str, Any]:
     cpu_s, wall_s = time.process_time() - began, time.perf_counter() - wall
     kept = frontier.counts()["stored"]
     stored_bytes = sum(path.stat().st_size for path in crawl.segments.iterdir())
+    sample = [read_page(crawl.segments, where) for _, _, where in islice(frontier.stored(), 200)]
     frontier.close()
     clock.close()
     began = time.process_time()
@@ -162,7 +177,8 @@ def ours(data: Path, permission: Path) -> dict[str, Any]:
         "wall_s": wall_s,
         "records_cpu_s": time.process_time() - began,
         "records": manifest.counts["records"],
-        "page_bytes": stored_bytes // kept,
+        "stored_bytes": stored_bytes // kept,
+        "page_bytes": sorted(len(page.body) for page in sample)[len(sample) // 2],
     }
 
 
@@ -170,7 +186,7 @@ def plain(starts: list[str]) -> dict[str, Any]:
     """Scrapy as it comes, asking nobody: the same pages, selectors, JSON Lines."""
     from scrapy import Request, Spider
     from scrapy.crawler import AsyncCrawlerProcess
-    from scrapy.http import TextResponse
+    from scrapy.http import Response, TextResponse
 
     out = Path(tempfile.mkdtemp()) / "items.jsonl"
     pages = 0
@@ -182,9 +198,10 @@ def plain(starts: list[str]) -> dict[str, Any]:
             for url in starts:
                 yield Request(url, callback=self.parse)
 
-        def parse(self, response: TextResponse, **_: object) -> Iterator[Request | dict[str, Any]]:
+        def parse(self, response: Response) -> Iterator[Request | dict[str, Any]]:
             nonlocal pages
             pages += 1
+            assert isinstance(response, TextResponse)
             for href in response.css(
                 "#left ul.content > li p.title > span > a::attr(href), #left > a::attr(href)"
             ):
@@ -252,8 +269,7 @@ def print_gaps(place: Path, questions: int) -> None:
 
 
 def print_kills(place: Path, rounds: int) -> None:
-    from frontier_stores import RedisProcess
-
+    redis_process = grounds("frontier_stores").RedisProcess
     site = [{"questions": 40}, {"questions": 40, "faults": True}, {"questions": 20, "robots": "deny"}]
     program = shutil.which("redis-server")
     stores = ["sqlite", *(["redis"] if program else [])]
@@ -265,7 +281,7 @@ def print_kills(place: Path, rounds: int) -> None:
         for number in range(rounds):
             folder = place / f"{store}-{number}"
             folder.mkdir()
-            server = RedisProcess(program, folder, "--appendonly", "yes") if store == "redis" else None
+            server = redis_process(program, folder, "--appendonly", "yes") if store == "redis" else None
             with grounds().served(folder, site) as ground:
                 found = grounds().killed_crawl(
                     ground, ground.permission(delay_s=0.02), chance, server.address if server else ""

@@ -236,7 +236,7 @@ def stop_crawl(settings: CrawlSettings, data: Path, source: str, reason: str) ->
 
 def _opened(where: str, source: str, settings: CrawlSettings) -> Frontier:
     frontier, clock = open_frontier(where, crawl=source, lease_s=settings.lease_s)
-    clock.close()
+    clock.close()  # nothing is claimed here
     return frontier
 
 

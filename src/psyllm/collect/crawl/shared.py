@@ -48,6 +48,7 @@ class Shared:
         self._frontier: Frontier
         self._clock: HostClock
         self._ledger: Frontier
+        self._second_clock: HostClock
 
     async def open(self) -> None:
         """Open both connections.
@@ -59,15 +60,15 @@ class Shared:
         self._frontier, self._clock = await self._on(
             self._asking, lambda: open_frontier(where, crawl=crawl, lease_s=lease_s)
         )
-        self._ledger, clock = await self._on(
+        self._ledger, self._second_clock = await self._on(
             self._writing, lambda: open_frontier(where, crawl=crawl, lease_s=lease_s)
         )
-        clock.close()
 
     async def close(self) -> None:
         """Let go of the store and the segment in use."""
         await self._on(self._writing, self._segments.close)
         await self._on(self._writing, self._ledger.close)
+        await self._on(self._writing, self._second_clock.close)
         await self._on(self._asking, self._clock.close)
         await self._on(self._asking, self._frontier.close)
         self._asking.shutdown()

@@ -10,6 +10,7 @@ What may be asked is decided in `gates`, what an answer means in `answers`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections import deque
@@ -26,6 +27,7 @@ from psyllm.collect.crawl.segments import StoredPage
 from psyllm.collect.crawl.shared import Finished, Shared
 from psyllm.collect.frontier.contract import Lease, Outcome, Settled, host_of
 from psyllm.collect.sites.base import Page
+from psyllm.core.errors import PsyError
 
 BATCH = 64
 # A claim follows when so few URLs are left, or when a host ran dry while fewer than the most are held.
@@ -106,15 +108,27 @@ class Worker:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-        finally:
-            self.stop(STOPPED)
-            await self._end_requests()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        except BaseException:
+            # What can't be written is another's to fetch; a store that is gone lets leases run out by itself.
+            self._finished.clear()
+            await self._end(tasks)
+            with contextlib.suppress(PsyError):
+                await self._give_back()
+            raise
+        await self._end(tasks)
         await self._write()
-        await self._shared.give_back(list(self._held.values()), tried=False)
+        await self._give_back()
         return self.stopped
+
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        self.stop(STOPPED)
+        await self._end_requests()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _give_back(self) -> None:
+        await self._shared.give_back(list(self._held.values()), tried=False)
 
     async def _turn(self) -> None:
         """Claim, and keep one task a host at work, until it is over."""

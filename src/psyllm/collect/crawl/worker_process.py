@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import traceback
 from collections.abc import AsyncIterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -75,6 +76,9 @@ class Fetching(Spider):
             self._outcome.append(Ended(await self._run()))
         except PsyError as error:
             self._outcome.append(Ended(FAILED, (type(error), error.message, error.next_step)))
+        except Exception:
+            traceback.print_exc()  # Scrapy would write it into the log that we keep silent
+            raise
         return
         yield
 
