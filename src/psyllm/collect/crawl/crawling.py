@@ -19,6 +19,7 @@ from typing import Any
 from psyllm.collect.crawl.finding import Finder, Reader
 from psyllm.collect.crawl.harvest import Harvest, Stored
 from psyllm.collect.crawl.permission import Permission, read_permission
+from psyllm.collect.crawl.retention import expire, expired_names
 from psyllm.collect.crawl.shared import left_for
 from psyllm.collect.crawl.worker import EXPIRED, FINISHED, STOPPED, Limits
 from psyllm.collect.crawl.worker_process import Ended, WorkerPlan
@@ -68,6 +69,7 @@ class Crawl:
             FrontierLost: the store of URLs does not answer.
             EmptyCorpus: no page held a record.
         """
+        expire(self.segments, self.permission.retention_days, datetime.now(UTC))
         frontier = self._open()
         try:
             reason = frontier.stopped() or ("its STOP file" if self._stop_file.exists() else "")
@@ -169,7 +171,6 @@ class Crawl:
     def _records(self, frontier: Frontier) -> Manifest:
         permission = self.permission
         stored = [Stored(*page) for page in frontier.stored()]
-        self._need_segments(stored)
         content = {
             "sha256": _hash_of(stored),
             "permission": permission.id,
@@ -182,8 +183,9 @@ class Crawl:
         if earlier is not None and earlier.details.get("format") != FORMAT:
             message = f"the source {permission.source} holds something that was imported, not crawled"
             raise SourceExists(message, "write another `source` into the permission")
-        if earlier is not None and earlier.fingerprint == mark:
+        if earlier is not None and (earlier.fingerprint == mark or self._is_over(stored)):
             return earlier
+        self._need_segments(stored)
         source = Source(permission.source, permission.licence, permission.may_train, permission.may_show)
         authors = Authors.from_key_file(self._data)
         reader = Reader(permission)
@@ -202,9 +204,13 @@ class Crawl:
                 details={"format": FORMAT, "content": content, **account(frontier, permission)},
             )
 
+    def _is_over(self, stored: list[Stored]) -> bool:
+        """Whether pages were removed because their time was over: then records stay as they were made."""
+        return not expired_names(self.segments).isdisjoint(_segment_names(stored))
+
     def _need_segments(self, stored: list[Stored]) -> None:
         """Refuse to make records of a part: workers on other machines wrote segments of their own."""
-        named = {page.where.partition(":")[0] for page in stored}
+        named = _segment_names(stored)
         missing = sorted(name for name in named if not (self.segments / name).is_file())
         if missing:
             message = f"{len(missing)} of {len(named)} segments of {self.permission.source} are not in {self.segments}"
@@ -264,6 +270,10 @@ def account(frontier: Frontier, permission: Permission) -> dict[str, Any]:
         "robots": robots,
         "permission": permission.model_dump(mode="json", exclude={"starts"}),
     }
+
+
+def _segment_names(stored: list[Stored]) -> set[str]:
+    return {page.where.partition(":")[0] for page in stored}
 
 
 def _hash_of(stored: list[Stored]) -> str:

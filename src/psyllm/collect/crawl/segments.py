@@ -14,8 +14,10 @@ import gzip
 import os
 import re
 import secrets
+import time
 import zlib
 from collections.abc import Sequence
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -30,6 +32,8 @@ from psyllm.core.errors import MalformedInput
 # 42 KB of Chinese HTML, one core: level 1 0.44 ms and 11.3 KB, 3 0.83 ms and 9.7 KB, 9 (warcio's own) 5.8 ms and 8.2 KB.
 COMPRESSION = 1
 SEGMENT_BYTES = 1 << 30
+# A file spans no more than a day, so that pages can be removed by the day (`retention`).
+SEGMENT_AGE = timedelta(days=1)
 PERMISSION_HEADER = "Psyllm-Permission"
 ROBOTS_HEADER = "Psyllm-Robots-SHA256"
 KEPT_HEADERS = ("last-modified", "etag")
@@ -57,6 +61,7 @@ class Segments:
         self._name = f"{worker}-{secrets.token_hex(4)}"
         self._most_bytes = most_bytes
         self._number = 0
+        self._begun = 0.0
         self._file: IO[bytes] | None = None
 
     def append(self, pages: Sequence[StoredPage]) -> list[str]:
@@ -80,15 +85,19 @@ class Segments:
             self._file = None
 
     def _opened(self) -> tuple[IO[bytes], str]:
-        if self._file is not None and self._file.tell() >= self._most_bytes:
+        if self._file is not None and (self._file.tell() >= self._most_bytes or self._is_old()):
             self.close()
         if self._file is None:
             self._number += 1
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = self._folder / f"{self._name}-{self._number:05d}.warc.gz"
             self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+            self._begun = time.monotonic()
             _fsync_folder(self._folder)
         return self._file, f"{self._name}-{self._number:05d}.warc.gz"
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._begun > SEGMENT_AGE.total_seconds()
 
 
 def read_page(folder: Path, where: str) -> StoredPage:
