@@ -8,6 +8,7 @@ step is, so that an endless calendar ends. Nothing here fetches.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from psyllm.collect.crawl.addresses import canonical
@@ -21,6 +22,9 @@ from psyllm.collect.sites.generic import Generic
 # Steps along a list or a thread, for an adapter that knows its site.
 _STEPS = frozenset({"list", "answers"})
 MOST_KNOWN = 200_000
+# Of an unknown site's one path so many sets of parameters are asked for by a worker: filters and orders of one list
+# multiply without end, and pages of a list come first.
+MOST_QUERIES = 300
 # A page of a site that we know, short and with nothing to read on it, may be a wall.
 SHORT_BYTES = 12_000
 _WALLS = frozenset({"login", "captcha", "waf", "overload"})
@@ -63,6 +67,7 @@ class Finder:
         self._covers = covers
         self._most_depth = most_depth
         self._known: set[str] = set()
+        self._queries: Counter[str] = Counter()
         self._nobody = Authors(b"\x00" * 32)  # a wall names no author; nothing hashed here is kept
 
     def found(self, page: Page, depth: int) -> tuple[Ask, ...]:
@@ -74,7 +79,7 @@ class Finder:
             if not url or url in asks or url in self._known or not self._covers(url):
                 continue
             deeper = depth if adapter.hosts and link.kind in _STEPS else depth + 1
-            if deeper <= self._most_depth:
+            if deeper <= self._most_depth and (adapter.hosts or not self._multiplies(url)):
                 asks[url] = Ask(url, link.kind, deeper)
         return tuple(asks.values())
 
@@ -90,6 +95,12 @@ class Finder:
         """Return a start of the permission as a URL to ask for."""
         address = canonical(url)
         return Ask(address, self._adapter_for(address).kind_of(address), 0)
+
+    def _multiplies(self, url: str) -> bool:
+        path, sign, _ = url.partition("?")
+        if sign:
+            self._queries[path] += 1
+        return self._queries[path] > MOST_QUERIES
 
     def acknowledged(self, asks: Iterable[Ask]) -> None:
         """Remember URLs that the frontier holds for sure."""
