@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from scrapy import Request, Spider
+from scrapy import Request
 from scrapy.exceptions import (
     CannotResolveHostError,
     DownloadCancelledError,
@@ -24,7 +24,6 @@ from scrapy.exceptions import (
     ResponseDataLossError,
     UnsupportedURLSchemeError,
 )
-from scrapy.http import Response
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import ResponseFailed
 
@@ -55,7 +54,7 @@ _FAULTS: tuple[tuple[type[Exception], str], ...] = (
 class Silent:
     """Scrapy's log formatter that writes no URL into a log: an address can say what somebody asked."""
 
-    def crawled(self, request: Request, response: Response, spider: Spider) -> None:
+    def crawled(self, *_: object) -> None:
         """Say nothing."""
 
 

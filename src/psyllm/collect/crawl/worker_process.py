@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-from scrapy import Spider
+from scrapy import Request, Spider
 from scrapy.crawler import AsyncCrawlerProcess
 
 from psyllm.collect.crawl.downloading import Downloader, hush, identity, scrapy_settings
@@ -70,8 +70,12 @@ class Fetching(Spider):
         self._plan = plan
         self._outcome = outcome
 
-    async def start(self) -> AsyncIterator[object]:
-        """Run the worker; yields no request."""
+    async def start(self) -> AsyncIterator[Request]:
+        """Run the worker; the engine itself is given nothing to ask for."""
+        for request in await self._requests():
+            yield request
+
+    async def _requests(self) -> tuple[Request, ...]:
         try:
             self._outcome.append(Ended(await self._run()))
         except PsyError as error:
@@ -79,8 +83,7 @@ class Fetching(Spider):
         except Exception:
             traceback.print_exc()  # Scrapy would write it into the log that we keep silent
             raise
-        return
-        yield
+        return ()
 
     async def _run(self) -> str:
         plan = self._plan
