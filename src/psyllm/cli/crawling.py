@@ -75,6 +75,17 @@ def _settings(
     frontier: str | None,
     workers: int | None,
 ) -> CrawlSettings:
-    said = [] if frontier is None else [f'collect.crawl.frontier="{frontier}"']
-    said += [] if workers is None else [f"collect.crawl.workers={workers}"]
-    return settings_from(preset, config, overrides, said).collect.crawl
+    from pydantic import ValidationError
+
+    from psyllm.core.errors import BadSetting
+    from psyllm.core.settings import CrawlSettings as Section
+
+    section = settings_from(preset, config, overrides).collect.crawl
+    said = {"frontier": frontier, "workers": workers}
+    values = {name: value for name, value in said.items() if value is not None}
+    try:
+        return Section.model_validate({**section.model_dump(), **values})
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = f"--{first['loc'][0]}: {first['msg'].lower()}"
+        raise BadSetting(message, "run: psyllm collect crawl --help") from error
