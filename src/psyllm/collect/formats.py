@@ -18,7 +18,16 @@ from typing import NamedTuple
 import orjson
 from pydantic import ValidationError
 
-from psyllm.collect import dialogues_json, dialogues_text, json_items, markdown, psyqa, reading
+from psyllm.collect import (
+    dialogues_json,
+    dialogues_text,
+    html_dump,
+    json_items,
+    markdown,
+    psyqa,
+    reading,
+    warc,
+)
 from psyllm.collect.source import Source
 from psyllm.core.errors import EmptyCorpus, MalformedInput, PsyError, UnknownFormat
 from psyllm.core.records import Record
@@ -28,7 +37,7 @@ FILES_TRIED = 50
 MOST_STARTER_BYTES = 1 << 26
 KNOWN = (
     "PsyQA JSON, dialogues as JSON Lines ({id, dialog: [{role, content}]}), "
-    "text files with 来访者：/心理咨询师：, Markdown files, the starter corpus's JSON; "
+    "text files with 来访者：/心理咨询师：, Markdown files, WARC archives, HTML pages, the starter corpus's JSON; "
     "plain, .gz, .xz, .bz2, as a folder or a tar"
 )
 
@@ -53,6 +62,17 @@ def recognise(path: Path) -> Format:
         EmptyCorpus: there is no text in it.
     """
     reading.need(path)
+    return _of_pages(path) or _of_texts(path)
+
+
+def _of_pages(path: Path) -> Format | None:
+    """Return the format of what holds pages of sites."""
+    if warc.is_archive(path):
+        return Format("WARC archive", warc.records)
+    return Format("HTML pages", html_dump.records) if html_dump.is_dump(path) else None
+
+
+def _of_texts(path: Path) -> Format:
     if path.is_dir():
         return _of_members(path)
     first = reading.head(path)

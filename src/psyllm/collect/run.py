@@ -40,7 +40,7 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
         if earlier.fingerprint == mark and _is_whole(earlier, data):
             return earlier
         _refuse_other_content(earlier, content, settings)
-    source = Source(settings.name, settings.licence, settings.may_train, settings.may_show)
+    source = Source(settings.name, settings.licence, settings.may_train, settings.may_show, data=data)
     form, records = _records(settings, source, data)
     taken = track(itertools.islice(records, settings.limit), f"collect {settings.name}", settings.limit)
     stage_run = StageRun(

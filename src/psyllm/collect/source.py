@@ -7,22 +7,55 @@ unique within the source, and counts by reason what was not taken in
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
+
+from psyllm.collect.sites.authors import Authors
+
+T = TypeVar("T")
 
 
 @dataclass
 class Source:
-    """Name, licence and permissions of what is imported; `left_out` counts by reason."""
+    """Name, licence and permissions of what is imported; the counters count by reason.
+
+    `data` is where runs lie: the key that hides authors may not lie in there.
+    """
 
     name: str
     licence: str
     may_train: bool = True
     may_show: bool = False
+    data: Path | None = None
+    read: int = 0
+    joined: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    parts_left_out: Counter[str] = field(default_factory=Counter)
     _keys: Counter[str] = field(default_factory=Counter)
+
+    @functools.cached_property
+    def authors(self) -> Authors:
+        """Return the keyed hash of authors; its key is read, or made, at the first use."""
+        return Authors.from_key_file(self.data or Path())
+
+    def each(self, inputs: Iterable[T]) -> Iterator[T]:
+        """Yield what is read, counted: each must become a record, be left out, or join another."""
+        for one in inputs:
+            self.read += 1
+            yield one
+
+    def leave_out(self, reason: str) -> None:
+        """Count one of what was read as no record."""
+        self.left_out[reason] += 1
+
+    def cut(self, reason: str) -> None:
+        """Count a part of a record that stays behind."""
+        self.parts_left_out[reason] += 1
 
     def provenance(self, key: str) -> dict[str, Any]:
         """Return the fields that tell where a record comes from; records of one key are one group."""

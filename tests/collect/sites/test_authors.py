@@ -3,10 +3,11 @@ import stat
 
 import pytest
 
+import made_threads as threads
 import site_pages as made
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Page
 from psyllm.collect.sites.choose import adapters, choose
+from psyllm.collect.sites.contract import Page
 from psyllm.core.errors import UnusablePath
 
 
@@ -90,4 +91,4 @@ def test_no_name_picture_or_place_comes_out(site, variant):
     )
     said = repr(reading) + repr(list(adapter.assemble(adapter.thread_of(url), [reading])))
     assert "author_hash" in said
-    assert [planted for planted in made.PLANTED if planted in said] == []
+    assert [planted for planted in threads.PLANTED if planted in said] == []

@@ -2,15 +2,15 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-import site_pages as made
+import made_threads as threads
+from made_threads import TEXT
 from psyllm.collect.sites.content import text_of_html
 from psyllm.collect.sites.decoding import decoded
-from site_pages import TEXT
 
 ORDINARY = "我最近总是睡不着，心里很难过，不知道该怎么办。\n朋友说去看看医生，我还在犹豫。" * 20
 
 
-@hypothesis.given(TEXT, st.sampled_from([made.paragraphs, made.broken_lines]))
+@hypothesis.given(TEXT, st.sampled_from([threads.paragraphs, threads.broken_lines]))
 def test_lines_come_back_from_paragraphs_and_breaks(text, write):
     assert text_of_html(write(text)) == text
 

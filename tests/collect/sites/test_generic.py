@@ -4,10 +4,11 @@ import time
 
 import pytest
 
+import made_threads as threads
 import site_pages as made
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Page
 from psyllm.collect.sites.choose import adapters, choose
+from psyllm.collect.sites.contract import Page
 from psyllm.collect.sites.extraction import Extraction
 from psyllm.collect.sites.generic import Generic
 from psyllm.core.errors import MissingExtra
@@ -16,7 +17,7 @@ AUTHORS = Authors(b"k" * 32)
 LONG = "\n".join(
     f"第{place}段：晚上散步的时候，我常常想起小时候的院子和那棵树，心里慢慢安静下来。" for place in range(12)
 )
-THREAD = made.Thread(5, "散步和安静", LONG)
+THREAD = threads.Thread(5, "散步和安静", LONG)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_an_unknown_page_is_a_document(site, variant):
 
 
 def test_all_answers_of_an_unknown_forum_stay(site):
-    body = made.yixinli_question(made.thread(5, 10))
+    body = made.yixinli_question(threads.thread(5, 10))
     (piece,) = site.read(Page("https://forum.example/5", body), AUTHORS).pieces
     assert all(f"第{place}条" in piece.text for place in range(1, 11))
 
@@ -86,7 +87,7 @@ def slow_or_dying(markup, url):
 
 @pytest.fixture
 def extraction():
-    one = Extraction(0.5, f"{__name__}:slow_or_dying")
+    one = Extraction(2, f"{__name__}:slow_or_dying")
     yield one
     one.close()
 
@@ -111,7 +112,8 @@ def test_a_worker_that_can_not_start_is_an_error_and_no_count():
         Extraction(1, "psyllm.no_such_module:nothing").extract("一", "https://a.example/")
 
 
-def test_a_page_larger_than_a_pipe_goes_through(extraction):
+def test_a_page_larger_than_a_pipe_goes_through():
+    extraction = Extraction(60, f"{__name__}:slow_or_dying")
     assert len(extraction.extract("长" * 2_000_000, "https://a.example/").text) == 2_000_000
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from psyllm.collect.sites.base import Page
+from psyllm.collect.sites.contract import Page
 from psyllm.collect.sites.trimming import SOLD, rows, without_advertisement, without_quotation
 from psyllm.collect.sites.walls import wall_of, walls
 

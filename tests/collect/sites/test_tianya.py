@@ -2,11 +2,12 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
+import made_threads as threads
 import site_pages as made
+from made_threads import TEXT
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Page
+from psyllm.collect.sites.contract import Page
 from psyllm.collect.sites.tianya import Tianya
-from site_pages import TEXT
 
 AUTHORS = Authors(b"k" * 32)
 SITE = Tianya()
@@ -32,10 +33,10 @@ def only_draft(readings):
 def test_others_answer_and_the_poster_goes_on(title, text, posts, variant):
     title = " ".join(title.split())
     answers = tuple(
-        made.MadeAnswer(place, words, name=made.NAMES[0] if own else made.NAMES[1])
+        threads.MadeAnswer(place, words, name=threads.NAMES[0] if own else threads.NAMES[1])
         for place, (words, own) in enumerate(posts)
     )
-    thread = made.Thread(5, title, text, answers)
+    thread = threads.Thread(5, title, text, answers)
     pages = range(1, max(1, -(-len(posts) // made.POSTS_A_PAGE)) + 1)
     readings = [read(thread, page, variant) for page in pages]
     assert {reading.stop for reading in readings} == {""}
@@ -46,22 +47,22 @@ def test_others_answer_and_the_poster_goes_on(title, text, posts, variant):
 
 
 def test_times_are_those_of_the_site_in_utc_and_authors_are_keyed():
-    draft = only_draft([read(made.thread(5))])
+    draft = only_draft([read(threads.thread(5))])
     assert draft.written_at == ""  # written in 2019 by the page, fetched in 2013: no such time
-    draft = only_draft([read(made.thread(5), fetched_at="2020-01-01T00:00:00Z")])
+    draft = only_draft([read(threads.thread(5), fetched_at="2020-01-01T00:00:00Z")])
     assert draft.written_at == "2019-03-03T00:00:00Z"
     assert draft.answers[0].written_at == "2019-03-04T13:05:06Z"
-    assert draft.author_hash == AUTHORS.hash("tianya", made.NAMES[0])
+    assert draft.author_hash == AUTHORS.hash("tianya", threads.NAMES[0])
 
 
 def test_quotations_are_cut_and_remarks_are_counted():
-    reading = read(made.thread(5), variant="quotations")
-    assert [piece.text for piece in reading.pieces[1:]] == [one.text for one in made.thread(5).answers]
-    assert read(made.thread(5), variant="remarks").left_out == ("remarks_below_a_post",) * 3
+    reading = read(threads.thread(5), variant="quotations")
+    assert [piece.text for piece in reading.pieces[1:]] == [one.text for one in threads.thread(5).answers]
+    assert read(threads.thread(5), variant="remarks").left_out == ("remarks_below_a_post",) * 3
 
 
 def test_the_pages_of_a_post_lead_on():
-    thread = made.thread(5, 12)
+    thread = threads.thread(5, 12)
     assert read(thread, 1).links == (("http://bbs.tianya.cn/post-feeling-5-2.shtml", "question"),)
     assert read(thread, 3).links == ()
 
@@ -80,12 +81,12 @@ def test_a_list_gives_posts_and_its_next_page():
     [("waf", "waf"), ("overload", "overload"), ("redesigned", "changed"), ("nothing", "changed")],
 )
 def test_a_page_that_holds_nothing_says_why(variant, stop):
-    reading = read(made.thread(5), variant=variant)
+    reading = read(threads.thread(5), variant=variant)
     assert (reading.stop, reading.pieces) == (stop, ())
 
 
 def test_later_pages_alone_and_taken_down_posts_make_no_question():
-    thread = made.thread(5, 12)
+    thread = threads.thread(5, 12)
     assert list(SITE.assemble("post-feeling-5", [read(thread, 2)])) == []
     assert list(SITE.assemble("post-feeling-5", [read(thread, 1), read(thread, 1, "deleted")])) == []
 

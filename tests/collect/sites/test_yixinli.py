@@ -2,11 +2,12 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
+import made_threads as threads
 import site_pages as made
+from made_threads import TEXT
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Page
+from psyllm.collect.sites.contract import Page
 from psyllm.collect.sites.yixinli import Yixinli
-from site_pages import TEXT
 
 AUTHORS = Authors(b"k" * 32)
 SITE = Yixinli()
@@ -29,8 +30,8 @@ def only_draft(thread, readings):
 )
 def test_what_was_written_comes_out(title, text, answers, variant):
     title = " ".join(title.split())
-    thread = made.Thread(
-        7, title, text, tuple(made.MadeAnswer(index, words) for index, words in enumerate(answers))
+    thread = threads.Thread(
+        7, title, text, tuple(threads.MadeAnswer(index, words) for index, words in enumerate(answers))
     )
     pages = range(1, len(answers) // made.ANSWERS_A_PAGE + 2)
     readings = []
@@ -47,17 +48,17 @@ def test_a_question_has_its_tags_times_votes_and_keyed_authors():
     draft = only_draft("question-5", [read(5)])
     assert draft.keywords == ("睡眠", "情绪")
     assert draft.written_at == "2019-03-03T00:00:00Z"
-    assert draft.author_hash == AUTHORS.hash("yixinli", made.NAMES[0])
+    assert draft.author_hash == AUTHORS.hash("yixinli", threads.NAMES[0])
     assert [answer.votes for answer in draft.answers] == [0, 1, 2]
     assert {answer.written_at for answer in draft.answers} == {"2019-03-04T13:05:06Z"}
-    assert {answer.author_hash for answer in draft.answers} == {AUTHORS.hash("yixinli", made.NAMES[1])}
+    assert {answer.author_hash for answer in draft.answers} == {AUTHORS.hash("yixinli", threads.NAMES[1])}
     assert (draft.url, draft.fetched_at) == ("https://www.xinli001.com/qa/5", FETCHED)
 
 
 def test_pages_that_come_out_of_order_and_twice_make_one_question_in_the_sites_order():
     pages = [read(5, number, answers=23) for number in (3, 1, 2, 1)]
     draft = only_draft("question-5", pages)
-    assert [answer.text for answer in draft.answers] == [one.text for one in made.thread(5, 23).answers]
+    assert [answer.text for answer in draft.answers] == [one.text for one in threads.thread(5, 23).answers]
 
 
 def test_links_lead_to_the_next_page_and_end_with_the_last():
@@ -121,8 +122,8 @@ def test_answers_without_numbers_are_told_apart_by_their_words():
 
 
 def test_the_newer_of_two_copies_is_taken():
-    old = made.Thread(5, "题目", "问题", (made.MadeAnswer(1, "旧的回答"),))
-    new = made.Thread(5, "题目", "改过的问题", (made.MadeAnswer(1, "新的回答"),))
+    old = threads.Thread(5, "题目", "问题", (threads.MadeAnswer(1, "旧的回答"),))
+    new = threads.Thread(5, "题目", "改过的问题", (threads.MadeAnswer(1, "新的回答"),))
     url = made.url_of("yixinli", 5)
     readings = [
         SITE.read(Page(url, made.yixinli_question(thread), "", f"202{year}-01-01T00:00:00Z"), AUTHORS)
@@ -133,7 +134,7 @@ def test_the_newer_of_two_copies_is_taken():
 
 
 def test_an_answer_of_the_mobile_site_belongs_to_the_question_that_it_links_to():
-    thread = made.thread(5)
+    thread = threads.thread(5)
     page = Page("https://m.xinli001.com/qa/answer-5001", made.yixinli_mobile(thread, thread.answers[1]))
     assert SITE.thread_of(page.url) == ""
     (piece,) = SITE.read(page, AUTHORS).pieces
@@ -152,7 +153,7 @@ def test_a_list_gives_questions_without_tracking_and_the_next_page():
 
 
 def test_an_article_loses_its_advertisement_and_its_credits():
-    thread = made.Thread(
+    thread = threads.Thread(
         9, "怎样和自己相处", "第一段讲睡眠。\n第二段讲朋友，讲得比较长一些，也比较慢。\n第三段讲散步。"
     )
     page = Page(made.url_of("yixinli_article", 9), made.yixinli_article(thread), "", FETCHED)

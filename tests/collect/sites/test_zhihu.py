@@ -4,11 +4,12 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
+import made_threads as threads
 import site_pages as made
+from made_threads import TEXT
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Page
+from psyllm.collect.sites.contract import Page
 from psyllm.collect.sites.zhihu import Zhihu
-from site_pages import TEXT
 
 AUTHORS = Authors(b"k" * 32)
 SITE = Zhihu()
@@ -30,8 +31,8 @@ def only_draft(thread, readings):
 )
 def test_what_was_written_comes_out_of_every_shape(title, text, answers, variant):
     title = " ".join(title.split())
-    thread = made.Thread(
-        5, title, text, tuple(made.MadeAnswer(100 + place, words) for place, words in enumerate(answers))
+    thread = threads.Thread(
+        5, title, text, tuple(threads.MadeAnswer(100 + place, words) for place, words in enumerate(answers))
     )
     reading = read(made.zhihu_question(thread, 1, variant))
     assert reading.stop == ""
@@ -42,7 +43,7 @@ def test_what_was_written_comes_out_of_every_shape(title, text, answers, variant
 
 @pytest.mark.parametrize("variant", ["", "snake_case", "markup", "older"])
 def test_every_shape_gives_the_same_keys_votes_and_authors(variant):
-    thread = made.thread(5)
+    thread = threads.thread(5)
     pieces = read(made.zhihu_question(thread, 1, variant)).pieces
     answers = [piece for piece in pieces if piece.kind == "answer"]
     assert [piece.key for piece in answers] == [f"answer-{one.number}" for one in thread.answers]
@@ -90,7 +91,7 @@ def test_a_login_address_is_a_login_whatever_the_page_says():
 @pytest.mark.parametrize("stop", ["captcha", "login", "deleted"])
 def test_error_bodies_of_the_feed_are_stops(stop):
     url = "https://www.zhihu.com/api/v4/questions/5/feeds?limit=5&offset=0"
-    assert read(made.zhihu_feed(made.thread(5), variant=stop), url).stop == stop
+    assert read(made.zhihu_feed(threads.thread(5), variant=stop), url).stop == stop
 
 
 def test_missing_title_is_changed_markup_and_the_answers_stay():
@@ -110,8 +111,8 @@ def test_missing_fields_are_empty_fields():
 
 
 def test_a_page_and_its_feed_make_one_question_without_doubles():
-    thread = made.thread(5, 12)
-    first = made.zhihu_question(made.Thread(5, thread.title, thread.text, thread.answers[:5]))
+    thread = threads.thread(5, 12)
+    first = made.zhihu_question(threads.Thread(5, thread.title, thread.text, thread.answers[:5]))
     readings = [read(first)]
     for offset in (10, 0, 5):
         url = f"https://www.zhihu.com/api/v4/questions/5/feeds?limit=5&offset={offset}"
@@ -126,16 +127,16 @@ def test_the_feed_is_followed_only_where_it_is_allowed_and_only_forwards():
     site = Zhihu(base_url="http://127.0.0.1:8123", feeds=True)
     (first,) = site.links(Page("http://127.0.0.1:8123/question/5", made.page("zhihu", 5)))
     assert first.url.startswith("http://127.0.0.1:8123/api/v4/questions/5/feeds?")
-    (second,) = site.links(Page(first.url, made.zhihu_feed(made.thread(5, 12), 0)))
+    (second,) = site.links(Page(first.url, made.zhihu_feed(threads.thread(5, 12), 0)))
     assert second.url == "http://127.0.0.1:8123/api/v4/questions/5/feeds?limit=5&offset=5"
-    (third,) = site.links(Page(second.url, made.zhihu_feed(made.thread(5, 12), 5)))
-    assert site.links(Page(third.url, made.zhihu_feed(made.thread(5, 12), 10))) == ()
-    assert site.links(Page(third.url, made.zhihu_feed(made.thread(5, 12), 0))) == ()
+    (third,) = site.links(Page(second.url, made.zhihu_feed(threads.thread(5, 12), 5)))
+    assert site.links(Page(third.url, made.zhihu_feed(threads.thread(5, 12), 10))) == ()
+    assert site.links(Page(third.url, made.zhihu_feed(threads.thread(5, 12), 0))) == ()
 
 
 def test_an_empty_last_page_of_the_feed_is_no_fault():
     url = "https://www.zhihu.com/api/v4/questions/5/feeds?limit=5&offset=15"
-    assert read(made.zhihu_feed(made.thread(5), 15), url) == (((), (), "", 5, ()))
+    assert read(made.zhihu_feed(threads.thread(5), 15), url) == (((), (), "", 5, ()))
 
 
 def test_an_answer_that_was_taken_down_is_not_taken_from_an_earlier_copy():
@@ -150,7 +151,7 @@ def test_an_answer_that_was_taken_down_is_not_taken_from_an_earlier_copy():
 
 @pytest.mark.parametrize("variant", ["", "markup"])
 def test_articles_are_documents(variant):
-    thread = made.Thread(9, "写给睡不着的人", "第一段。\n第二段。")
+    thread = threads.Thread(9, "写给睡不着的人", "第一段。\n第二段。")
     reading = read(made.zhihu_article(thread, variant=variant), made.url_of("zhihu_article", 9))
     draft = only_draft("article-9", [reading])
     assert (draft.kind, draft.title, draft.text) == ("document", thread.title, thread.text)
@@ -173,7 +174,7 @@ def test_json_of_any_shape_is_never_an_exception(junk, depth):
     content = junk
     for name in ("content", "5", "answers", "entities", "initialState")[5 - depth :]:
         content = {name: content}
-    body = made.document(made._initial_data(content), "").encode()
+    body = threads.document(made._initial_data(content), "").encode()
     assert read(body).stop == "changed"
     url = "https://www.zhihu.com/api/v4/questions/5/feeds?limit=5&offset=0"
     assert read(json.dumps({"data": content, "paging": junk}).encode(), url).pieces == ()
@@ -186,7 +187,7 @@ def test_mentions_of_others_go():
     text = (
         "<p>谢谢<a class='member_mention' href='/people/x'>@山顶 一棵松</a>的回答</p><p>@夜航的小船：你好</p>"
     )
-    body = made._zhihu_answer(made.thread(5), made.MadeAnswer(1, "")) | {"content": text}
+    body = made._zhihu_answer(threads.thread(5), threads.MadeAnswer(1, "")) | {"content": text}
     feed = {"data": [{"target": body}], "paging": {"is_end": True}}
     (piece,) = read(
         json.dumps(feed).encode(), "https://www.zhihu.com/api/v4/questions/5/feeds?offset=0"

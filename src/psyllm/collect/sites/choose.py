@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from psyllm.collect.sites.addresses import host_of, split
-from psyllm.collect.sites.base import Adapter
+from psyllm.collect.sites.contract import Adapter
 from psyllm.collect.sites.generic import Generic
 from psyllm.collect.sites.tianya import Tianya
 from psyllm.collect.sites.yixinli import Yixinli

@@ -17,8 +17,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from psyllm.collect.sites.addresses import canonical, host_of, split
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Draft, Link, Page, PageKind, Piece, Reading
 from psyllm.collect.sites.content import without_names
+from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Reading
 from psyllm.collect.sites.decoding import decoded
 from psyllm.collect.sites.extraction import Extraction
 from psyllm.collect.sites.merging import merged
@@ -86,7 +86,7 @@ class Generic:
 
     def assemble(self, thread: str, readings: Iterable[Reading]) -> Iterator[Draft]:
         """Yield the document, from the newest copy of its page."""
-        return merged(thread, readings)
+        return merged(self.name, thread, readings)
 
     def close(self) -> None:
         """End the worker process."""

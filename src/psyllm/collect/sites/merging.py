@@ -11,18 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from psyllm.collect.sites.base import Draft, Piece, Reading
+from psyllm.collect.sites.contract import Draft, Piece, Reading
 from psyllm.core.records import Answer
 
 DAMAGED = "damaged_text"
 
 
-def merged(thread: str, readings: Iterable[Reading]) -> Iterator[Draft]:
+def merged(site: str, thread: str, readings: Iterable[Reading]) -> Iterator[Draft]:
     """Yield the draft of a thread of one question and its answers, or of one article."""
     pieces = newest(thread, readings)
     head = next((piece for piece in pieces if piece.kind in {"question", "article"}), None)
     if head is not None:
-        yield draft(head, head.text, [piece for piece in pieces if piece.kind == "answer"])
+        yield draft(site, head, head.text, [piece for piece in pieces if piece.kind == "answer"])
 
 
 def newest(thread: str, readings: Iterable[Reading]) -> list[Piece]:
@@ -40,11 +40,11 @@ def newest(thread: str, readings: Iterable[Reading]) -> list[Piece]:
     return [] if thread in gone else [piece for key, piece in found.items() if key not in gone]
 
 
-def draft(head: Piece, text: str, answers: list[Piece]) -> Draft:
-    """Return a draft of a head and its answers; the head's key is its thread's."""
+def draft(site: str, head: Piece, text: str, answers: list[Piece]) -> Draft:
+    """Return a draft of a head and its answers; its key is the site's name and the thread's key."""
     damaged = any("\ufffd" in piece.text + piece.title for piece in [head, *answers])
     return Draft(
-        key=head.thread,
+        key=f"{site}-{head.thread}",
         kind="document" if head.kind == "article" else "question",
         title=head.title,
         text=text,

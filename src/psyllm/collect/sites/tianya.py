@@ -19,8 +19,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from psyllm.collect.sites.addresses import canonical, host_of, page_number, split
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Draft, Link, Page, PageKind, Piece, Reading
 from psyllm.collect.sites.content import one_line, text_of
+from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Reading
 from psyllm.collect.sites.decoding import decoded
 from psyllm.collect.sites.keys import key_by_words, number_in
 from psyllm.collect.sites.merging import draft, newest
@@ -97,7 +97,12 @@ class Tianya:
             return
         later = [piece for piece in pieces if _is_by(head, piece)]
         text = "\n".join(part for part in [head.text, *(piece.text for piece in later)] if part)
-        yield draft(head, text, [piece for piece in pieces if piece is not head and not _is_by(head, piece)])
+        yield draft(
+            self.name,
+            head,
+            text,
+            [piece for piece in pieces if piece is not head and not _is_by(head, piece)],
+        )
 
     def _path(self, url: str) -> str:
         parts = split(url)

@@ -35,8 +35,11 @@ def utc(value: object, fetched_at: str = "") -> str:
     said = str(value).strip()
     if said.isdecimal() and len(said) in {10, 13}:
         return _of_seconds(float(said))
-    moment = _moment(fetched_at)
-    found = _absolute(said) or (_relative(said, moment) if moment else "")
+    found = _absolute(said)
+    if found and found[:10] <= fetched_at[:10]:
+        return found
+    moment = _moment(fetched_at) if fetched_at else None
+    found = found or (_relative(said, moment) if moment else "")
     return "" if moment and found[:10] > _day_after(moment) else found
 
 
@@ -53,7 +56,7 @@ def _of_seconds(seconds: float) -> str:
 
 
 def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _moment(value: str) -> datetime | None:
@@ -69,8 +72,7 @@ def _day_after(moment: datetime) -> str:
 
 
 def _absolute(said: str) -> str:
-    zoned = _ZONE.search(said)
-    moment = _moment(said) if zoned else None
+    moment = _moment(said) if "T" in said and _ZONE.search(said) else None
     if moment:
         return _written(moment)
     found = _DATE.search(said)
@@ -83,7 +85,7 @@ def _absolute(said: str) -> str:
 def _local(year: int, month: int, day: int, clock: tuple[str | None, ...]) -> str:
     try:
         if clock[0] is None:
-            return datetime(year, month, day, tzinfo=SITE_TIME).strftime("%Y-%m-%d")
+            return datetime(year, month, day, tzinfo=SITE_TIME).date().isoformat()
         numbers = [int(part or 0) for part in (*clock, None)[:3]]
         hour, minute, second = numbers
         return _written(datetime(year, month, day, hour, minute, second, tzinfo=SITE_TIME))

@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from psyllm.collect.sites.base import Page, Stop
+from psyllm.collect.sites.contract import Page, Stop
 from psyllm.collect.sites.decoding import decoded
 
 _TABLE = Path(__file__).parent / "walls.toml"

@@ -17,8 +17,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from psyllm.collect.sites.addresses import canonical, host_of, page_number, parameter, split
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Draft, Link, Page, PageKind, Piece, Reading
-from psyllm.collect.sites.content import lines_of, one_line, text_of
+from psyllm.collect.sites.content import lines_of, one_line, text_of, words_of
+from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Reading
 from psyllm.collect.sites.decoding import decoded
 from psyllm.collect.sites.keys import key_by_words, number_in
 from psyllm.collect.sites.merging import merged
@@ -100,7 +100,7 @@ class Yixinli:
 
     def assemble(self, thread: str, readings: Iterable[Reading]) -> Iterator[Draft]:
         """Yield the question with its answers, or the article."""
-        return merged(thread, readings)
+        return merged(self.name, thread, readings)
 
     def _path(self, url: str) -> str:
         parts = split(url)
@@ -148,8 +148,8 @@ class Yixinli:
                     keywords=tuple(
                         word for node in tree.css("ul.label.detail-tag li") if (word := one_line(node))
                     ),
-                    author_hash=authors.hash(self.name, one_line(asker)),
-                    written_at=utc(one_line(tree.css_first(".ask-info .created_time")), page.fetched_at),
+                    author_hash=authors.hash(self.name, words_of(asker)),
+                    written_at=utc(words_of(tree.css_first(".ask-info .created_time")), page.fetched_at),
                     url=_bare(canonical(page.url)).partition("?")[0],
                     fetched_at=page.fetched_at,
                 )
@@ -164,7 +164,7 @@ class Yixinli:
 
     def _answer(self, page: Page, thread: str, node: LexborNode, authors: Authors) -> Piece:
         text = text_of(node.css_first(".text"))
-        author = authors.hash(self.name, one_line(node.css_first(".username")))
+        author = authors.hash(self.name, words_of(node.css_first(".username")))
         report = node.css_first(".report_reply")
         number = (report.attributes.get("data-answer-id") or "") if report else ""
         return Piece(
@@ -173,8 +173,8 @@ class Yixinli:
             thread=thread,
             text=text,
             author_hash=author,
-            votes=number_in(one_line(node.css_first(".answer_zan font"))),
-            written_at=utc(one_line(node.css_first(".created_time")), page.fetched_at),
+            votes=number_in(words_of(node.css_first(".answer_zan font"))),
+            written_at=utc(words_of(node.css_first(".created_time")), page.fetched_at),
             url=page.url,
             fetched_at=page.fetched_at,
         )
@@ -204,9 +204,9 @@ class Yixinli:
             title=title,
             text=text,
             keywords=tuple(word for node in tree.css(".first-tag a") if (word := one_line(node))),
-            author_hash=authors.hash(self.name, one_line(tree.css_first(".author-name"))),
+            author_hash=authors.hash(self.name, words_of(tree.css_first(".author-name"))),
             votes=None,
-            written_at=utc(one_line(tree.css_first(".info > span")), page.fetched_at),
+            written_at=utc(words_of(tree.css_first(".info > span")), page.fetched_at),
             url=_bare(canonical(page.url)).partition("?")[0],
             fetched_at=page.fetched_at,
         )
@@ -246,7 +246,7 @@ def _is_in_item(node: LexborNode) -> bool:
 
 def _answers_said(tree: LexborHTMLParser) -> int:
     """Return how many answers the question's head counts."""
-    return number_in(one_line(tree.css_first(".title strong"))) or 0
+    return number_in(words_of(tree.css_first(".title strong"))) or 0
 
 
 def _answer_nodes(tree: LexborHTMLParser) -> list[LexborNode]:

@@ -19,7 +19,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from psyllm.collect.sites.addresses import canonical, host_of, page_number, parameter, split
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Draft, Link, Page, PageKind, Piece, Reading
+from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Reading
 from psyllm.collect.sites.decoding import decoded
 from psyllm.collect.sites.merging import merged
 from psyllm.collect.sites.walls import wall_of
@@ -33,7 +33,7 @@ _FEED = re.compile(r"^/api/v4/questions/(\d+)/(?:feeds|answers)$")
 _ARTICLE = re.compile(r"^/(?:tardis/\w+/art|p)/(\d+)/?$")
 _LIST = re.compile(r"^/(?:topic/\d+(?:/\w[\w-]*)?|explore|topics|hot|collection/\d+)/?$")
 _HREF = re.compile(rb"href=\"([^\"]{1,500})\"")
-_DATA = b"js-initialData"
+_DATA = re.compile(rb"<script\b[^>]*\bid=[\"']?js-initialData\b[^>]*>(.*?)</script", re.DOTALL)
 _FEED_STRIDE = 10_000  # pages of the feed follow the question's own page
 
 
@@ -109,7 +109,7 @@ class Zhihu:
 
     def assemble(self, thread: str, readings: Iterable[Reading]) -> Iterator[Draft]:
         """Yield the question with its answers, or the article."""
-        return merged(thread, readings)
+        return merged(self.name, thread, readings)
 
     def _path(self, url: str) -> str:
         parts = split(url)
@@ -127,11 +127,13 @@ class Zhihu:
         markup = decoded(page.body, page.content_type)
         if page.body.lstrip()[:1] in {b"{", b"["}:
             return self._of_entities(page, thread, _of_feed(_loaded(markup.text())), authors)
-        tree = LexborHTMLParser(markup.markup)
-        found = entities_of(_data_of(tree)) if _DATA in page.body else Entities()
+        raw = markup.markup
+        data = _DATA.search(raw if isinstance(raw, bytes) else raw.encode())
+        found = entities_of(_loaded(data.group(1))) if data else Entities()
         pieces, left_out = self._of_entities(page, thread, found, authors)
         if pieces or left_out:
             return pieces, left_out
+        tree = LexborHTMLParser(raw)
         read = article_of if thread.startswith("article-") else question_of
         return tuple(read(tree, page, thread, self._of_author(authors))), ()
 
@@ -197,11 +199,6 @@ def _address(start: str, page_url: str, piece: Piece) -> str:
     question = piece.thread.removeprefix("question-")
     places = {"question": f"/question/{number}", "answer": f"/question/{question}/answer/{number}"}
     return f"{start}{places[word]}" if start and word in places else canonical(page_url)
-
-
-def _data_of(tree: LexborHTMLParser) -> object:
-    node = tree.css_first("script#js-initialData")
-    return _loaded(node.text()) if node is not None else None
 
 
 def _loaded(raw: bytes | str) -> object:

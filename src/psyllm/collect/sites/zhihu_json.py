@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from psyllm.collect.sites.base import Piece
 from psyllm.collect.sites.content import text_of_html, without_names
+from psyllm.collect.sites.contract import Piece
 from psyllm.collect.sites.keys import number_in
 from psyllm.collect.sites.times import utc
 

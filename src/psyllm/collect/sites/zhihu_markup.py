@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from psyllm.collect.sites.base import Page, Piece
 from psyllm.collect.sites.content import one_line, text_of
+from psyllm.collect.sites.contract import Page, Piece
 from psyllm.collect.sites.keys import key_by_words, number_in
 from psyllm.collect.sites.times import utc
 

@@ -75,7 +75,10 @@ class Reading(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A question with its answers, or a document: a record without source, licence and permission."""
+    """A question with its answers, or a document: a record without source, licence and permission.
+
+    `key` is the site's name and the thread's key: one source may hold several sites.
+    """
 
     key: str
     kind: Literal["question", "document"]

@@ -1,0 +1,124 @@
+import io
+import tarfile
+
+import pytest
+
+import made_threads as threads
+import site_pages as made
+from psyllm.collect import html_dump
+from psyllm.collect.formats import recognise
+from psyllm.collect.source import Source
+from psyllm.core.errors import MalformedInput
+
+
+@pytest.fixture(autouse=True)
+def key_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("PSYLLM_AUTHOR_KEY_FILE", str(tmp_path / "author.key"))
+
+
+def mirror():
+    """Files as a mirror of Tianya lays them down, with what lies between pages."""
+    files = {
+        f"bbs.tianya.cn/post-feeling-{number}-{page}.shtml": made.page(
+            "tianya", number, page, "gbk", answers=12
+        )
+        for page in (1, 2, 3)
+        for number in range(3)
+    }
+    return {**files, "bbs.tianya.cn/style.css": b"p { color: red }", "bbs.tianya.cn/a.png": b"\x89PNG\x00"}
+
+
+def tar_of(files, mode):
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode=mode) as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"./{name}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return raw.getvalue()
+
+
+def folder_of(place, files):
+    for name, content in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(content)
+    return place
+
+
+def import_of(path):
+    assert recognise(path).name == "HTML pages"
+    source = Source("dump", "CC0-1.0")
+    found = list(html_dump.records(path, source))
+    assert source.read == len(found) + source.joined + source.left_out.total()
+    return found, source
+
+
+@pytest.mark.parametrize("mode", ["folder", "w", "w:gz", "w:xz"])
+def test_a_mirror_gives_whole_threads_with_their_addresses(tmp_path, mode):
+    path = tmp_path / "dump"
+    if mode == "folder":
+        folder_of(path, mirror())
+    else:
+        path.write_bytes(tar_of(mirror(), mode))
+    found, source = import_of(path)
+    assert [record.url for record in found] == [
+        f"http://bbs.tianya.cn/post-feeling-{number}-1.shtml" for number in range(3)
+    ]
+    assert [len(record.answers) for record in found] == [12, 12, 12]
+    assert source.left_out == {"file_is_no_page": 2}
+
+
+def test_a_page_says_where_it_stood(tmp_path):
+    body = made.page("yixinli", 5)
+    for head in (
+        b"<link rel='canonical' href='https://www.xinli001.com/qa/5'>",
+        b'<meta property="og:url" content="//www.xinli001.com/qa/5?source=pc">',
+        b"<!-- saved from url=(0030)https://www.xinli001.com/qa/5 -->",
+    ):
+        folder_of(tmp_path / "d", {"x.html": body.replace(b"<title>", head + b"<title>", 1)})
+        (record,), _ = import_of(tmp_path / "d")
+        assert (record.id, record.url) == ("dump:yixinli-question-5", "https://www.xinli001.com/qa/5")
+
+
+def test_a_lone_file_of_a_known_name_is_placed_by_it(tmp_path):
+    path = tmp_path / "post-feeling-5-1.shtml"
+    path.write_bytes(made.page("tianya", 5, 1))
+    (record,), _ = import_of(path)
+    assert record.id == "dump:tianya-post-feeling-5"
+
+
+def test_pages_of_nowhere_are_documents_without_an_address(tmp_path):
+    text = "\n".join(f"第{place}段：晚上散步的时候，我常常想起小时候的院子和那棵树。" for place in range(12))
+    folder_of(
+        tmp_path / "d",
+        {f"{place}.htm": made.other_article(threads.Thread(place, f"第{place}篇", text)) for place in (1, 2)},
+    )
+    found, _ = import_of(tmp_path / "d")
+    assert [(record.kind, record.title, record.url) for record in found] == [
+        ("document", "第1篇", ""),
+        ("document", "第2篇", ""),
+    ]
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_that_breaks_off_is_malformed(tmp_path, mode):
+    path = tmp_path / "a.tar"
+    whole = tar_of(mirror(), mode)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(MalformedInput, match="breaks off"):
+        list(html_dump.records(path, Source("dump", "CC0-1.0")))
+
+
+@pytest.mark.parametrize(
+    ("raw", "is_page"),
+    [
+        (b"<!DOCTYPE html><p>", True),
+        (b"\xef\xbb\xbf\n<!-- saved -->\n<HTML>", True),
+        (b"<?xml version='1.0'?><html>", True),
+        (b"# Heading\n<html>", False),
+        (b"<htmlx>", False),
+        (b"", False),
+    ],
+)
+def test_pages_are_told_by_how_they_begin(raw, is_page):
+    assert html_dump.is_html(raw) is is_page
