@@ -2,8 +2,8 @@
 
 A path and a schema come in; short read and write transactions go out. The file
 is in WAL mode, so a `kill -9` at any moment leaves the last commit; a commit
-that must also outlive a power cut says so (`durable`). It knows
-nothing of URLs, and the file must not lie on a network share (sqlite.org/wal.html).
+that must also outlive a power cut says so (`durable`). The file must not lie on
+a network share (sqlite.org/wal.html). It knows nothing of URLs.
 """
 
 from __future__ import annotations
