@@ -6,7 +6,7 @@ from crawl_site import listing, question
 from psyllm.collect.crawl import finding
 from psyllm.collect.crawl.finding import Finder, Reader
 from psyllm.collect.crawl.permission import Permission, Scope
-from psyllm.collect.sites.base import Page
+from psyllm.collect.sites.contract import Page
 
 COPY, OTHER = "127.0.0.1:8001", "site.example"
 

@@ -15,8 +15,8 @@ from psyllm.collect.crawl.addresses import canonical
 from psyllm.collect.crawl.permission import Permission
 from psyllm.collect.frontier.contract import Ask, host_of
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Adapter, Page
 from psyllm.collect.sites.choose import SITES, adapters, choose
+from psyllm.collect.sites.contract import Adapter, Page
 from psyllm.collect.sites.generic import Generic
 
 # Steps along a list or a thread, for an adapter that knows its site.

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from psyllm.collect.crawl.segments import StoredPage, read_page
 from psyllm.collect.sites.authors import Authors
-from psyllm.collect.sites.base import Adapter, Draft, Page, Reading
+from psyllm.collect.sites.contract import Adapter, Draft, Page, Reading
 from psyllm.collect.source import Source
 from psyllm.core.errors import MalformedInput
 from psyllm.core.records import Record

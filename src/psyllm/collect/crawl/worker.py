@@ -26,7 +26,7 @@ from psyllm.collect.crawl.permission import Permission
 from psyllm.collect.crawl.segments import StoredPage
 from psyllm.collect.crawl.shared import Finished, Shared
 from psyllm.collect.frontier.contract import Lease, Outcome, Settled, host_of
-from psyllm.collect.sites.base import Page
+from psyllm.collect.sites.contract import Page
 from psyllm.core.errors import PsyError
 
 BATCH = 64
