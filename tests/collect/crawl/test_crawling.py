@@ -40,6 +40,8 @@ def test_a_site_becomes_records_with_their_provenance(tmp_path):
         seen = settled(ground.seen)
     records = list(read_records(ground.data / "1_collected" / "test"))
     found = manifest(ground)
+    counts = found["counts"]
+    assert counts["pages"] == counts["records"] + counts["joined"] + sum(found["drops"].values())
     robots = {row["sha256"] for row in found["details"]["robots"]}
     # Of the second host's 25 questions one is gone (23) and one has moved (19); the others failed once at most.
     assert len(records) == 45 + 23

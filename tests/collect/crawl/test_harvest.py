@@ -44,8 +44,7 @@ def test_pages_of_a_thread_that_lie_apart_make_one_record(tmp_path, source):
     }
     assert {record.robots_hash for record in records.values()} == {"r1"}
     assert {record.permission_id for record in records.values()} == {"test-1"}
-    assert harvest.pages == 3
-    assert source.left_out == {}
+    assert (source.read, source.joined, source.left_out) == (3, 1, {})
 
 
 def test_what_can_not_be_read_is_counted(tmp_path, source):
@@ -59,6 +58,16 @@ def test_what_can_not_be_read_is_counted(tmp_path, source):
     broken = Stored(f"{SITE}/qa/4", "question", "w1-gone-00001.warc.gz:0:10")
     assert len(list(harvest.records([*stored, broken]))) == 1
     assert source.left_out == {"page_changed": 1, "page_of_no_thread": 1, "page_unreadable": 1}
+    assert source.read == 1 + source.left_out.total() + source.joined
+
+
+def test_a_second_page_without_its_first_is_counted(tmp_path, source):
+    second = stored_page(
+        "/qa/10?page=2", question(10, 2, {}).replace(b"<h1>", b"<b>").replace(b"</h1>", b"</b>")
+    )
+    harvest, stored = harvested(tmp_path, source, second)
+    assert list(harvest.records(stored)) == []
+    assert source.left_out == {"thread_without_its_question": 1}
 
 
 def test_an_answer_whose_thread_stands_on_its_page_only_finds_its_question(tmp_path, source):

@@ -198,10 +198,15 @@ class Crawl:
             if count == 0:
                 message = f"none of the {len(stored):,} pages of {permission.source} holds a record"
                 raise EmptyCorpus(message, "see the counts of the crawl; check its starts and scope")
+            accounted = count + source.joined + source.left_out.total()
+            if accounted != len(stored):
+                message = f"{len(stored):,} pages were read, but {accounted:,} are accounted for"
+                raise RuntimeError(message)
+            account = {"parts_left_out": dict(source.parts_left_out), **account_of(frontier, permission)}
             return run.finish(
-                counts={"records": count, "pages": len(stored)},
+                counts={"records": count, "pages": len(stored), "joined": source.joined},
                 drops=source.left_out,
-                details={"format": FORMAT, "content": content, **account(frontier, permission)},
+                details={"format": FORMAT, "content": content, **account},
             )
 
     def _is_over(self, stored: list[Stored]) -> bool:
@@ -246,7 +251,7 @@ def _opened(where: str, source: str, settings: CrawlSettings) -> Frontier:
     return frontier
 
 
-def account(frontier: Frontier, permission: Permission) -> dict[str, Any]:
+def account_of(frontier: Frontier, permission: Permission) -> dict[str, Any]:
     """Return what a crawl has to answer for: counts, refusals by reason, hosts left, every robots.txt."""
     ended = {
         str(outcome): dict(sorted(Counter(done.detail for done in frontier.settled(outcome)).items()))
