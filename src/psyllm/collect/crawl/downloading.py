@@ -78,6 +78,7 @@ def scrapy_settings(most_bytes: int) -> dict[str, Any]:
         "DOWNLOAD_DELAY": 0,
         "DOWNLOAD_MAXSIZE": most_bytes,
         "DOWNLOAD_WARNSIZE": 0,
+        "DOWNLOAD_VERIFY_CERTIFICATES": True,  # off by default; who answers in a site's place could allow anything
         "LOG_ENABLED": False,
         "LOG_INSTALL_ROOT_HANDLER": False,
         "LOG_FORMATTER": f"{Silent.__module__}.{Silent.__name__}",
