@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from psyllm.core.private import Private
 from psyllm.core.progress import track
 from psyllm.core.records import RECORD_SCHEMA, Record, from_row, to_row
 from psyllm.core.stages import (
@@ -45,15 +46,29 @@ EXPORT_FACTS = "export.json"
 CORPUS_PAGES = ("samples.json", "card.html")
 CORPUS_FINGERPRINTS = "fingerprints"
 _SIDES = ("train", "dev", "test")
+# How much of a text is looked for on pages that no thread's address leads to; shorter means too many.
+FEWEST_PASSAGE_CHARS, MOST_PASSAGE_CHARS = 8, 24
+
+
+class Traces(NamedTuple):
+    """Where else the words may lie: addresses of pages, and passages to look for."""
+
+    urls: set[str]
+    passages: set[Private]
 
 
 class Forgotten(NamedTuple):
-    """What was done: rows taken out by `stage/run`, ids that went, reports and exports removed, models named."""
+    """What was done: rows taken out by `stage/run`, ids that went, reports and exports removed, models named.
+
+    `whole` are traces of records that went, `partly` of answers taken out of records that stay.
+    """
 
     rows: dict[str, int]
     ids: frozenset[str]
     removed: tuple[str, ...]
     models: tuple[str, ...]
+    whole: Traces
+    partly: Traces
 
 
 def marks_of(urls: Sequence[str], authors: Sequence[str], contents: Sequence[str]) -> list[Tombstone]:
@@ -77,7 +92,8 @@ def forget(data: Path, marks: Sequence[Tombstone]) -> Forgotten:
         append_tombstones(data, marks)
         asked = Tombstones.of(marks)
         ids = _ids_named(data, asked)
-        held = _held(data, asked, ids)
+        whole, partly = Traces(set(), set()), Traces(set(), set())
+        held = _held(data, asked, ids, whole, partly)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         also = sorted({content for one in held.values() for content in one})
         append_tombstones(data, [Tombstone(kind="content", mark=content, at=now) for content in also])
@@ -85,7 +101,7 @@ def forget(data: Path, marks: Sequence[Tombstone]) -> Forgotten:
         # Copies first: after a crash the records are still there to tell which they are.
         removed = _remove_copies(data, corpora) if held else ()
         rows = _rewrite(data, asked, ids, list(held))
-        return Forgotten(rows, frozenset(ids), removed, _models_of(data, corpora))
+        return Forgotten(rows, frozenset(ids), removed, _models_of(data, corpora), whole, partly)
 
 
 def containing(data: Path, text: str) -> Iterator[tuple[str, str]]:
@@ -125,16 +141,33 @@ def _ids_named(data: Path, asked: Tombstones) -> set[str]:
     return ids
 
 
-def _held(data: Path, asked: Tombstones, ids: set[str]) -> dict[Path, set[str]]:
-    """Return the files in which something goes, and the content hashes of whole records in them."""
+def _held(
+    data: Path, asked: Tombstones, ids: set[str], whole: Traces, partly: Traces
+) -> dict[Path, set[str]]:
+    """Return the files in which something goes, and the content hashes of whole records in them; note traces."""
     held: dict[Path, set[str]] = {}
     for path in _record_files(data):
         for row in _rows(path):
             if row["id"] in ids:
                 held.setdefault(path, set()).add(row["content_hash"])
-            elif _left(row, asked, ids) is not row:
-                held.setdefault(path, set())
+                _trace(from_record_row(row), None, whole)
+            else:
+                left = _left(row, asked, ids)
+                if left is not row:
+                    held.setdefault(path, set())
+                    _trace(from_record_row(row), from_record_row(left) if left is not None else None, partly)
     return held
+
+
+def _trace(record: Record, left: Record | None, traces: Traces) -> None:
+    """Note a record's address, and the beginning of every text of it that goes."""
+    if record.url:
+        traces.urls.add(record.url)
+    stays = set(left.texts()) if left is not None else set()
+    for text in record.texts():
+        line = max(text.splitlines(), key=len, default="") if text not in stays else ""
+        if len(line) >= FEWEST_PASSAGE_CHARS:
+            traces.passages.add(Private(line[:MOST_PASSAGE_CHARS]))
 
 
 def _rewrite(data: Path, asked: Tombstones, ids: set[str], files: Sequence[Path]) -> dict[str, int]:

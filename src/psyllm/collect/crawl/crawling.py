@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from psyllm.collect.crawl.finding import Finder, Reader
-from psyllm.collect.crawl.harvest import Harvest, Stored
+from psyllm.collect.crawl.harvest import Harvest, Kept, Stored
 from psyllm.collect.crawl.permission import Permission, read_permission
 from psyllm.collect.crawl.retention import expire, expired_names
 from psyllm.collect.crawl.shared import left_for
@@ -29,10 +29,18 @@ from psyllm.collect.frontier.open import open_frontier
 from psyllm.collect.sites.authors import Authors
 from psyllm.collect.source import Source
 from psyllm.core.collect_settings import CrawlSettings
-from psyllm.core.errors import CrawlStopped, EmptyCorpus, MissingFile, NoPermission, SourceExists
+from psyllm.core.errors import (
+    CrawlStopped,
+    EmptyCorpus,
+    LostRecords,
+    MissingFile,
+    NoPermission,
+    SourceExists,
+)
 from psyllm.core.progress import report, track
 from psyllm.core.records import write_records
 from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, read_manifest, stage_folder, writing
+from psyllm.core.tombstones import read_tombstones
 
 STOP_FILE = "STOP"
 RAW = "raw"
@@ -50,7 +58,9 @@ class Crawl:
             MissingFile: there is no permission.
             NoPermission: it does not hold.
         """
-        self.permission = read_permission(permission_file, datetime.now(UTC))
+        self._tombstones = read_tombstones(data)
+        asked = read_permission(permission_file, datetime.now(UTC))
+        self.permission = asked.model_copy(update={"forgotten": self._tombstones.urls})
         self._settings = settings
         self._data = data
         self.folder = data / RAW / self.permission.source
@@ -177,6 +187,7 @@ class Crawl:
             "licence": permission.licence,
             "may_train": permission.may_train,
             "may_show": permission.may_show,
+            "tombstones": [sorted(marks) for marks in self._tombstones],
         }
         mark = fingerprint(Stage.COLLECTED, [], content, ["collect", "core"])
         earlier = read_manifest(stage_folder(self._data, Stage.COLLECTED) / permission.source)
@@ -189,24 +200,30 @@ class Crawl:
         source = Source(permission.source, permission.licence, permission.may_train, permission.may_show)
         authors = Authors.from_key_file(self._data)
         reader = Reader(permission)
-        harvest = Harvest(self.segments, reader, authors, source)
+        harvest = Harvest(self.segments, reader, authors, source, self._tombstones)
         said = {**self._settings.model_dump(mode="json", exclude={"frontier"}), "permission": permission.id}
         run = StageRun(self._data, Stage.COLLECTED, permission.source, mark, (), said)
         with closing(reader), writing(run, beside=True) as run:
             records = track(harvest.records(stored), f"records of {permission.source}")
-            count = write_records(records, run.folder)
+            kept = Kept(self._tombstones)
+            count = write_records(kept.with_earlier(records, self._data, permission.source), run.folder)
             if count == 0:
                 message = f"none of the {len(stored):,} pages of {permission.source} holds a record"
                 raise EmptyCorpus(message, "see the counts of the crawl; check its starts and scope")
-            accounted = count + source.joined + source.left_out.total()
+            accounted = count - kept.carried_over + source.joined + source.left_out.total()
             if accounted != len(stored):
                 message = f"{len(stored):,} pages were read, but {accounted:,} are accounted for"
-                raise RuntimeError(message)
+                raise LostRecords(message, "this is a fault of psyllm: report it; no record was put in use")
             account = {"parts_left_out": dict(source.parts_left_out), **account_of(frontier, permission)}
             return run.finish(
-                counts={"records": count, "pages": len(stored), "joined": source.joined},
+                counts={
+                    "records": count,
+                    "pages": len(stored),
+                    "joined": source.joined,
+                    **({"carried_over": kept.carried_over} if kept.carried_over else {}),
+                },
                 drops=source.left_out,
-                details={"format": FORMAT, "content": content, **account},
+                details={"format": FORMAT, "content": content, "terms": _terms(permission), **account},
             )
 
     def _is_over(self, stored: list[Stored]) -> bool:
@@ -243,6 +260,16 @@ def stop_crawl(settings: CrawlSettings, data: Path, source: str, reason: str) ->
     finally:
         frontier.close()
     return folder
+
+
+def _terms(permission: Permission) -> dict[str, str | None]:
+    """Return the terms that travel with the records; what was agreed on ends with the permission."""
+    return {
+        "licence": permission.licence,
+        "uses": None,
+        "expires": permission.expires.isoformat(),
+        "agreement": permission.document_sha256,
+    }
 
 
 def _opened(where: str, source: str, settings: CrawlSettings) -> Frontier:

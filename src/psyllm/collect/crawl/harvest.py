@@ -18,7 +18,9 @@ from psyllm.collect.sites.authors import Authors
 from psyllm.collect.sites.contract import Adapter, Draft, Page, Reading
 from psyllm.collect.source import Source
 from psyllm.core.errors import MalformedInput
-from psyllm.core.records import Record
+from psyllm.core.records import Record, read_records
+from psyllm.core.stages import Stage, stage_folder
+from psyllm.core.tombstones import FORGOTTEN, NO_TOMBSTONES, Tombstones
 
 
 class Stored(NamedTuple):
@@ -33,8 +35,14 @@ class Harvest:
     """Makes the records of one crawl; each page becomes one, joins one, or is left out for a counted reason."""
 
     def __init__(
-        self, segments: Path, adapter_for: Callable[[str], Adapter], authors: Authors, source: Source
+        self,
+        segments: Path,
+        adapter_for: Callable[[str], Adapter],
+        authors: Authors,
+        source: Source,
+        tombstones: Tombstones = NO_TOMBSTONES,
     ) -> None:
+        self._tombstones = tombstones
         self._segments = segments
         self._adapter_for = adapter_for
         self._authors = authors
@@ -49,6 +57,9 @@ class Harvest:
         """Group pages by site and thread, by their URLs alone where that is enough."""
         threads: dict[tuple[str, tuple[str, ...], str], list[Stored]] = defaultdict(list)
         for page in self._source.each(stored):
+            if self._tombstones.has_url(page.url):
+                self._source.leave_out(FORGOTTEN)
+                continue
             adapter = self._adapter_for(page.url)
             kind = adapter.kind_of(page.url)
             thread = adapter.thread_of(page.url)
@@ -85,7 +96,11 @@ class Harvest:
             for _ in range(useful):
                 self._source.leave_out("thread_without_its_question")
         for draft in drafts:
-            yield self._record(draft, seen)
+            left = self._tombstones.left_of(self._record(draft, seen))
+            if left is None:
+                self._source.leave_out(FORGOTTEN)
+            else:
+                yield left
 
     def _reading(self, adapter: Adapter, page: StoredPage) -> Reading:
         """Return what a page says; a page that says nothing is counted here."""
@@ -107,6 +122,28 @@ class Harvest:
     def _record(self, draft: Draft, seen: Sequence[StoredPage]) -> Record:
         page = next((page for page in seen if page.url == draft.url), seen[0])
         return draft.record(self._source, permission_id=page.permission_id, robots_hash=page.robots_hash)
+
+
+class Kept:
+    """Records of an earlier harvest whose pages `psyllm forget` has overwritten since."""
+
+    def __init__(self, tombstones: Tombstones) -> None:
+        self._tombstones = tombstones
+        self.carried_over = 0
+
+    def with_earlier(self, records: Iterable[Record], data: Path, source: str) -> Iterator[Record]:
+        """Yield the records, then what only the earlier run has; a page that can't be read takes none along."""
+        made: set[str] = set()
+        for record in records:
+            made.add(record.id)
+            yield record
+        if self._tombstones.is_empty:
+            return
+        for record in read_records(stage_folder(data, Stage.COLLECTED) / source):
+            left = self._tombstones.left_of(record) if record.id not in made else None
+            if left is not None:
+                self.carried_over += 1
+                yield left
 
 
 def _says_something(reading: Reading) -> bool:

@@ -22,6 +22,7 @@ from psyllm.collect.sites.choose import SITES
 from psyllm.core.errors import BadInput, MissingFile, NoPermission
 from psyllm.core.records import Frozen
 from psyllm.core.stages import file_hash
+from psyllm.core.tombstones import url_mark
 
 TEMPLATE = Path(__file__).with_name("permission.toml")
 TEMPLATE_COMMAND = "psyllm collect permission-template > permission.toml"
@@ -90,6 +91,7 @@ class Permission(Frozen):
     starts: Annotated[tuple[str, ...], Field(min_length=1)]
     most_pages: Annotated[int, Field(gt=0)] | None = None
     retention_days: Annotated[int, Field(gt=0)] | None = None
+    forgotten: frozenset[str] = frozenset()  # hashes of addresses with a tombstone; never in the file
 
     @field_validator("contact")
     @classmethod
@@ -114,6 +116,8 @@ class Permission(Frozen):
     def covers(self, url: str) -> bool:
         """Return whether a URL lies in the scope; one that can be read in two ways does not."""
         host, path = place_of(url)
+        if self.forgotten and url_mark(url) in self.forgotten:
+            return False
         return bool(host) and any(scope.holds(host, path) for scope in self.scope)
 
     def expired(self, now: datetime) -> bool:
@@ -165,7 +169,7 @@ def _parsed(path: Path) -> Permission:
         message = f"{path} is not valid TOML: {place}"
         raise NoPermission(message, f"mend it; this shows the form: {TEMPLATE_COMMAND}") from None
     try:
-        return Permission.model_validate(values)
+        return Permission.model_validate({**values, "forgotten": frozenset()})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
