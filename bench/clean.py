@@ -37,8 +37,9 @@ from psyllm.clean.shards import ROWS_AT_ONCE
 from psyllm.clean.signatures import compared_text, joined, save, sign
 from psyllm.clean.steps import steps
 from psyllm.collect.run import run as collect
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.records import Record, Turn, read_records, write_records
-from psyllm.core.settings import CleanSettings, CollectSettings
+from psyllm.core.settings import CleanSettings
 from psyllm.core.stages import Stage, StageRun, writing
 from psyllm.text.hashed_ngrams import ngrams_in_order
 

@@ -11,8 +11,9 @@ from psyllm.clean import execute
 from psyllm.clean.run import run
 from psyllm.clean.shards import Shard
 from psyllm.collect.run import run as collect
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import WorkerLost
-from psyllm.core.settings import CleanSettings, CollectSettings
+from psyllm.core.settings import CleanSettings
 from psyllm.core.stages import Stage, current_run
 
 _RUN = """

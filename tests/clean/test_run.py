@@ -7,9 +7,10 @@ from hardship import ends_after_kills, no_space, scarce_disk
 from made_up import dialogues, questions, write_array, write_lines
 from psyllm.clean.run import run
 from psyllm.collect.run import run as collect
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import DiskFull, EmptyCorpus, MissingStage
 from psyllm.core.records import Answer, Record, read_records, write_records
-from psyllm.core.settings import CleanSettings, CollectSettings
+from psyllm.core.settings import CleanSettings
 from psyllm.core.stages import Stage, StageRun, current_run, writing
 
 

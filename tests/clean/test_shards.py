@@ -11,9 +11,10 @@ from psyllm.clean.run import _need_all, run
 from psyllm.clean.steps import steps
 from psyllm.clean.tally import Tally
 from psyllm.collect.run import run as collect
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import LostRecords
 from psyllm.core.records import RECORD_SCHEMA, read_records, to_row
-from psyllm.core.settings import CleanSettings, CollectSettings
+from psyllm.core.settings import CleanSettings
 from psyllm.core.stages import Manifest, Stage, complete_runs, current_run
 
 

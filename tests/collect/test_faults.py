@@ -17,9 +17,9 @@ import pytest
 
 from made_up import dialogues, questions, write_array, write_lines
 from psyllm.collect.run import run
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import MalformedInput
 from psyllm.core.records import read_records
-from psyllm.core.settings import CollectSettings
 from psyllm.core.stages import Stage, complete_runs
 from psyllm.core.starter import STARTER
 
@@ -27,7 +27,7 @@ _CHILD = """
 import resource, sys
 from pathlib import Path
 from psyllm.collect.run import run
-from psyllm.core.settings import CollectSettings
+from psyllm.core.collect_settings import CollectSettings
 manifest = run(CollectSettings(path=Path(sys.argv[1]), name="source", licence="CC0-1.0"), Path(sys.argv[2]))
 print(manifest.counts["records"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

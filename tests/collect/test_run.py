@@ -9,6 +9,7 @@ from hardship import finished, killed, moments, no_space, scarce_disk
 from made_up import dialogues, questions, write_array, write_lines
 from psyllm.collect.run import run
 from psyllm.collect.source import Source
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import (
     BadSetting,
     DiskFull,
@@ -22,7 +23,6 @@ from psyllm.core.errors import (
 )
 from psyllm.core.records import read_records
 from psyllm.core.reviews import Review, append_reviews, reviews_path
-from psyllm.core.settings import CollectSettings
 from psyllm.core.stages import Stage, complete_runs, file_hash
 
 

@@ -12,9 +12,9 @@ from made_up import write_lines
 from psyllm.collect import tables
 from psyllm.collect.formats import recognise
 from psyllm.collect.source import Source
+from psyllm.core.collect_settings import ColumnSettings
 from psyllm.core.errors import MalformedInput, UnknownFormat
 from psyllm.core.records import Answer, Record, write_records
-from psyllm.core.settings import ColumnSettings
 
 HEADER = ("问题", "回答", "关键词")
 ROWS = [

@@ -14,9 +14,9 @@ from psyllm.collect import warc
 from psyllm.collect.formats import recognise
 from psyllm.collect.run import run
 from psyllm.collect.source import Source
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import MalformedInput
 from psyllm.core.records import read_records
-from psyllm.core.settings import CollectSettings
 
 WHEN = "2013-04-01T10:00:00Z"
 

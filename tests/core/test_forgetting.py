@@ -12,10 +12,11 @@ from psyllm.clean.run import run as clean
 from psyllm.cli.main import run as cli
 from psyllm.collect.run import run as collect
 from psyllm.core import forgetting
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import MalformedInput, StageBusy
 from psyllm.core.forgetting import containing, forget, marks_of
 from psyllm.core.records import Answer, Record, read_records, write_records
-from psyllm.core.settings import CleanSettings, CollectSettings, CorpusSettings
+from psyllm.core.settings import CleanSettings, CorpusSettings
 from psyllm.core.stages import (
     Stage,
     StageRun,

@@ -5,9 +5,10 @@ import pytest
 from made_up import dialogues, questions, write_array, write_lines
 from psyllm.clean.run import run as clean
 from psyllm.collect.run import run as collect
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import BadInput, MissingStage
 from psyllm.core.records import Answer, Record, Span, Turn, read_records
-from psyllm.core.settings import CleanSettings, CollectSettings, CorpusSettings
+from psyllm.core.settings import CleanSettings, CorpusSettings
 from psyllm.core.stages import Stage, current_run
 from psyllm.corpus.export import FORM_NAMES, export
 from psyllm.corpus.export_forms import conversations, messages_rows, psyqa_rows

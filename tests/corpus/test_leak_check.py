@@ -7,9 +7,10 @@ import pytest
 from made_up import dialogues, write_lines
 from psyllm.clean.run import run as clean
 from psyllm.collect.run import run as collect
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import MissingStage
 from psyllm.core.records import Record, read_records
-from psyllm.core.settings import CleanSettings, CollectSettings, CorpusSettings
+from psyllm.core.settings import CleanSettings, CorpusSettings
 from psyllm.core.stages import Parent, Stage, StageRun, current_run, need_current, writing
 from psyllm.corpus import fingerprints
 from psyllm.corpus.fingerprints import read_index, read_openings, read_runs

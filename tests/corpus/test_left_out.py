@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from made_up import dialogues, questions, write_lines
 from psyllm.clean.run import run as clean
 from psyllm.collect.run import run as collect
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import BadSetting, EmptyCorpus, MissingFile
 from psyllm.core.records import Answer, Record, Turn, read_records, write_records
-from psyllm.core.settings import CleanSettings, CollectSettings, CorpusSettings
+from psyllm.core.settings import CleanSettings, CorpusSettings
 from psyllm.core.stages import Stage, StageRun, current_run, writing
 from psyllm.corpus.run import run
 

@@ -10,9 +10,10 @@ from hardship import ends_after_kills, no_space, scarce_disk
 from made_up import dialogues, write_lines
 from psyllm.clean.run import run as clean
 from psyllm.collect.run import run as collect
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import DiskFull, EmptyCorpus, MissingStage
 from psyllm.core.records import read_records
-from psyllm.core.settings import CleanSettings, CollectSettings, CorpusSettings
+from psyllm.core.settings import CleanSettings, CorpusSettings
 from psyllm.core.stages import Stage, current_run
 from psyllm.corpus.run import run
 

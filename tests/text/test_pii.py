@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from psyllm.core.starter import starter_records
 from psyllm.text.pii import MARKS, find_pii, mask_pii, mask_texts
 
 # 11010519491231002X is the worked example of GB 11643-1999.
@@ -162,3 +163,8 @@ def test_wide_and_traditional_writing_is_masked_alike():
         mask_pii("電話\uff11\uff13\uff18\uff10\uff10\uff11\uff13\uff18\uff10\uff10\uff10，我叫陳曉雯").text
         == "電話〔电话〕，我叫〔姓名〕"
     )
+
+
+def test_the_bundled_texts_name_nobody():
+    found = [span for record in starter_records() for span in find_pii("\n".join(record.texts()))]
+    assert not [span for span in found if span.kind == "name"]

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from psyllm.cli import crawling
 from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
 from psyllm.cli.show import carry_out
 
 if TYPE_CHECKING:
-    from psyllm.core.settings import CollectSettings
+    from psyllm.core.collect_settings import CollectSettings
 
 app = typer.Typer(
     help="1 Files become records: data/1_collected.", no_args_is_help=True, rich_markup_mode=None
 )
+
+app.command("crawl")(crawling.crawl)
+app.command("crawl-stop")(crawling.crawl_stop)
+app.command("permission-template")(crawling.permission_template)
 
 SourcePath = Annotated[Path, typer.Argument(help="File or folder; its format is found by its content.")]
 Name = Annotated[str, typer.Option("--name", help="Name of the source.")]
@@ -107,8 +112,8 @@ def _collect(section: CollectSettings, values: Mapping[str, object], data: Path)
     from pydantic import ValidationError
 
     from psyllm.collect.run import run
+    from psyllm.core.collect_settings import CollectSettings as Section
     from psyllm.core.errors import BadSetting
-    from psyllm.core.settings import CollectSettings as Section
 
     try:
         settings = Section.model_validate({**section.model_dump(), **values})

@@ -49,8 +49,10 @@ def forget(
     _need_hashes(author or (), 32, "--author")
     _need_hashes(content or (), 64, "--content")
     from psyllm.casebook.admin import erase_reviews
+    from psyllm.collect.crawl.forgetting import forget_pages
     from psyllm.core.forgetting import forget as take_out
     from psyllm.core.forgetting import marks_of, mend_manifests
+    from psyllm.core.tombstones import append_tombstones
     from psyllm.corpus.refresh import refresh
 
     with progress_bars():
@@ -60,7 +62,14 @@ def forget(
         )
         refresh(data)
         mend_manifests(data)
+        asked = forget_pages(data, {*done.whole.urls, *(url or ())}, done.whole.passages)
+        append_tombstones(data, marks_of(sorted(asked.urls), (), ()))
+        partly = forget_pages(data, done.partly.urls, done.partly.passages)
     _say(done)
+    for segment in sorted({*asked.growing, *partly.growing}):
+        typer.echo(f"{segment} is still being written: end the crawl, then run the same command again")
+    if asked.pages or partly.pages:
+        typer.echo(f"raw: {asked.pages + partly.pages:,} fetched pages overwritten")
 
 
 def _need_hashes(given: Sequence[str], characters: int, option: str) -> None:

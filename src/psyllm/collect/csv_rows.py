@@ -19,8 +19,8 @@ from typing import NamedTuple
 from psyllm.collect.reading import text
 from psyllm.collect.source import Source
 from psyllm.collect.tables import Columns, Row, columns_of
+from psyllm.core.collect_settings import ColumnSettings
 from psyllm.core.errors import MalformedInput
-from psyllm.core.settings import ColumnSettings
 
 DELIMITERS = ",\t;|"
 MOST_CELL_CHARS = 1 << 26

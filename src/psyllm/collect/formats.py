@@ -39,9 +39,9 @@ from psyllm.collect import (
 )
 from psyllm.collect.encodings import Decoding, decode, looks_binary
 from psyllm.collect.source import Source
+from psyllm.core.collect_settings import ColumnSettings
 from psyllm.core.errors import BadInput, EmptyCorpus, MalformedInput, PsyError, UnknownFormat
 from psyllm.core.records import Record
-from psyllm.core.settings import ColumnSettings
 from psyllm.core.starter import records_of
 
 FILES_TRIED = 50

@@ -14,9 +14,9 @@ from psyllm.collect import chats, dialogues_json, psyqa, tables
 from psyllm.collect.encodings import Decoding
 from psyllm.collect.json_items import Item, whole_items
 from psyllm.collect.source import Source
+from psyllm.core.collect_settings import ColumnSettings
 from psyllm.core.errors import UnknownFormat
 from psyllm.core.records import Record
-from psyllm.core.settings import ColumnSettings
 
 Begin = Callable[[Decoding], Iterator[Item]]
 MOST_FIELDS_NAMED = 8

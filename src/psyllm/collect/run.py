@@ -17,10 +17,10 @@ from psyllm.collect.encodings import Decoding
 from psyllm.collect.formats import recognise
 from psyllm.collect.reading import content_hash
 from psyllm.collect.source import Source
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import BadInput, BadSetting, EmptyCorpus, LostRecords, SourceExists
 from psyllm.core.progress import track
 from psyllm.core.records import Record, write_records
-from psyllm.core.settings import CollectSettings
 from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, read_manifest, stage_folder, writing
 from psyllm.core.starter import STARTER, review_places, starter_records, written_records
 from psyllm.core.tombstones import FORGOTTEN, read_tombstones
@@ -55,7 +55,7 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
         settings.name,
         mark,
         (),
-        settings.model_dump(mode="json", exclude={"path", "agreement"}),
+        settings.model_dump(mode="json", exclude={"path", "agreement", "crawl"}),
     )
     with writing(stage_run, beside=True) as stage_run:
         try:
@@ -118,7 +118,9 @@ def _known_codec(name: str) -> str:
 
 def _content(settings: CollectSettings, data: Path) -> dict[str, Any]:
     """Return what tells one import from another: the bytes, and what is said of them."""
-    said = settings.model_dump(mode="json", exclude={"path", "replace", "agreement", *_HOW_IT_IS_READ})
+    said = settings.model_dump(
+        mode="json", exclude={"path", "replace", "agreement", "crawl", *_HOW_IT_IS_READ}
+    )
     said |= settings.model_dump(mode="json", include=_HOW_IT_IS_READ, exclude_defaults=True)
     said["agreement"] = content_hash(settings.agreement) if settings.agreement is not None else None
     if settings.path is not None:

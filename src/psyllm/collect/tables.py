@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 from psyllm.collect.json_items import Item
 from psyllm.collect.source import Source, key_of
+from psyllm.core.collect_settings import ColumnSettings
 from psyllm.core.errors import UnknownFormat
 from psyllm.core.records import Answer, Record
-from psyllm.core.settings import ColumnSettings
 
 _TABLE = Path(__file__).parent / "columns.toml"
 MOST_HEADER_CHARS = 24

@@ -17,8 +17,8 @@ from typing import Any
 from psyllm.collect import zips
 from psyllm.collect.source import Source
 from psyllm.collect.tables import Columns, Row, columns_of
+from psyllm.core.collect_settings import ColumnSettings
 from psyllm.core.errors import MalformedInput
-from psyllm.core.settings import ColumnSettings
 
 
 def is_workbook(path: Path) -> bool:

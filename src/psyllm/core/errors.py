@@ -8,7 +8,8 @@
     │   ├── WrongEncoding           bytes are damaged, or their encoding can not be told
     │   ├── SourceExists            a source of this name holds something else
     │   ├── BadSetting              a setting is misspelt or out of range
-    │   └── UnusablePath            the system refuses to read or write there
+    │   ├── UnusablePath            the system refuses to read or write there
+    │   └── NoPermission            a permission to crawl is missing a part, over or unclear
     ├── MissingStage            a stage needs the one before it first
     ├── EmptyCorpus             nothing is left to work on
     ├── StageBusy               another process works on this stage
@@ -16,6 +17,7 @@
     ├── WorkerLost              processes that did the work were killed
     ├── LostRecords             what came in is not what was kept and dropped
     ├── FrontierLost            the store of a crawl's URLs does not answer
+    ├── CrawlStopped            a crawl was told to stop, or its workers ended early
     ├── BadCheckpoint           a model folder can't be used
     │   └── TokenizerMismatch       model and tokenizer do not belong together
     ├── EngineFailed            the model's process does not answer
@@ -96,6 +98,12 @@ class UnusablePath(BadInput):
     code = "PSY-107"
 
 
+class NoPermission(BadInput):
+    """A permission to crawl is missing a part, over or unclear."""
+
+    code = "PSY-110"
+
+
 class MissingStage(PsyError):
     """A stage needs the one before it first."""
 
@@ -136,6 +144,12 @@ class FrontierLost(PsyError):
     """The store of a crawl's URLs does not answer."""
 
     code = "PSY-206"
+
+
+class CrawlStopped(PsyError):
+    """A crawl was told to stop, or its workers ended early."""
+
+    code = "PSY-210"
 
 
 class BadCheckpoint(PsyError):

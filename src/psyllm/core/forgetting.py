@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from psyllm.core.private import Private
 from psyllm.core.progress import track
 from psyllm.core.records import RECORD_SCHEMA, Record, from_row, to_row
 from psyllm.core.settled_reviews import reviews_folder, without_decisions
@@ -46,15 +47,30 @@ EXPORT_FACTS = "export.json"
 CORPUS_PAGES = ("samples.json", "card.html")
 CORPUS_FINGERPRINTS = "fingerprints"
 _SIDES = ("train", "dev", "test")
+# How much of a text is looked for on pages that no thread's address leads to; shorter means too many.
+FEWEST_PASSAGE_CHARS, MOST_PASSAGE_CHARS = 8, 24
+
+
+class Traces(NamedTuple):
+    """Where else the words may lie: addresses of pages, passages to look for, ids of the records."""
+
+    urls: set[str]
+    passages: set[Private]
+    ids: set[str]
 
 
 class Forgotten(NamedTuple):
-    """What was done: rows taken out by `stage/run`, ids that went, reports and exports removed, models named."""
+    """What was done: rows taken out by `stage/run`, ids that went, reports and exports removed, models named.
+
+    `whole` are traces of records that went, `partly` of answers taken out of records that stay.
+    """
 
     rows: dict[str, int]
     ids: frozenset[str]
     removed: tuple[str, ...]
     models: tuple[str, ...]
+    whole: Traces
+    partly: Traces
 
 
 def marks_of(urls: Sequence[str], authors: Sequence[str], contents: Sequence[str]) -> list[Tombstone]:
@@ -83,19 +99,20 @@ def forget(
         append_tombstones(data, marks)
         asked = Tombstones.of(marks)
         ids = _ids_named(data, asked)
-        held = _held(data, asked, ids)
-        touched = frozenset(ids | {one for changed in held.values() for one in changed.ids})
+        whole, partly = Traces(set(), set(), set()), Traces(set(), set(), set())
+        held = _held(data, asked, ids, whole, partly)
+        touched = frozenset(ids | partly.ids)
         if erase is not None:
             erase(touched)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        also = sorted({content for one in held.values() for content in one.contents})
+        also = sorted({content for one in held.values() for content in one})
         append_tombstones(data, [Tombstone(kind="content", mark=content, at=now) for content in also])
         corpora = {path.parent.name for path in held if path.parent.parent.name == Stage.CORPUS.value}
         # Copies first: after a crash the records are still there to tell which they are.
         removed = _remove_copies(data, corpora) if held else ()
         without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
         rows = _rewrite(data, asked, ids, list(held))
-        return Forgotten(rows, frozenset(ids), removed, _models_of(data, corpora))
+        return Forgotten(rows, frozenset(ids), removed, _models_of(data, corpora), whole, partly)
 
 
 def containing(data: Path, text: str) -> Iterator[tuple[str, str]]:
@@ -135,23 +152,34 @@ def _ids_named(data: Path, asked: Tombstones) -> set[str]:
     return ids
 
 
-class _Held(NamedTuple):
-    """What of a file goes: the content hashes of whole records, and the ids of all that go or change."""
-
-    contents: set[str]
-    ids: set[str]
-
-
-def _held(data: Path, asked: Tombstones, ids: set[str]) -> dict[Path, _Held]:
-    """Return the files in which something goes, and what."""
-    held: dict[Path, _Held] = {}
+def _held(
+    data: Path, asked: Tombstones, ids: set[str], whole: Traces, partly: Traces
+) -> dict[Path, set[str]]:
+    """Return the files in which something goes, and the content hashes of whole records in them; note traces."""
+    held: dict[Path, set[str]] = {}
     for path in _record_files(data):
         for row in _rows(path):
             if row["id"] in ids:
-                held.setdefault(path, _Held(set(), set())).contents.add(row["content_hash"])
-            elif _left(row, asked, ids) is not row:
-                held.setdefault(path, _Held(set(), set())).ids.add(row["id"])
+                held.setdefault(path, set()).add(row["content_hash"])
+                _trace(from_record_row(row), None, whole)
+            else:
+                left = _left(row, asked, ids)
+                if left is not row:
+                    held.setdefault(path, set())
+                    _trace(from_record_row(row), from_record_row(left) if left is not None else None, partly)
     return held
+
+
+def _trace(record: Record, left: Record | None, traces: Traces) -> None:
+    """Note a record's id and address, and the beginning of every text of it that goes."""
+    traces.ids.add(record.id)
+    if record.url:
+        traces.urls.add(record.url)
+    stays = set(left.texts()) if left is not None else set()
+    for text in record.texts():
+        line = max(text.splitlines(), key=len, default="") if text not in stays else ""
+        if len(line) >= FEWEST_PASSAGE_CHARS:
+            traces.passages.add(Private(line[:MOST_PASSAGE_CHARS]))
 
 
 def _rewrite(data: Path, asked: Tombstones, ids: set[str], files: Sequence[Path]) -> dict[str, int]:

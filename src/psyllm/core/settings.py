@@ -8,7 +8,6 @@ read when this module is imported.
 
 from __future__ import annotations
 
-import datetime as dt
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -17,64 +16,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import BadSetting, MissingFile
 from psyllm.core.records import Frozen
+from psyllm.core.setting_types import NotNegative, Positive, Share
 
 CONF = Path(__file__).parent.parent / "conf"
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(gt=0)]
-NotNegative = Annotated[int, Field(ge=0)]
-
-
-class ColumnSettings(Frozen):
-    """Which column of a table holds what; an empty name is found by the usual headers."""
-
-    id: str = Field("", description="column with the row's own key")
-    question: str = Field("", description="column with the question")
-    description: str = Field("", description="column with the question's details")
-    answer: str = Field("", description="column with the answer")
-    title: str = Field("", description="column with a document's title")
-    text: str = Field("", description="column with a document's text")
-    topic: str = Field("", description="column with the topic")
-    keywords: str = Field("", description="column with keywords, commas between them")
-    url: str = Field("", description="column with the address that the row comes from")
-    date: str = Field("", description="column with the time of writing")
-
-
-class CollectSettings(Frozen):
-    """What to import and under which name and licence."""
-
-    path: Path | None = Field(None, description="file or folder to import; none imports the starter corpus")
-    name: str = Field(
-        "starter",
-        description="name of the source: lower-case letters, digits, - and _",
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
-    )
-    licence: str = Field(
-        "CC-BY-4.0", description="licence of the source, as an SPDX name or free text", min_length=1
-    )
-    may_train: bool = Field(True, description="whether the licence allows training")
-    may_show: bool = Field(False, description="whether the texts may be shown to visitors")
-    uses: Literal["any", "non_commercial", "research"] | None = Field(
-        None, description="what an agreement with the owner allows; none is what the licence says"
-    )
-    expires: dt.date | None = Field(
-        None,
-        description="last day of the agreement (2027-06-30); after it the source is left out of a corpus",
-    )
-    agreement: Path | None = Field(
-        None, description="file of the agreement; its hash is kept, the file is not"
-    )
-    limit: Positive | None = Field(None, description="import only the first so many records")
-    replace: bool = Field(False, description="replace a source of the same name that holds something else")
-    encoding: str = Field(
-        "", description="encoding of the text, as GB18030 or Big5; an empty one is found by content"
-    )
-    damaged_text: Literal["refuse", "leave_out"] = Field(
-        "refuse",
-        description="what damaged bytes do: refuse the import, or leave out the records that hold them",
-    )
-    columns: ColumnSettings = Field(default_factory=ColumnSettings)
 
 
 class CleanSettings(Frozen):

@@ -35,7 +35,18 @@ from psyllm.core.records import Frozen
 
 MANIFEST = "manifest.json"
 CURRENT = "current"
-PACKAGES_NAMED = ("psyllm", "pyarrow", "pydantic", "numpy", "rensa", "torch", "transformers", "tokenizers")
+PACKAGES_NAMED = (
+    "psyllm",
+    "pyarrow",
+    "pydantic",
+    "numpy",
+    "rensa",
+    "opencc",
+    "scrapy",
+    "torch",
+    "transformers",
+    "tokenizers",
+)
 STAGES_WITH_ALL_RUNS_IN_USE = frozenset({"1_collected", "6_feedback"})
 # A file may not grow (a quota, a limit of the shell) just as when the disk is full.
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -1,0 +1,315 @@
+"""A crawl from its permission to its records.
+
+A permission file comes in; pages lie in `raw/<source>/segments` while the crawl
+runs, and a normal run of `1_collected`, named after the source, goes out when it
+is done. The same command goes on where it stopped. `raw` lies apart from the
+stages: it holds pages as fetched, for their owner alone. Without a valid
+permission nothing is opened and nothing is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from psyllm.collect.crawl.finding import Finder, Reader
+from psyllm.collect.crawl.harvest import Harvest, Kept, Stored
+from psyllm.collect.crawl.permission import Permission, read_permission
+from psyllm.collect.crawl.retention import expire, expired_names
+from psyllm.collect.crawl.shared import left_for
+from psyllm.collect.crawl.worker import EXPIRED, FINISHED, STOPPED, Limits
+from psyllm.collect.crawl.worker_process import Ended, WorkerPlan
+from psyllm.collect.crawl.workers import Workers
+from psyllm.collect.frontier.contract import Frontier, Outcome
+from psyllm.collect.frontier.open import open_frontier
+from psyllm.collect.sites.authors import Authors
+from psyllm.collect.source import Source
+from psyllm.core.collect_settings import CrawlSettings
+from psyllm.core.errors import (
+    CrawlStopped,
+    EmptyCorpus,
+    LostRecords,
+    MissingFile,
+    NoPermission,
+    SourceExists,
+)
+from psyllm.core.progress import report, track
+from psyllm.core.records import write_records
+from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, read_manifest, stage_folder, writing
+from psyllm.core.tombstones import read_tombstones
+
+STOP_FILE = "STOP"
+RAW = "raw"
+FRONTIER = "frontier.sqlite3"
+FORMAT = "crawl"
+
+
+class Crawl:
+    """One source's crawl: its permission, its folder and its frontier."""
+
+    def __init__(self, settings: CrawlSettings, data: Path, permission_file: Path) -> None:
+        """Read the permission and make the folder.
+
+        Raises:
+            MissingFile: there is no permission.
+            NoPermission: it does not hold.
+        """
+        self._tombstones = read_tombstones(data)
+        asked = read_permission(permission_file, datetime.now(UTC))
+        self.permission = asked.model_copy(update={"forgotten": self._tombstones.urls})
+        self._settings = settings
+        self._data = data
+        self.folder = data / RAW / self.permission.source
+        for folder in (data / RAW, self.folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.chmod(0o700)
+        self.segments = self.folder / "segments"
+        self.where = settings.frontier or str(self.folder / FRONTIER)
+
+    def run(self) -> Manifest:
+        """Crawl until nothing is left, then write the records.
+
+        Raises:
+            CrawlStopped: the kill switch was thrown, or the workers died.
+            NoPermission: the permission ended meanwhile.
+            FrontierLost: the store of URLs does not answer.
+            EmptyCorpus: no page held a record.
+        """
+        expire(self.segments, self.permission.retention_days, datetime.now(UTC))
+        frontier = self._open()
+        try:
+            reason = frontier.stopped() or ("its STOP file" if self._stop_file.exists() else "")
+            if reason:
+                raise self._stopped_error(reason)
+            frontier.set_meta("permission", self.permission.id)
+            finder = Finder(Reader(self.permission), self.permission.covers, self._settings.most_depth)
+            frontier.add([finder.start(url) for url in self.permission.starts])
+            self._fetch(frontier)
+            return self._records(frontier)
+        finally:
+            frontier.close()
+
+    @property
+    def _stop_file(self) -> Path:
+        return self.folder / STOP_FILE
+
+    def _open(self) -> Frontier:
+        return _opened(self.where, self.permission.source, self._settings)
+
+    def _fetch(self, frontier: Frontier) -> None:
+        if frontier.is_done() or self._is_full(frontier):
+            return
+        task = f"crawl {self.permission.source}"
+
+        def look() -> None:
+            counts = frontier.counts()
+            ended = sum(counts[outcome] for outcome in Outcome)
+            report(
+                task, ended, ended + counts["waiting"] + counts["leased"], f"{counts[Outcome.STORED]:,} kept"
+            )
+
+        ended = Workers(self.plans(frontier)).wait(look)
+        error = next((end.error for end in ended if end.error is not None), None)
+        if frontier.is_done() or self._is_full(frontier):
+            return
+        if error is not None:
+            kind, message, next_step = error
+            raise kind(message, next_step)
+        self._refuse_unfinished(ended, frontier.counts())
+
+    def _refuse_unfinished(self, ended: list[Ended], counts: dict[str, int]) -> None:
+        reasons = {end.reason for end in ended}
+        if reasons == {FINISHED}:
+            return
+        left = counts["waiting"] + counts["leased"]
+        if EXPIRED in reasons:
+            message = (
+                f"the permission {self.permission.id} ended during the crawl; {left:,} URLs were not asked"
+            )
+            raise NoPermission(message, "ask for a new one; what was kept stays until its retention ends")
+        if STOPPED not in reasons:
+            how = ", ".join(sorted(reasons))
+            message = f"the workers of {self.permission.source} ended early ({how}); {left:,} URLs are left"
+            raise CrawlStopped(message, "run the same command again; it goes on where it stopped")
+        found = f"by hand; {left:,} URLs are left"
+        raise self._stopped_error(found)
+
+    def _stopped_error(self, found: str) -> CrawlStopped:
+        undo = f"psyllm collect crawl-stop {self.permission.source} --undo --data {self._data}"
+        message = f"the crawl of {self.permission.source} is stopped: {found}; what was fetched is kept"
+        return CrawlStopped(message, f"to go on: {undo}; then the same command again")
+
+    def _is_full(self, frontier: Frontier) -> bool:
+        most = self.permission.most_pages
+        return most is not None and frontier.counts()[Outcome.STORED] >= most
+
+    def plans(self, frontier: Frontier) -> list[WorkerPlan]:
+        """Return one plan a worker; the pages that may still be kept are shared out among them."""
+        settings, most = self._settings, self.permission.most_pages
+        left = None if most is None else most - frontier.counts()[Outcome.STORED]
+        number = settings.workers if left is None else min(settings.workers, left)
+        plans = []
+        for index in range(number):
+            share = None if left is None else left // number + (index < left % number)
+            limits = Limits(
+                f"w{index + 1}",
+                self._stop_file,
+                share,
+                settings.most_attempts,
+                settings.most_depth,
+                settings.robots_rest_s,
+                settings.lease_s / 4,
+            )
+            plans.append(
+                WorkerPlan(
+                    self.permission,
+                    self.where,
+                    self.permission.source,
+                    self.segments,
+                    settings.lease_s,
+                    settings.timeout_s,
+                    settings.most_page_bytes,
+                    limits,
+                )
+            )
+        return plans
+
+    def _records(self, frontier: Frontier) -> Manifest:
+        permission = self.permission
+        stored = [Stored(*page) for page in frontier.stored()]
+        content = {
+            "sha256": _hash_of(stored),
+            "permission": permission.id,
+            "licence": permission.licence,
+            "may_train": permission.may_train,
+            "may_show": permission.may_show,
+            "tombstones": [sorted(marks) for marks in self._tombstones],
+        }
+        mark = fingerprint(Stage.COLLECTED, [], content, ["collect", "core"])
+        earlier = read_manifest(stage_folder(self._data, Stage.COLLECTED) / permission.source)
+        if earlier is not None and earlier.details.get("format") != FORMAT:
+            message = f"the source {permission.source} holds something that was imported, not crawled"
+            raise SourceExists(message, "write another `source` into the permission")
+        if earlier is not None and (earlier.fingerprint == mark or self._is_over(stored)):
+            return earlier
+        self._need_segments(stored)
+        source = Source(permission.source, permission.licence, permission.may_train, permission.may_show)
+        authors = Authors.from_key_file(self._data)
+        reader = Reader(permission)
+        harvest = Harvest(self.segments, reader, authors, source, self._tombstones)
+        said = {**self._settings.model_dump(mode="json", exclude={"frontier"}), "permission": permission.id}
+        run = StageRun(self._data, Stage.COLLECTED, permission.source, mark, (), said)
+        with closing(reader), writing(run, beside=True) as run:
+            records = track(harvest.records(stored), f"records of {permission.source}")
+            kept = Kept(self._tombstones)
+            count = write_records(kept.with_earlier(records, self._data, permission.source), run.folder)
+            if count == 0:
+                message = f"none of the {len(stored):,} pages of {permission.source} holds a record"
+                raise EmptyCorpus(message, "see the counts of the crawl; check its starts and scope")
+            accounted = count - kept.carried_over + source.joined + source.left_out.total()
+            if accounted != len(stored):
+                message = f"{len(stored):,} pages were read, but {accounted:,} are accounted for"
+                raise LostRecords(message, "this is a fault of psyllm: report it; no record was put in use")
+            account = {"parts_left_out": dict(source.parts_left_out), **account_of(frontier, permission)}
+            return run.finish(
+                counts={
+                    "records": count,
+                    "pages": len(stored),
+                    "joined": source.joined,
+                    **({"carried_over": kept.carried_over} if kept.carried_over else {}),
+                },
+                drops=source.left_out,
+                details={"format": FORMAT, "content": content, "terms": _terms(permission), **account},
+            )
+
+    def _is_over(self, stored: list[Stored]) -> bool:
+        """Whether pages were removed because their time was over: then records stay as they were made."""
+        return not expired_names(self.segments).isdisjoint(_segment_names(stored))
+
+    def _need_segments(self, stored: list[Stored]) -> None:
+        """Refuse to make records of a part: workers on other machines wrote segments of their own."""
+        named = _segment_names(stored)
+        missing = sorted(name for name in named if not (self.segments / name).is_file())
+        if missing:
+            message = f"{len(missing)} of {len(named)} segments of {self.permission.source} are not in {self.segments}"
+            next_step = f"copy them there from the machines that fetched them (the first: {missing[0]}), then run it again"
+            raise MissingFile(message, next_step)
+
+
+def stop_crawl(settings: CrawlSettings, data: Path, source: str, reason: str) -> Path:
+    """Throw the kill switch of a source's crawl, here and on other machines; an empty reason takes it back.
+
+    Raises:
+        MissingFile: no crawl of this source was begun here.
+    """
+    folder = data / RAW / source
+    if not folder.is_dir():
+        message = f"no crawl of {source} was begun in {data}"
+        raise MissingFile(message, f"see which there are: ls {data / RAW}")
+    if reason:
+        (folder / STOP_FILE).write_text(f"{reason}\n", "utf-8")
+    else:
+        (folder / STOP_FILE).unlink(missing_ok=True)
+    frontier = _opened(settings.frontier or str(folder / FRONTIER), source, settings)
+    try:
+        frontier.stop(reason)
+    finally:
+        frontier.close()
+    return folder
+
+
+def _terms(permission: Permission) -> dict[str, str | None]:
+    """Return the terms that travel with the records; what was agreed on ends with the permission."""
+    return {
+        "licence": permission.licence,
+        "uses": None,
+        "expires": permission.expires.isoformat(),
+        "agreement": permission.document_sha256,
+    }
+
+
+def _opened(where: str, source: str, settings: CrawlSettings) -> Frontier:
+    frontier, clock = open_frontier(where, crawl=source, lease_s=settings.lease_s)
+    clock.close()  # nothing is claimed here
+    return frontier
+
+
+def account_of(frontier: Frontier, permission: Permission) -> dict[str, Any]:
+    """Return what a crawl has to answer for: counts, refusals by reason, hosts left, every robots.txt."""
+    ended = {
+        str(outcome): dict(sorted(Counter(done.detail for done in frontier.settled(outcome)).items()))
+        for outcome in (Outcome.NOTHING, Outcome.REFUSED, Outcome.STOPPED, Outcome.FAILED)
+    }
+    robots = [
+        {
+            "origin": snapshot.host,
+            "verdict": snapshot.verdict,
+            "status": snapshot.status,
+            "fetched_at": snapshot.fetched_at,
+            "sha256": snapshot.sha256,
+        }
+        for snapshot in frontier.robots()
+    ]
+    left = {host: said for host in sorted(permission.hosts) if (said := left_for(frontier, host))}
+    return {
+        "crawl": frontier.counts(),
+        "ended": ended,
+        "hosts_left": left,
+        "robots": robots,
+        "permission": permission.model_dump(mode="json", exclude={"starts"}),
+    }
+
+
+def _segment_names(stored: list[Stored]) -> set[str]:
+    return {page.where.partition(":")[0] for page in stored}
+
+
+def _hash_of(stored: list[Stored]) -> str:
+    digest = hashlib.sha256()
+    for page in stored:
+        digest.update(f"{page.url}\0{page.where}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,188 @@
+"""The real crawler against a served site; judged by what the site saw."""
+
+import itertools
+import json
+import subprocess
+import sys
+import time
+
+from crawl_ground import environment, served, settled, wait_until
+from psyllm.core.records import read_records
+
+DENIED = [
+    "deny",
+    "unauthorised",
+    "forbidden",
+    "too_many",
+    "overload",
+    "html",
+    "html_as_text",
+    "json",
+    "waf",
+    "bytes",
+    "huge",
+    "loop",
+    "elsewhere",
+    "drop",
+    "slow",
+]
+
+
+def manifest(ground, source="test"):
+    return json.loads((ground.data / "1_collected" / source / "manifest.json").read_text())
+
+
+def test_a_site_becomes_records_with_their_provenance(tmp_path):
+    with served(
+        tmp_path, [{"questions": 45}, {"questions": 25, "faults": True, "robots": "moved"}]
+    ) as ground:
+        ground.crawl(ground.permission(delay_s=0.005), "--workers", "2")
+        seen = settled(ground.seen)
+    records = list(read_records(ground.data / "1_collected" / "test"))
+    found = manifest(ground)
+    counts = found["counts"]
+    assert counts["pages"] == counts["records"] + counts["joined"] + sum(found["drops"].values())
+    robots = {row["sha256"] for row in found["details"]["robots"]}
+    # Of the second host's 25 questions one is gone (23) and one has moved (19); the others failed once at most.
+    assert len(records) == 45 + 23
+    assert len({record.id for record in records}) == len(records)
+    for record in records:
+        assert record.kind == "question"
+        assert record.permission_id == "test-1"
+        assert record.robots_hash in robots
+        assert record.url.startswith("http://127.0.0.1")
+        assert record.fetched_at.endswith("Z") or "+00:00" in record.fetched_at
+        assert record.licence == "CC0-1.0"
+        assert all(len(answer.author_hash) == 32 for answer in record.answers)
+    assert max(len(record.answers) for record in records) == 12, "both pages of a question make one record"
+    assert found["details"]["ended"]["nothing"] == {"gone": 1, "redirect": 1}
+    assert not any(row["path"].startswith("/private") for row in seen), "robots.txt says no"
+    assert {row["user-agent"] for row in seen} == {seen[0]["user-agent"]}
+    assert seen[0]["user-agent"].startswith("psyllm/")
+    assert "crawler@psyllm.example" in seen[0]["user-agent"]
+    assert seen[0]["from"] == "crawler@psyllm.example"
+    assert not any("cookie" in row or "referer" in row for row in seen)
+    good = [row["path"] for row in seen if row["host"] == 0]
+    assert len(good) == len(set(good)), "nothing is fetched twice"
+    assert good[0] == "/robots.txt"
+
+
+def test_every_doubtful_robots_txt_means_that_nothing_else_is_asked(tmp_path):
+    hosts = [{"questions": 20, "robots": word} for word in DENIED]
+    with served(tmp_path, [{"questions": 5}, *hosts]) as ground:
+        starts = [
+            f"http://{ground.host(n)}/qa{rest}"
+            for n in range(len(hosts) + 1)
+            for rest in ("", "/1", "/2", "/3")
+        ]
+        ground.crawl(ground.permission(starts=starts))
+        seen = settled(ground.seen)
+    asked = {DENIED[n - 1]: [r["path"] for r in seen if r["host"] == n] for n in range(1, len(hosts) + 1)}
+    assert {word: paths for word, paths in asked.items() if any("robots" not in path for path in paths)} == {}
+    assert all(asked.values()), "each was asked for its robots.txt"
+    assert manifest(ground)["counts"]["records"] == 5
+    assert manifest(ground)["details"]["crawl"]["refused"] >= 4 * len(hosts)
+
+
+def test_a_wall_ends_the_host_and_is_recorded(tmp_path):
+    walls = ["login", "busy", "forbidden", "captcha", "waf"]
+    with served(
+        tmp_path, [*({"questions": 40, "wall": wall} for wall in walls), {"questions": 10}]
+    ) as ground:
+        ground.crawl(ground.permission(delay_s=0.02))
+        asked = settled(lambda: [ground.paths(n) for n in range(len(walls))])
+    for paths in asked:
+        assert paths.index("/qa/5") == len(paths) - 1, "nothing is sent after the wall"
+    found = manifest(ground)["details"]
+    left = {host: said["reason"] for host, said in found["hosts_left"].items()}
+    assert [left[ground.host(n)] for n in range(5)] == ["login", "overload", "refused", "captcha", "waf"]
+    assert all(len(said["url_sha256"]) == 64 and said["at"] for said in found["hosts_left"].values())
+    assert found["ended"]["stopped"].keys() == set(left.values())
+    assert found["ended"]["refused"] == {}
+    assert manifest(ground)["counts"]["records"] == 10 + sum(len(paths) - 3 for paths in asked)
+
+
+def test_the_delay_holds_over_three_workers_and_crawl_delay_is_obeyed(tmp_path):
+    with served(tmp_path, [{"questions": 12}, {"questions": 3, "robots": "delay"}]) as ground:
+        ground.crawl(ground.permission(delay_s=0.1), "--workers", "3")
+        times = [[row["at"] for row in settled(lambda n=n: ground.seen(n))] for n in (0, 1)]
+    gaps = [[later - earlier for earlier, later in itertools.pairwise(host)] for host in times]
+    assert len(gaps[0]) == 14
+    assert min(gaps[0]) >= 0.95 * 0.1
+    assert min(gaps[1][1:]) >= 0.95 * 0.4
+
+
+def test_an_endless_calendar_ends(tmp_path):
+    with served(tmp_path, [{"questions": 1}]) as ground:
+        start = [f"http://{ground.host(0)}/calendar/1"]
+        permission = ground.permission(paths=["/calendar"], site="", starts=start)
+        # Whether the months hold a text is not the question here.
+        ground.crawl(permission, "--set", "collect.crawl.most_depth=6", check=False)
+        months = {path.partition("?")[0] for path in settled(lambda: ground.paths(0))} - {"/robots.txt"}
+    assert months == {f"/calendar/{month}" for month in range(1, 8)}
+
+
+def test_no_more_pages_are_kept_than_permitted(tmp_path):
+    with served(tmp_path, [{"questions": 60}, {"questions": 60}]) as ground:
+        ground.crawl(ground.permission(most_pages=25), "--workers", "2")
+        assert manifest(ground)["details"]["crawl"]["stored"] <= 25
+        ground.crawl(ground.permission(most_pages=25))
+        assert manifest(ground)["details"]["crawl"]["stored"] == 25
+
+
+def test_the_kill_switch_ends_a_crawl_within_seconds_and_the_crawl_goes_on_where_it_stopped(tmp_path):
+    with served(tmp_path, [{"questions": 60}]) as ground:
+        permission = ground.permission(delay_s=0.4)
+        running = subprocess.Popen(
+            ground.command(permission, "--workers", "2"),
+            env=environment(tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_until(lambda: len(ground.seen()) > 8)
+        stop(ground)
+        thrown = time.time()
+        _, said = running.communicate(timeout=30)
+        assert running.returncode == 2
+        assert "crawl-stop test --undo" in said
+        late = [row for row in settled(ground.seen) if row["at"] > thrown + 1]
+        assert late == []
+        assert ground.crawl(permission, check=False).returncode == 2, "it stays stopped"
+        stop(ground, "--undo")
+        asked, before = len(ground.seen()), set(ground.paths(0))
+        ground.crawl(ground.permission(delay_s=0.01))
+        again = settled(ground.seen)[asked:]
+    assert manifest(ground)["counts"]["records"] == 60
+    paths = [row["path"] for row in again if row["path"] != "/robots.txt"]
+    # What was under way when the crawl was stopped may be asked again: one for each worker at most.
+    assert len(before & set(paths)) <= 2
+
+
+def test_without_a_permission_that_holds_nothing_is_sent(tmp_path):
+    with served(tmp_path, [{"questions": 5}]) as ground:
+        permission = ground.permission(expires="2020-01-01")
+        result = ground.crawl(permission, check=False)
+        assert result.returncode == 2
+        assert "ended on 2020-01-01" in result.stderr
+        permission = ground.permission()
+        (tmp_path / "consent.txt").write_text("something else\n")
+        assert ground.crawl(permission, check=False).returncode == 2
+        assert ground.crawl(tmp_path / "none.toml", check=False).returncode == 2
+        assert settled(ground.seen) == []
+    assert not (ground.data / "raw").exists()
+
+
+def stop(ground, *words):
+    command = [
+        sys.executable,
+        "-m",
+        "psyllm.cli",
+        "collect",
+        "crawl-stop",
+        "test",
+        "--data",
+        str(ground.data),
+        *words,
+    ]
+    subprocess.run(command, env=environment(ground.folder), check=True, capture_output=True)

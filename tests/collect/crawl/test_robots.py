@@ -1,0 +1,181 @@
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from psyllm.collect.crawl.robots import MOST_BYTES, Answer, Verdict, verdict_of
+from psyllm.collect.crawl.robots_gate import MOST_TRIES, RobotsGate
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+SITE = "https://www.site.example"
+OPEN = b"User-agent: *\nDisallow: /private\n"
+
+
+def allows(answer, path="/qa/1"):
+    return verdict_of(answer, NOW).allows(SITE + path)
+
+
+def test_rules_are_obeyed():
+    assert allows(Answer(200, OPEN, "text/plain"))
+    assert not allows(Answer(200, OPEN, "text/plain"), "/private/1")
+    assert not allows(
+        Answer(200, b"User-agent: *\nDisallow: /\nAllow: /tardis\n", "text/plain; charset=utf-8")
+    )
+
+
+def test_a_rule_for_our_name_comes_before_the_rule_for_all():
+    body = b"User-agent: *\nAllow: /\n\nUser-agent: psyllm\nDisallow: /\n"
+    assert not allows(Answer(200, body, "text/plain"))
+    assert allows(Answer(200, b"User-agent: *\nDisallow: /\n\nUser-agent: PsyLLM\nAllow: /\n", "text/plain"))
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_no_robots_txt_allows_all(status):
+    assert allows(Answer(status, b"<html>not found</html>", "text/html"))
+
+
+def test_an_empty_robots_txt_allows_all():
+    assert allows(Answer(200, b"", "text/plain"))
+    assert allows(Answer(200, b"# nothing here\n", ""))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(400, OPEN, "text/plain"),
+        Answer(401, OPEN, "text/plain"),
+        Answer(403, OPEN, "text/plain"),
+        Answer(418, OPEN, "text/plain"),
+        Answer(429, OPEN, "text/plain"),
+        Answer(500, OPEN, "text/plain"),
+        Answer(503, OPEN, "text/plain"),
+        Answer(599, OPEN, "text/plain"),
+        Answer(204, b"", "text/plain"),
+        Answer(301, b"", "text/plain", "redirect_off_host"),
+        Answer(302, b"", "text/plain", "redirect_loop"),
+        Answer(0, b"", "", "timeout"),
+        Answer(0, OPEN, "text/plain", "cut_off"),
+        Answer(200, OPEN, "text/html"),
+        Answer(200, OPEN, "application/octet-stream"),
+        Answer(200, b"<!DOCTYPE html>\n<html></html>", "text/plain"),
+        Answer(200, b"\xef\xbb\xbf  <html><body>User-agent: *\nAllow: /</body></html>", ""),
+        Answer(200, b'{"code": 40362}', "text/plain"),
+        Answer(200, b"please log in\n", "text/plain"),
+        Answer(200, b"User-agent: *\nAllow: /\xff\n", "text/plain"),
+        Answer(200, OPEN.decode().encode("utf-16"), "text/plain"),
+        Answer(200, b"User-agent: *\nAllow: /\n\x00", "text/plain"),
+        Answer(200, b"#" * MOST_BYTES + b"\n" + OPEN, "text/plain"),
+    ],
+)
+def test_every_doubt_means_no(answer):
+    assert not allows(answer)
+    assert not allows(answer, "/")
+
+
+def test_as_much_as_the_standard_asks_for_is_read():
+    filler = b"# x\n" * ((MOST_BYTES - 100) // 4)
+    assert not allows(Answer(200, filler + b"User-agent: *\nDisallow: /qa\n", "text/plain"))
+    assert allows(Answer(200, filler + OPEN, "text/plain"))
+
+
+def test_the_larger_of_crawl_delay_and_request_rate_counts():
+    def delay(body):
+        return verdict_of(Answer(200, body, "text/plain"), NOW).delay_s
+
+    assert delay(OPEN) == 0
+    assert delay(b"User-agent: *\nCrawl-delay: 7\n") == 7
+    assert delay(b"User-agent: *\nCrawl-delay: 2\nRequest-rate: 1/10s\n") == 10
+
+
+def test_a_verdict_is_dated_hashed_and_read_again_from_its_snapshot():
+    verdict = verdict_of(Answer(200, OPEN, "text/plain"), NOW)
+    again = Verdict(verdict.snapshot)
+    assert verdict.snapshot.fetched_at == "2026-11-25T12:00:00+00:00"
+    assert len(verdict.snapshot.sha256) == 64
+    assert again.allows(f"{SITE}/qa")
+    assert not again.allows(f"{SITE}/private")
+    assert again.is_fresh(NOW + timedelta(hours=23, minutes=59))
+    assert not again.is_fresh(NOW + timedelta(hours=24))
+    assert not again.is_fresh(NOW - timedelta(seconds=1)), "a clock that was put back makes it old"
+
+
+class ShelfInMemory:
+    def __init__(self):
+        self.kept = {}
+
+    async def robots_of(self, origin):
+        return self.kept.get(origin)
+
+    async def keep_robots(self, origin, snapshot):
+        self.kept[origin] = snapshot
+
+
+class Fetching:
+    """Answers one robots.txt after the other, slowly; counts."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.urls = []
+
+    async def __call__(self, url):
+        self.urls.append(url)
+        await asyncio.sleep(0.01)
+        return self.answers.pop(0)
+
+
+def test_all_who_wait_for_a_host_wait_for_one_fetch():
+    fetching = Fetching(Answer(200, b"User-agent: *\nDisallow: /\n", "text/plain"))
+
+    async def ask():
+        gate = RobotsGate(ShelfInMemory(), fetching, lambda: NOW)
+        return await asyncio.gather(*(gate.verdict(SITE) for _ in range(20)))
+
+    verdicts = asyncio.run(ask())
+    assert fetching.urls == [f"{SITE}/robots.txt"]
+    assert [verdict.allows(f"{SITE}/qa") for verdict in verdicts] == [False] * 20
+
+
+def test_a_waiter_that_gives_up_leaves_the_fetch_to_the_others():
+    fetching = Fetching(Answer(200, OPEN, "text/plain"))
+
+    async def ask():
+        gate = RobotsGate(ShelfInMemory(), fetching, lambda: NOW)
+        first, second = (asyncio.create_task(gate.verdict(SITE)) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        return (await second).allows(f"{SITE}/qa")
+
+    assert asyncio.run(ask())
+    assert len(fetching.urls) == 1
+
+
+def test_another_workers_verdict_is_used_until_it_is_a_day_old():
+    shelf, now = ShelfInMemory(), [NOW]
+    fetching = Fetching(Answer(200, OPEN, "text/plain"), Answer(403))
+
+    async def ask():
+        await RobotsGate(shelf, fetching, lambda: now[0]).verdict(SITE)
+        gate = RobotsGate(shelf, fetching, lambda: now[0])
+        before = (await gate.verdict(SITE)).allows(f"{SITE}/qa")
+        now[0] += timedelta(hours=24)
+        return before, (await gate.verdict(SITE)).allows(f"{SITE}/qa")
+
+    assert asyncio.run(ask()) == (True, False)
+    assert len(fetching.urls) == 2
+
+
+def test_a_site_that_can_not_answer_is_asked_again_and_then_means_no():
+    fetching = Fetching(*[Answer(503)] * MOST_TRIES)
+
+    async def ask():
+        gate = RobotsGate(ShelfInMemory(), fetching, lambda: NOW)
+        for _ in range(MOST_TRIES):
+            assert not gate.is_out_of_tries(SITE)
+            verdict = await gate.verdict(SITE)
+            assert verdict.is_passing
+            assert not verdict.allows(f"{SITE}/qa")
+        assert gate.is_out_of_tries(SITE)
+        return await gate.verdict(SITE)
+
+    assert not asyncio.run(ask()).allows(f"{SITE}/qa")
+    assert len(fetching.urls) == MOST_TRIES

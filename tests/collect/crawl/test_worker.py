@@ -1,0 +1,259 @@
+"""One worker with a real frontier and a downloader that is played: time, faults and disk as we like."""
+
+import asyncio
+import hashlib
+import time
+from datetime import UTC, date, datetime
+
+import pytest
+
+from psyllm.collect.crawl.answers import Fault, Fetched
+from psyllm.collect.crawl.finding import Finder, Reader
+from psyllm.collect.crawl.permission import Permission, Scope
+from psyllm.collect.crawl.segments import Segments
+from psyllm.collect.crawl.shared import Shared
+from psyllm.collect.crawl.worker import EXPIRED, FINISHED, Limits, Worker
+from psyllm.collect.frontier.contract import Ask, Outcome, Settled
+from psyllm.collect.frontier.open import open_frontier
+from psyllm.core.errors import DiskFull
+
+HOST = "http://site.example"
+TODAY = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def let_pass(url):
+    del url
+
+
+class Played:
+    """Answers every URL; `said` overrides by URL, one answer after the other; notes when it was asked."""
+
+    def __init__(self, **said):
+        self.said = {f"{HOST}/{name}": list(answers) for name, answers in said.items()}
+        self.asked: list[tuple[str, float]] = []
+        self.busy = self.most_busy = 0
+        self.before = let_pass
+
+    @property
+    def urls(self):
+        return [url for url, _ in self.asked if not url.endswith("robots.txt")]
+
+    async def get(self, url, most_bytes=0):
+        del most_bytes
+        self.before(url)
+        self.asked.append((url, time.time()))
+        self.busy += 1
+        self.most_busy = max(self.busy, self.most_busy)
+        await asyncio.sleep(0.002)
+        self.busy -= 1
+        if url.endswith("robots.txt"):
+            return Fetched(url, 404, {}, b"")
+        waiting = self.said.get(url, [])
+        return waiting.pop(0) if waiting else page(url)
+
+
+def page(url, *links):
+    body = "".join(f"<a href='{link}'>x</a>" for link in links) + "<p>一页</p>"
+    return Fetched(url, 200, {"content-type": "text/html"}, f"<html><body>{body}</body></html>".encode())
+
+
+def permission(**changes):
+    values = {
+        "id": "test-1",
+        "source": "test",
+        "basis": "a site of our own",
+        "contact": "crawler@psyllm.example",
+        "expires": date(2026, 12, 31),
+        "document": "consent.txt",
+        "document_sha256": hashlib.sha256(b"x").hexdigest(),
+        "licence": "CC0-1.0",
+        "may_train": True,
+        "may_show": False,
+        "delay_s": 0,
+        "scope": (Scope(hosts=("site.example", "other.example"), paths=("/",)),),
+        "starts": (f"{HOST}/1",),
+    }
+    return Permission(**{**values, **changes})
+
+
+class Stage:
+    """A worker on a folder of its own."""
+
+    def __init__(self, folder, getter, now=lambda: TODAY, **changes):
+        self.folder, self.getter, self.now = folder, getter, now
+        self.permission = permission(
+            **{name: changes.pop(name) for name in list(changes) if name == "delay_s"}
+        )
+        self.limits = {
+            "name": "w1",
+            "stop_file": folder / "STOP",
+            "most_pages": None,
+            "most_attempts": 3,
+            "most_depth": 5,
+            "robots_rest_s": 0.1,
+            "heartbeat_s": 0.5,
+        } | changes
+        self.place = str(folder / "frontier.sqlite3")
+        self.segments = Segments(folder / "segments", "w1")
+
+    def frontier(self):
+        frontier, clock = open_frontier(self.place, lease_s=2)
+        clock.close()
+        return frontier
+
+    def run(self, *urls, shared=Shared):
+        frontier = self.frontier()
+        frontier.add([Ask(url, "page", 0) for url in urls])
+        frontier.close()
+        return asyncio.run(self._run(shared))
+
+    async def _run(self, kind):
+        shared = kind(self.place, "crawl", 2, self.segments)
+        await shared.open()
+        try:
+            finder = Finder(Reader(self.permission), self.permission.covers, self.limits["most_depth"])
+            return await Worker(
+                self.permission, shared, self.getter, finder, Limits(**self.limits), self.now
+            ).run()
+        finally:
+            await shared.close()
+
+    def counts(self):
+        frontier = self.frontier()
+        found = frontier.counts()
+        frontier.close()
+        return {name: count for name, count in found.items() if count}
+
+    def details(self, outcome):
+        frontier = self.frontier()
+        found = {done.url.removeprefix(HOST): done.detail for done in frontier.settled(outcome)}
+        frontier.close()
+        return found
+
+
+def urls(count):
+    return [f"{HOST}/{number}" for number in range(1, count + 1)]
+
+
+def test_links_are_followed_in_scope_and_each_once(tmp_path):
+    getter = Played()
+    getter.said[f"{HOST}/1"] = [
+        page(f"{HOST}/1", "/2", "/2#x", "/3?utm_source=y", "http://elsewhere.example/1")
+    ]
+    stage = Stage(tmp_path, getter)
+    assert stage.run(f"{HOST}/1") == FINISHED
+    assert sorted(getter.urls) == [f"{HOST}/1", f"{HOST}/2", f"{HOST}/3"]
+    assert stage.counts() == {"stored": 3}
+
+
+def test_the_permissions_end_is_met_during_the_crawl(tmp_path):
+    getter = Played()
+    stage = Stage(
+        tmp_path, getter, now=lambda: TODAY if len(getter.urls) < 5 else datetime(2027, 1, 1, tzinfo=UTC)
+    )
+    assert stage.run(*urls(40)) == EXPIRED
+    assert len(getter.urls) == 5
+    assert stage.counts() == {"waiting": 35, "stored": 5}
+
+
+def test_one_request_a_host_at_a_time(tmp_path):
+    getter = Played()
+    Stage(tmp_path, getter).run(*urls(30))
+    assert getter.most_busy == 1
+
+
+def test_a_busy_host_is_left_in_peace_as_long_as_it_asked(tmp_path):
+    busy = Fetched(f"{HOST}/3", 429, {"retry-after": "1"}, b"")
+    getter = Played()
+    getter.said[f"{HOST}/3"] = [busy]
+    stage = Stage(tmp_path, getter)
+    assert stage.run(*urls(12)) == FINISHED
+    times = [at for _, at in getter.asked]
+    third = getter.urls.index(f"{HOST}/3") + 1
+    assert times[third + 1] - times[third] >= 0.95
+    assert stage.counts() == {"stored": 12}
+
+
+def test_a_fault_is_tried_again_and_given_up_in_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("psyllm.collect.crawl.answers._REST_ON_FAULT_S", 0.05)
+    getter = Played()
+    getter.said[f"{HOST}/1"] = [Fault("timeout"), page(f"{HOST}/1")]
+    getter.said[f"{HOST}/2"] = [Fault("dropped")] * 3
+    stage = Stage(tmp_path, getter)
+    assert stage.run(*urls(3)) == FINISHED
+    assert stage.counts() == {"stored": 2, "failed": 1}
+    assert stage.details(Outcome.FAILED) == {"/2": "dropped"}
+    assert [getter.urls.count(url) for url in urls(3)] == [2, 3, 1]
+
+
+def test_a_stop_file_lets_nothing_new_begin(tmp_path):
+    getter = Played()
+
+    def throw(url):
+        if url == f"{HOST}/3":
+            (tmp_path / "STOP").touch()
+
+    getter.before = throw
+    stage = Stage(tmp_path, getter, delay_s=0.2)
+    began = time.time()
+    assert stage.run(*urls(30)) == "stopped"
+    assert len(getter.urls) < 10
+    assert time.time() - began < 10
+    assert "leased" not in stage.counts()
+
+
+def test_pages_that_can_not_be_written_are_not_counted_and_wait_for_the_next_worker(tmp_path):
+    class Full(Shared):
+        async def settle(self, finished):
+            del finished
+            message = "no space left"
+            raise DiskFull(message, "free some")
+
+    getter = Played()
+    stage = Stage(tmp_path, getter)
+    with pytest.raises(DiskFull):
+        stage.run(*urls(5), shared=Full)
+    assert stage.counts() == {"waiting": 5}
+    assert Stage(tmp_path, getter).run() == FINISHED
+    assert stage.counts() == {"stored": 5}
+
+
+def test_a_lease_that_went_to_another_worker_is_not_stored_again(tmp_path):
+    getter = Played()
+    stage = Stage(tmp_path, getter, heartbeat_s=60)
+
+    def stall(url):
+        """The machine stalls longer than the lease; meanwhile another worker stores the page."""
+        if url == f"{HOST}/1" and len(getter.asked) == 1:
+            time.sleep(2.2)
+            other, clock = open_frontier(stage.place, lease_s=2)
+            (lease,) = other.claim("other", 1)
+            assert other.settle([settled_elsewhere(lease)])
+            other.close()
+            clock.close()
+
+    getter.before = stall
+    assert stage.run(f"{HOST}/1") == FINISHED
+    frontier = stage.frontier()
+    assert list(frontier.stored()) == [(f"{HOST}/1", "page", "other:0:1")]
+    frontier.close()
+
+
+def settled_elsewhere(lease):
+    return Settled(lease, Outcome.STORED, "other:0:1")
+
+
+def test_what_lies_too_deep_or_out_of_scope_is_not_asked(tmp_path):
+    getter = Played()
+    for number in range(1, 9):
+        getter.said[f"{HOST}/{number}"] = [page(f"{HOST}/{number}", f"/{number + 1}")]
+    stage = Stage(tmp_path, getter, most_depth=3)
+    assert stage.run(f"{HOST}/1", "http://elsewhere.example/1") == FINISHED
+    assert getter.urls == urls(4)
+    assert stage.counts() == {"stored": 4, "refused": 1}
+
+
+def test_no_more_pages_are_kept_than_a_worker_may(tmp_path):
+    stage = Stage(tmp_path, Played(), most_pages=7)
+    stage.run(*urls(30))
+    assert stage.counts() == {"waiting": 23, "stored": 7}
