@@ -80,9 +80,9 @@ async def answer_from_library(book: Casebook, taken: Taken, text: str = "可以�
     return next(iter(following.messages))
 
 
-async def hire(book: Casebook, name: str = "lin") -> Staff:
+async def hire(book: Casebook, name: str = "lin", role: Role = Role.COUNSELLOR) -> Staff:
     """Somebody joins the staff; the password can't be signed in with (hashing is slow on purpose)."""
-    person = Staff(name=name, role=Role.COUNSELLOR, password_hash="none", created_at=book.now())
+    person = Staff(name=name, role=role, password_hash="none", created_at=book.now())
     async with book.writing() as session:
         session.add(person)
     return person

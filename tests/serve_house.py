@@ -129,9 +129,9 @@ class House:
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://test", headers=HEADERS)
 
-    async def hire(self, name: str = "lin") -> httpx.AsyncClient:
+    async def hire(self, name: str = "lin", role: Role = Role.COUNSELLOR) -> httpx.AsyncClient:
         """Somebody joins the staff and signs in."""
-        await staff.add(self.parts.book, name, Role.COUNSELLOR, Private(PASSWORD))
+        await staff.add(self.parts.book, name, role, Private(PASSWORD))
         desk = self.browser()
         response = await desk.post("/api/staff/login", json={"name": name, "password": PASSWORD})
         assert response.status_code == 200, response.text

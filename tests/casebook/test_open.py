@@ -111,6 +111,8 @@ async def test_a_casebook_of_the_first_version_is_brought_up_to_date(tmp_path: P
     await book.close()
     with sqlite3.connect(casebook_path(tmp_path)) as raw:  # as the first version left it
         raw.execute("ALTER TABLE conversations DROP COLUMN language")
+        raw.execute("DROP TABLE review_decisions")
+        raw.execute("DROP TABLE review_skips")
         raw.execute("UPDATE alembic_version SET version_num = '0001'")
     raw.close()
     book = await open_casebook(casebook_url(tmp_path))

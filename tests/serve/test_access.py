@@ -8,7 +8,9 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
+from cleaned_story import dialogue, put_cleaned
 from psyllm.casebook import staff
+from psyllm.clean.draw import draw
 from psyllm.serve.app import create_app
 from serve_house import FakeEngine, House, ask, key, open_house, read, view
 
@@ -43,6 +45,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/staff/login": {"name": "lin", "password": "correct horse battery"},
     "POST /api/staff/cases/{case_id}/messages": {"text": "我在"},
     "POST /api/staff/cases/{case_id}/close": {"reason": "resolved", "note": ""},
+    "PUT /api/staff/reviews/{item}/decision": {
+        "verdict": "accept",
+        "reason": None,
+        "note": "",
+        "edited": None,
+    },
 }
 KEYED = {
     "POST /api/conversations",
@@ -96,7 +104,10 @@ class Scene:
         await visitor.post(f"/api/conversations/{conversation}/person")
         [case] = (await desk.get("/api/staff/cases")).json()
         self.browsers = dict(zip(ROLES, (self.house.browser(), visitor, other, desk, disabled), strict=True))
+        put_cleaned(self.house.data, [dialogue(1)])
+        [item] = draw(self.house.data, 1, seed=1).items
         self.ids = {
+            "item": item.item,
             "conversation_id": conversation,
             "message_id": (await read(visitor, conversation))["messages"][1]["id"],
             "run_id": turn["run"]["id"],
@@ -134,7 +145,7 @@ def test_the_table_has_all_routes_of_the_description() -> None:
         for method in operations
     }
     assert described == set(routes()) - {"GET /{path:path}"}
-    assert len(described) == 22
+    assert len(described) == 27
 
 
 @pytest.mark.parametrize("route", routes())

@@ -1,15 +1,18 @@
-"""The staff commands of the command line: add, list, disable. No visitor's words pass here."""
+"""What the command line does in the casebook: staff (add, list, disable) and reviews (which are decided, erase).
+
+No visitor's words pass here.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from psyllm.casebook import staff
+from psyllm.casebook import reviews, staff
 from psyllm.casebook.kinds import Role
-from psyllm.casebook.open import Casebook, casebook_url, open_casebook
+from psyllm.casebook.open import Casebook, casebook_path, casebook_url, open_casebook
 from psyllm.core.errors import BadInput
 from psyllm.core.private import Private
 
@@ -50,6 +53,28 @@ def disable_staff(data: Path, name: str, database: str = "") -> None:
         NotFound: nobody has this name.
     """
     _with_casebook(data, database, lambda book: staff.disable(book, name))
+
+
+def decided_items(data: Path, database: str = "") -> frozenset[str]:
+    """Return the names of the items on which somebody has decided."""
+    if not _is_there(data, database):
+        return frozenset()
+    return frozenset(_with_casebook(data, database, reviews.all_decisions))
+
+
+def erase_reviews(data: Path, record_ids: Collection[str], database: str = "") -> int:
+    """Erase what reviewers decided about these records; return how many decisions went.
+
+    Raises:
+        CasebookError: the casebook can't be opened, or readers hold what was erased.
+    """
+    if not record_ids or not _is_there(data, database):
+        return 0
+    return _with_casebook(data, database, lambda book: reviews.erase_reviews(book, record_ids))
+
+
+def _is_there(data: Path, database: str) -> bool:
+    return bool(database) or casebook_path(data).exists()
 
 
 def _with_casebook(data: Path, database: str, work: Callable[[Casebook], Awaitable[T]]) -> T:

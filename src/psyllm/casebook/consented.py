@@ -6,6 +6,8 @@ given, so that the reader can leave dangerous conversations out.
 
 from __future__ import annotations
 
+import hashlib
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -15,6 +17,21 @@ from sqlalchemy.orm import selectinload
 from psyllm.casebook.open import Casebook
 from psyllm.casebook.tables import Consent, Conversation, Message, Screening
 from psyllm.safety.levels import Level
+
+SOURCE = "casebook"
+
+
+def record_id(conversation_id: str) -> str:
+    """Return the id of the record that a conversation becomes; it does not lead back to it."""
+    return f"{SOURCE}:{hashlib.sha256(conversation_id.encode()).hexdigest()[:16]}"
+
+
+async def last_withdrawals(book: Casebook) -> dict[str, datetime]:
+    """Return when consent was last withdrawn, by the record that the conversation became."""
+    query = select(Consent).where(Consent.withdrawn_at.is_not(None)).order_by(Consent.withdrawn_at)
+    async with book.reading() as session:
+        ended = await session.scalars(query)
+        return {record_id(one.conversation_id): one.withdrawn_at for one in ended if one.withdrawn_at}
 
 
 class Consented(NamedTuple):

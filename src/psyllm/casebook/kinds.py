@@ -74,3 +74,31 @@ class Role(StrEnum):
 
     COUNSELLOR = "counsellor"
     SUPERVISOR = "supervisor"
+
+
+class ReviewVerdict(StrEnum):
+    """What somebody decided about a cleaned record."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    EDIT = "edit"
+
+
+class ReviewReason(StrEnum):
+    """Why somebody rejected a record."""
+
+    HARMFUL = "harmful"
+    IGNORES_CRISIS = "ignores_crisis"
+    PERSONAL_DATA = "personal_data"
+    NOT_COUNSELLING = "not_counselling"
+    ADVERTISEMENT = "advertisement"
+    BROKEN = "broken"
+    OTHER = "other"
+
+
+class ReviewState(StrEnum):
+    """How far the review of one item is."""
+
+    OPEN = "open"
+    DISPUTED = "disputed"
+    SETTLED = "settled"

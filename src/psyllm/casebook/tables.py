@@ -21,6 +21,7 @@ from sqlalchemy import (
     Index,
     MetaData,
     String,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -33,6 +34,8 @@ from psyllm.casebook.kinds import (
     MessageAuthor,
     Owner,
     ReplacedBecause,
+    ReviewReason,
+    ReviewVerdict,
     Role,
     RunKind,
     RunState,
@@ -83,6 +86,8 @@ class Table(DeclarativeBase):
                 ReplacedBecause,
                 Role,
                 Language,
+                ReviewVerdict,
+                ReviewReason,
             )
         },
     }
@@ -313,6 +318,40 @@ class StaffSession(Table):
     staff_id: Mapped[str] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+
+
+class ReviewDecision(Table):
+    """What one person decided about some words of a cleaned record.
+
+    `item` is the hash that names record and words (`core/review_sample.py`). Places 1 and 2 are
+    blind, place 3 has seen both. `edited` is the new texts as JSON.
+    """
+
+    __tablename__ = "review_decisions"
+    __table_args__ = (UniqueConstraint("item", "place"),)
+
+    item: Mapped[str] = mapped_column(primary_key=True)
+    staff_id: Mapped[str] = mapped_column(ForeignKey("staff.id"), primary_key=True)
+    place: Mapped[int]
+    record_id: Mapped[str] = mapped_column(Text, index=True)
+    words: Mapped[str]
+    dropped_for: Mapped[str] = mapped_column(String(100))
+    verdict: Mapped[ReviewVerdict]
+    reason: Mapped[ReviewReason | None]
+    note: Mapped[Private]
+    edited: Mapped[Private | None]
+    decided_at: Mapped[datetime]
+
+
+class ReviewSkip(Table):
+    """Somebody does not want to read an item today."""
+
+    __tablename__ = "review_skips"
+
+    item: Mapped[str] = mapped_column(primary_key=True)
+    staff_id: Mapped[str] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"), primary_key=True)
+    record_id: Mapped[str] = mapped_column(Text, index=True)
+    at: Mapped[datetime]
 
 
 class Audit(Table):

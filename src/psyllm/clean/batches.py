@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from psyllm.clean.drop import Drop
+from psyllm.clean.reviewed import NO_DECISIONS, Decisions
 from psyllm.clean.steps import Step
 from psyllm.clean.tally import Tally
 from psyllm.core.records import RECORD_SCHEMA, Record, from_row, to_row
@@ -28,17 +29,25 @@ DROPPED_SCHEMA = RECORD_SCHEMA.append(pa.field("reason", pa.string())).append(
 
 
 class Cleaned(NamedTuple):
-    """What a batch became: `records` and `kept` are the same rows, `dropped` has DROPPED_SCHEMA."""
+    """What a batch became: `records` and `kept` are the same rows, `dropped` has DROPPED_SCHEMA.
+
+    `apart` are the places of records that people keep beside their near duplicates.
+    """
 
     records: tuple[Record, ...]
     kept: pa.RecordBatch
     dropped: pa.RecordBatch
+    apart: tuple[int, ...] = ()
 
 
 def clean_batch(
-    batch: pa.RecordBatch, steps: Sequence[Step], tally: Tally, tombstones: Tombstones = NO_TOMBSTONES
+    batch: pa.RecordBatch,
+    steps: Sequence[Step],
+    tally: Tally,
+    tombstones: Tombstones = NO_TOMBSTONES,
+    decisions: Decisions = NO_DECISIONS,
 ) -> Cleaned:
-    """Return the batch after all steps; what happened is added to `tally`.
+    """Return the batch after all steps and what people decided; what happened is added to `tally`.
 
     What was forgotten is neither kept nor among the dropped: it is only counted.
     """
@@ -46,6 +55,7 @@ def clean_batch(
     places: list[int] = []
     changed: dict[int, Record] = {}
     dropped: list[dict[str, Any]] = []
+    apart: list[int] = []
     is_old = batch.schema.names != RECORD_SCHEMA.names
     for place, row in enumerate(batch.to_pylist()):
         record = from_row(row)
@@ -54,19 +64,22 @@ def clean_batch(
         if left is None:
             tally.drops[FORGOTTEN] += 1
             continue
-        found, reason = _take_steps(left, steps, tally)
+        found, reason, stays_apart = decisions.apply(*_take_steps(left, steps, tally), steps, tally)
         if reason:
             tally.drops[reason] += 1
             dropped.append({**to_row(found), "reason": reason, "duplicate_of": ""})
             continue
         if found is not record or is_old:
             changed[len(records)] = found
+        if stays_apart:
+            apart.append(len(records))
         places.append(place)
         records.append(found)
     return Cleaned(
         tuple(records),
         _rows(batch, places, changed),
         pa.RecordBatch.from_pylist(dropped, schema=DROPPED_SCHEMA),
+        tuple(apart),
     )
 
 

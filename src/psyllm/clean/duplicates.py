@@ -46,13 +46,15 @@ class DuplicateFinder:
         self._hashes = _whole(folders, "hashes").reshape(-1, 2)
         self._kinds = _whole(folders, "kinds")
         self._first = _first_with(self._hashes, self._kinds)
+        self._is_apart = np.zeros(len(self._kinds), dtype=bool)
+        self._is_apart[self._first[_whole(folders, "apart").astype(bool)]] = True
         self.borders = np.cumsum([0, *(len(load(folder, "kinds")) for folder in folders)])
 
     def candidates(self) -> list[NDArray[np.int64]]:
         """Return, for each shard, the rows whose n-grams have to be compared."""
         is_candidate = np.zeros(len(self._kinds), dtype=bool)
         for band in range(BANDS):
-            for crowd in crowds(self._band(band), self._is_first()):
+            for crowd in crowds(self._band(band), self._is_compared()):
                 is_candidate[crowd] = True
         return [
             np.flatnonzero(is_candidate[start:end])
@@ -65,7 +67,7 @@ class DuplicateFinder:
         for place in np.flatnonzero(~self._is_first()).tolist():
             groups.join(int(self._first[place]), place)
         for band in range(BANDS):
-            for crowd in crowds(self._band(band), self._is_first()):
+            for crowd in crowds(self._band(band), self._is_compared()):
                 for left, right in pairs(crowd.tolist()):
                     if groups.of(left) != groups.of(right) and self._are_near(left, right, ngrams_of):
                         groups.join(left, right)
@@ -97,9 +99,13 @@ class DuplicateFinder:
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
 
     def _is_first(self) -> NDArray[np.bool_]:
-        """Return which records are the first with their words; only these are compared further."""
+        """Return which records are the first with their words."""
         first: NDArray[np.bool_] = self._first == np.arange(len(self._first))
         return first
+
+    def _is_compared(self) -> NDArray[np.bool_]:
+        """Return which records are compared further: the first with their words that nobody keeps apart."""
+        return self._is_first() & ~self._is_apart
 
 
 class NgramFiles:

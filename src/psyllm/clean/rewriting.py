@@ -78,11 +78,12 @@ def _changed(part: Part, change: Change) -> Part:
     folded = change(part.text)
     if folded.text == part.text:
         return part
-    return part.model_copy(update={"text": folded.text, "spans": _moved(part.spans, folded.offsets)})
+    return part.model_copy(update={"text": folded.text, "spans": moved(part.spans, folded.offsets)})
 
 
-def _moved(spans: tuple[Span, ...], offsets: Offsets) -> tuple[Span, ...]:
-    moved = ((span, offsets.span(span.start, span.end)) for span in spans)
+def moved(spans: tuple[Span, ...], offsets: Offsets) -> tuple[Span, ...]:
+    """Return the spans over the new text; those of which nothing is left fall away."""
+    places = ((span, offsets.span(span.start, span.end)) for span in spans)
     return tuple(
-        span.model_copy(update={"start": new[0], "end": new[1]}) for span, new in moved if new is not None
+        span.model_copy(update={"start": new[0], "end": new[1]}) for span, new in places if new is not None
     )

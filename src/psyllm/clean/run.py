@@ -23,10 +23,12 @@ from psyllm.clean.duplicates import DuplicateFinder, NgramFiles
 from psyllm.clean.execute import Work, run_shards
 from psyllm.clean.on_ray import run_shards_on_ray
 from psyllm.clean.reasons import reasons
+from psyllm.clean.reviewed import APPLIED, KEPT_AGAIN, STALE
 from psyllm.clean.shards import CANDIDATES, CLUSTERS, FINISHED, Shard, work_folder
 from psyllm.clean.tally import Tally
 from psyllm.core.errors import DiskFull, EmptyCorpus, LostRecords, MissingStage
 from psyllm.core.settings import CleanSettings
+from psyllm.core.settled_reviews import REVIEWS_RUN, read_settled
 from psyllm.core.stages import (
     Manifest,
     Stage,
@@ -88,7 +90,11 @@ def _write(
 ) -> Manifest:
     with writing(stage_run, keep_partial=True):
         _remove_unfinished(stage_run.folder)
-        shards = [shard._replace(tombstones=tombstones) for shard in _shards(sources, stage_run, settings)]
+        reviews = read_settled(stage_run.data)
+        shards = [
+            shard._replace(tombstones=tombstones, reviews=reviews)
+            for shard in _shards(sources, stage_run, settings)
+        ]
         tally = _clean(shards, stage_run.folder, settings)
         _need_all(tally, sources)
         kept = tally.kept.total()
@@ -100,7 +106,7 @@ def _write(
             counts={"records": kept, "read": tally.read.total(), "dropped": tally.drops.total()},
             drops=dict(sorted(tally.drops.items())),
             seeds={"minhash": SEED},
-            details=_details(tally),
+            details={**_details(tally), **_reviews(sources, tally, len(reviews))},
         )
 
 
@@ -171,6 +177,17 @@ def _details(tally: Tally) -> dict[str, object]:
         "flags": {name: tally.flags[name] for name in sorted(set(tally.flags) - set(_LEVELS))},
         "reasons": {reason: told for reason, told in reasons().items() if reason in tally.drops},
     }
+
+
+def _reviews(sources: list[Manifest], tally: Tally, settled: int) -> dict[str, object]:
+    """Return what people decided and how far it went, for the data card; nothing where nobody decided."""
+    found = next(
+        (one for one in sources if one.run == REVIEWS_RUN and Stage(one.stage) is Stage.FEEDBACK), None
+    )
+    if found is None:
+        return {}
+    done = {name: tally.other[name] for name in (APPLIED, STALE, KEPT_AGAIN)}
+    return {"reviews": {**found.details, "settled": settled, **done}}
 
 
 def _nothing_left(tally: Tally) -> EmptyCorpus:

@@ -22,12 +22,14 @@ from numpy.typing import NDArray
 
 from psyllm.clean.batches import DROPPED_SCHEMA, clean_batch
 from psyllm.clean.duplicates import Clusters, NgramFiles
+from psyllm.clean.reviewed import Decisions
 from psyllm.clean.rows import BatchFile
 from psyllm.clean.signatures import compared_text, joined, save, sign
 from psyllm.clean.steps import LEVEL_FLAG, steps
 from psyllm.clean.tally import Tally
 from psyllm.core.records import RECORD_SCHEMA, from_row
 from psyllm.core.settings import CleanSettings
+from psyllm.core.settled_reviews import NO_REVIEWS, SettledReviews
 from psyllm.core.tombstones import NO_TOMBSTONES, Tombstones
 from psyllm.text.hashed_ngrams import ngrams_in_order
 
@@ -50,6 +52,7 @@ class Shard(NamedTuple):
     run: Path
     settings: CleanSettings
     tombstones: Tombstones = NO_TOMBSTONES
+    reviews: SettledReviews = NO_REVIEWS
 
     @property
     def work(self) -> Path:
@@ -71,6 +74,7 @@ def mend(shard: Shard, beat: Beat) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     taken = steps(shard.settings)
+    decisions = Decisions(shard.reviews)
     tally = Tally()
     signatures = []
     with (
@@ -78,8 +82,9 @@ def mend(shard: Shard, beat: Beat) -> None:
         BatchFile(folder / DROPPED, DROPPED_SCHEMA) as dropped,
     ):
         for batch in _batches(shard.source):
-            cleaned = clean_batch(batch, taken, tally, shard.tombstones)
-            signatures.append(sign(cleaned.records, cleaned.kept.column("content_hash").to_pylist()))
+            cleaned = clean_batch(batch, taken, tally, shard.tombstones, decisions)
+            hashes = cleaned.kept.column("content_hash").to_pylist()
+            signatures.append(sign(cleaned.records, hashes, cleaned.apart))
             mended.write(cleaned.kept)
             dropped.write(cleaned.dropped)
             beat(batch.num_rows)

@@ -1,8 +1,8 @@
-"""What finding duplicates has to know of a record, as arrays on disk: 165 bytes a record.
+"""What finding duplicates has to know of a record, as arrays on disk: 166 bytes a record.
 
 Records of a shard come in; arrays go out: the 16 band keys of its character
-5-grams (white space left out), its content hash, its kind and its worth (which
-of two duplicates stays). Nothing is compared here.
+5-grams (white space left out), its content hash, its kind, its worth (which
+of two duplicates stays) and whether people keep it beside near ones. Nothing is compared here.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ _LENGTH_BITS = 48
 
 
 class Signatures(NamedTuple):
-    """Rows are records: keys (16, n), hashes (n, 2), kinds (n), worths (n)."""
+    """Rows are records: keys (16, n), hashes (n, 2), kinds (n), worths (n), apart (n)."""
 
     keys: NDArray[np.uint64]
     hashes: NDArray[np.uint64]
     kinds: NDArray[np.uint8]
     worths: NDArray[np.uint64]
+    apart: NDArray[np.bool_]
 
 
-def sign(records: Sequence[Record], content_hashes: Sequence[str]) -> Signatures:
-    """Return the signatures of some records."""
+def sign(records: Sequence[Record], content_hashes: Sequence[str], apart: Sequence[int] = ()) -> Signatures:
+    """Return the signatures of some records; those at the places `apart` have no near duplicates."""
     texts = [compared_text(record) for record in records]
     keys = band_keys(ngrams_in_order(texts)) if records else np.empty((0, BANDS), np.uint64)
     hashes = b"".join(bytes.fromhex(content)[:16] for content in content_hashes)
@@ -41,6 +42,7 @@ def sign(records: Sequence[Record], content_hashes: Sequence[str]) -> Signatures
         np.frombuffer(hashes, dtype=np.uint64).reshape(-1, 2),
         np.array([KINDS.index(record.kind) for record in records], dtype=np.uint8),
         np.array([_worth(record, len(text)) for record, text in zip(records, texts, strict=True)], np.uint64),
+        np.isin(np.arange(len(records)), np.array(apart, dtype=np.int64)),
     )
 
 
@@ -53,9 +55,13 @@ def joined(parts: Sequence[Signatures]) -> Signatures:
     """Return the signatures of all parts in one."""
     if not parts:
         return sign((), ())
-    keys, hashes, kinds, worths = zip(*parts, strict=True)
+    keys, hashes, kinds, worths, apart = zip(*parts, strict=True)
     return Signatures(
-        np.concatenate(keys, axis=1), np.concatenate(hashes), np.concatenate(kinds), np.concatenate(worths)
+        np.concatenate(keys, axis=1),
+        np.concatenate(hashes),
+        np.concatenate(kinds),
+        np.concatenate(worths),
+        np.concatenate(apart),
     )
 
 

@@ -48,6 +48,7 @@ def forget(
         )
     _need_hashes(author or (), 32, "--author")
     _need_hashes(content or (), 64, "--content")
+    from psyllm.casebook.admin import erase_reviews
     from psyllm.collect.crawl.forgetting import forget_pages
     from psyllm.core.forgetting import forget as take_out
     from psyllm.core.forgetting import marks_of, mend_manifests
@@ -55,7 +56,10 @@ def forget(
     from psyllm.corpus.refresh import refresh
 
     with progress_bars():
-        done = take_out(data, marks_of(url or (), author or (), content or ()))
+        # Reviewers may have written its words anew.
+        done = take_out(
+            data, marks_of(url or (), author or (), content or ()), lambda ids: erase_reviews(data, ids)
+        )
         refresh(data)
         mend_manifests(data)
         asked = forget_pages(data, {*done.whole.urls, *(url or ())}, done.whole.passages)

@@ -14,7 +14,7 @@ import sys
 
 import typer
 
-from psyllm.cli import collecting, forgetting, looking, making, reviewing, serving
+from psyllm.cli import cleaning, collecting, forgetting, looking, making, reviewing, serving
 
 WRONG_INPUT = 2
 STOPPED = 130
@@ -27,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(collecting.app, name="collect")
-app.command("clean")(making.clean)
+app.add_typer(cleaning.app, name="clean")
 app.add_typer(reviewing.app, name="corpus")
 app.command("train")(making.train)
 app.command("evaluate")(making.evaluate)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from psyllm.core.private import Private
 from psyllm.core.progress import track
 from psyllm.core.records import RECORD_SCHEMA, Record, from_row, to_row
+from psyllm.core.settled_reviews import reviews_folder, without_decisions
 from psyllm.core.stages import (
     Manifest,
     Stage,
@@ -51,10 +52,11 @@ FEWEST_PASSAGE_CHARS, MOST_PASSAGE_CHARS = 8, 24
 
 
 class Traces(NamedTuple):
-    """Where else the words may lie: addresses of pages, and passages to look for."""
+    """Where else the words may lie: addresses of pages, passages to look for, ids of the records."""
 
     urls: set[str]
     passages: set[Private]
+    ids: set[str]
 
 
 class Forgotten(NamedTuple):
@@ -79,8 +81,13 @@ def marks_of(urls: Sequence[str], authors: Sequence[str], contents: Sequence[str
     return marks + [Tombstone(kind="content", mark=content, at=now) for content in contents]
 
 
-def forget(data: Path, marks: Sequence[Tombstone]) -> Forgotten:
+def forget(
+    data: Path, marks: Sequence[Tombstone], erase: Callable[[frozenset[str]], object] | None = None
+) -> Forgotten:
     """Take out everything that the marks name; doing it again changes nothing more.
+
+    `erase` is called with the ids of all records that go or change, before anything is rewritten:
+    what people wrote about them elsewhere must go, too, and can be found again after a crash.
 
     Raises:
         StageBusy: a stage is being written; nothing was changed.
@@ -92,14 +99,18 @@ def forget(data: Path, marks: Sequence[Tombstone]) -> Forgotten:
         append_tombstones(data, marks)
         asked = Tombstones.of(marks)
         ids = _ids_named(data, asked)
-        whole, partly = Traces(set(), set()), Traces(set(), set())
+        whole, partly = Traces(set(), set(), set()), Traces(set(), set(), set())
         held = _held(data, asked, ids, whole, partly)
+        touched = frozenset(ids | partly.ids)
+        if erase is not None:
+            erase(touched)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         also = sorted({content for one in held.values() for content in one})
         append_tombstones(data, [Tombstone(kind="content", mark=content, at=now) for content in also])
         corpora = {path.parent.name for path in held if path.parent.parent.name == Stage.CORPUS.value}
         # Copies first: after a crash the records are still there to tell which they are.
         removed = _remove_copies(data, corpora) if held else ()
+        without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
         rows = _rewrite(data, asked, ids, list(held))
         return Forgotten(rows, frozenset(ids), removed, _models_of(data, corpora), whole, partly)
 
@@ -160,7 +171,8 @@ def _held(
 
 
 def _trace(record: Record, left: Record | None, traces: Traces) -> None:
-    """Note a record's address, and the beginning of every text of it that goes."""
+    """Note a record's id and address, and the beginning of every text of it that goes."""
+    traces.ids.add(record.id)
     if record.url:
         traces.urls.add(record.url)
     stays = set(left.texts()) if left is not None else set()

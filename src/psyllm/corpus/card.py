@@ -13,6 +13,7 @@ from typing import Any
 
 from psyllm.core.records import Record
 from psyllm.core.stages import Manifest
+from psyllm.corpus.card_reviews import reviews_lines, reviews_of
 from psyllm.corpus.overlaps import Overlap
 from psyllm.corpus.split import SPLITS, Split
 from psyllm.corpus.terms import terms
@@ -55,6 +56,7 @@ def make_card(
         "groups": dict(groups),
         "overlaps": {name: overlap._asdict() for name, overlap in overlaps.items()},
         "cleaning": {"run": cleaned.run, "counts": cleaned.counts, "drops": cleaned.drops, **cleaned.details},
+        "reviews": reviews_of(cleaned),
         "terms": [term._asdict() for term in terms(splits["train"]["licences"])],
         "settings": dict(settings),
         "seeds": {"split": settings["seed"], **cleaned.seeds},
@@ -81,6 +83,7 @@ def as_markdown(card: Mapping[str, Any]) -> str:
         "",
     ]
     lines += ["## Left out by cleaning", "", *_cleaning_lines(card["cleaning"]), ""]
+    lines += ["## Reviewed by people", "", *reviews_lines(card.get("reviews", {})), ""]
     lines += ["## Terms", "", "Licences of the training texts, the strictest first. No legal advice.", ""]
     lines += [*_table(["Licence", "Asks"], [[term["licence"], term["asks"]] for term in card["terms"]]), ""]
     lines += _permit_section(card)

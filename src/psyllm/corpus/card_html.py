@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
+from psyllm.corpus.card_reviews import review_facts
 from psyllm.corpus.drop_samples import Sample
 from psyllm.corpus.split import SPLITS
 
@@ -42,6 +43,7 @@ def as_html(card: Mapping[str, Any], samples: Mapping[str, Sequence[Sample]], ru
         drops=_drops(cleaning, card.get("left_out", {}), samples),
         sources=_sources(card),
         crises=_crises(card),
+        reviews=review_facts(card.get("reviews", {})),
         flags={**cleaning.get("levels", {}), **cleaning.get("flags", {})},
     )
 

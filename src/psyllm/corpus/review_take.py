@@ -9,7 +9,6 @@ the directory of help lines is refused, whoever writes it.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from psyllm.corpus.review_rows import Reviewer, Row, open_sheet, reviewer_of, ro
 from psyllm.corpus.review_sheet import DECISIONS, ROLES, ROWS, words_of
 from psyllm.safety.guard import names_contact
 from psyllm.text.han import han_count
-from psyllm.text.offsets import Edit, Offsets
+from psyllm.text.offsets import aligned
 
 MOST_FAULTS_TOLD = 8
 # "See above" and a spreadsheet's #NAME? are no answer to anybody.
@@ -188,9 +187,7 @@ def _role(paragraph: str) -> tuple[Role, int] | None:
 
 def _moved_spans(spans: Sequence[Span], old: str, new: str) -> tuple[Span, ...]:
     """Return the strategy spans over the new words, contiguous as before; a part that went takes its span along."""
-    blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    edits = tuple(Edit(a, b, c, d) for kind, a, b, c, d in blocks if kind != "equal")
-    offsets = Offsets((edits,)) if edits else Offsets()
+    offsets = aligned(old, new)
     moved: list[Span] = []
     for span in spans:
         place = offsets.span(span.start, span.end)

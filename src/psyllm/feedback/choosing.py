@@ -9,20 +9,18 @@ names and numbers is `clean`'s work.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from psyllm.casebook.consented import Consented
+from psyllm.casebook.consented import SOURCE, Consented, record_id
 from psyllm.casebook.kinds import MessageAuthor
 from psyllm.casebook.tables import Message, Rating
 from psyllm.core.records import Answer, Author, Record, Turn
 from psyllm.core.settings import FeedbackSettings
 from psyllm.safety.levels import Level
 
-SOURCE = "casebook"
 DANGEROUS = "dangerous_conversation"
 RATED_LOW = "rated_too_low"
 AUTHORS: dict[MessageAuthor, Author] = {
@@ -75,7 +73,7 @@ def _mean(message: Message) -> float:
 
 
 def _record(last: Consented, taken: Sequence[Message], settings: FeedbackSettings) -> Record:
-    key = hashlib.sha256(last.conversation_id.encode()).hexdigest()[:16]
+    key = record_id(last.conversation_id)
     until = taken[-1].seq
     dialogue = [
         message
@@ -83,9 +81,9 @@ def _record(last: Consented, taken: Sequence[Message], settings: FeedbackSetting
         if message.seq <= until and (message.author is MessageAuthor.VISITOR or message in taken)
     ]
     record = Record(
-        id=f"{SOURCE}:{key}",
+        id=key,
         kind="dialogue",
-        group=f"{SOURCE}:{key}",
+        group=key,
         source=SOURCE,
         licence=settings.licence,
         may_train=True,

@@ -1,6 +1,7 @@
 """Feedback: consented answers in the casebook become the run `casebook` of `6_feedback`.
 
-The run is the present state and replaces the one before: what is withdrawn or
+What reviewers decided about cleaned records becomes the run `reviews` beside it
+(`reviews.py`). The run `casebook` is the present state and replaces the one before: what is withdrawn or
 erased in the casebook is gone here after the next run. The new run is written
 beside the old one and takes its place when it is complete. Without a single
 answer there is no run, so that nothing downstream has to be made again because
@@ -14,14 +15,15 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from psyllm.casebook.consented import Consented, consented_answers
+from psyllm.casebook.consented import SOURCE, Consented, consented_answers
 from psyllm.casebook.open import casebook_path, casebook_url, open_casebook
 from psyllm.core.progress import report
 from psyllm.core.records import write_records
 from psyllm.core.settings import FeedbackSettings
 from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, stage_folder, up_to_date, writing
 from psyllm.core.tombstones import FORGOTTEN, read_tombstones
-from psyllm.feedback.choosing import SOURCE, Chosen, choose
+from psyllm.feedback.choosing import Chosen, choose
+from psyllm.feedback.reviews import write_reviews
 
 NAME = SOURCE
 TASK = "feedback"
@@ -30,13 +32,14 @@ OLD = ".casebook.old"
 
 
 def run(settings: FeedbackSettings, data: Path) -> Manifest:
-    """Write the consented answers as records; unchanged answers leave the run as it is.
+    """Write the consented answers as records, and what reviewers decided; unchanged runs stay as they are.
 
     Raises:
         CasebookError: the casebook can't be opened.
         StageBusy: another process writes to the stage.
     """
     report(TASK, 0, 1)
+    write_reviews(data)
     chosen = _without_forgotten(choose(asyncio.run(_consented(data)), settings), data)
     digest = hashlib.sha256("\n".join(one.model_dump_json() for one in chosen.records).encode())
     facts = {

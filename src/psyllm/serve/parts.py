@@ -31,6 +31,7 @@ class Parts:
     """What a running service consists of."""
 
     settings: ServeSettings
+    data: Path
     book: Casebook
     screener: Screener
     runner: Runner
@@ -68,6 +69,7 @@ async def open_parts(
         await screener.judge([Private("你好")])  # the tables are read now, not in a visitor's time
         yield Parts(
             settings=settings,
+            data=data,
             book=book,
             screener=screener,
             runner=runner,

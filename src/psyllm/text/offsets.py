@@ -9,6 +9,7 @@ decides what is edited.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable
 from typing import NamedTuple
@@ -70,6 +71,13 @@ def substitute(
         return text, Offsets()
     pieces.append(text[last:])
     return "".join(pieces), Offsets((tuple(edits),))
+
+
+def aligned(old: str, new: str) -> Offsets:
+    """Return the way from one text to another that a person wrote, by aligning them; takes quadratic time."""
+    blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    edits = tuple(Edit(*places) for kind, *places in blocks if kind != "equal")
+    return Offsets((edits,)) if edits else Offsets()
 
 
 def _forward(edits: Pass | list[Edit], offset: int, *, is_end: bool) -> int:

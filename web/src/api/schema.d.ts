@@ -408,6 +408,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/staff/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Progress
+         * @description Tell how far the sample is, and which own decisions can still be changed.
+         */
+        get: operations["progress_api_staff_reviews_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/staff/reviews/next": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Next
+         * @description Read what waits for who asks: the most dangerous first, for a supervisor differences before it.
+         */
+        get: operations["read_next_api_staff_reviews_next_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/staff/reviews/{item}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Item
+         * @description Read one item, with the own decision and, when they can't sway any more, those of others.
+         */
+        get: operations["read_item_api_staff_reviews__item__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/staff/reviews/{item}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Decide
+         * @description Accept, reject or edit; an own decision may be changed while it is the only one.
+         */
+        put: operations["decide_api_staff_reviews__item__decision_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/staff/reviews/{item}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Skip
+         * @description Put an item aside until tomorrow; nobody asks why.
+         */
+        post: operations["skip_api_staff_reviews__item__skip_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/status": {
         parameters: {
             query?: never;
@@ -854,6 +954,164 @@ export interface components {
             message: components["schemas"]["Message"];
             reason: components["schemas"]["ReplacedBecause"];
         };
+        /**
+         * ReviewDecisionIn
+         * @description What a reviewer decides; a rejection needs a reason, an edit its texts. The note stays with the staff.
+         */
+        ReviewDecisionIn: {
+            edited: components["schemas"]["ReviewTexts"] | null;
+            /** Note */
+            note: string;
+            reason: components["schemas"]["ReviewReason"] | null;
+            verdict: components["schemas"]["ReviewVerdict"];
+        };
+        /**
+         * ReviewItem
+         * @description One cleaned record to review; `dropped_for` is why cleaning left it out, empty when it is kept.
+         *
+         *     `dropped_because` is the reason in a sentence of English where the run has one.
+         *
+         *     `has_spans` says that strategy spans lie over its texts; `stays` is the record that stays for a
+         *     near duplicate; `others` is empty while reviewing is blind.
+         */
+        ReviewItem: {
+            /** Answers */
+            answers: string[];
+            /** Dropped Because */
+            dropped_because: string;
+            /** Dropped For */
+            dropped_for: string;
+            /** Has Spans */
+            has_spans: boolean;
+            /** Item */
+            item: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "document" | "question" | "dialogue";
+            level: components["schemas"]["Level"];
+            /** Minor */
+            minor: boolean;
+            /** Others */
+            others: components["schemas"]["ReviewOpinion"][];
+            own: components["schemas"]["ReviewOpinion"] | null;
+            /** Source */
+            source: string;
+            state: components["schemas"]["ReviewState"];
+            stays: components["schemas"]["ReviewTexts"] | null;
+            /** Text */
+            text: string;
+            /** Title */
+            title: string;
+            /** Turns */
+            turns: components["schemas"]["ReviewTurn"][];
+        };
+        /**
+         * ReviewNext
+         * @description The next item for who asks, none when all is done; `gone` counts those passed over on the way.
+         */
+        ReviewNext: {
+            /** Gone */
+            gone: number;
+            item: components["schemas"]["ReviewItem"] | null;
+            progress: components["schemas"]["ReviewProgress"];
+        };
+        /**
+         * ReviewOpinion
+         * @description A decision as kept; nobody's name stands with it.
+         */
+        ReviewOpinion: {
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
+            edited: components["schemas"]["ReviewTexts"] | null;
+            /** Note */
+            note: string;
+            reason: components["schemas"]["ReviewReason"] | null;
+            verdict: components["schemas"]["ReviewVerdict"];
+        };
+        /**
+         * ReviewOwn
+         * @description An own decision that can still be changed, for nobody else has decided yet.
+         */
+        ReviewOwn: {
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
+            /** Item */
+            item: string;
+            verdict: components["schemas"]["ReviewVerdict"];
+        };
+        /**
+         * ReviewProgress
+         * @description How far the sample is; `for_me` is how many wait for who asks, `total` is 0 while none is drawn.
+         */
+        ReviewProgress: {
+            /** Changeable */
+            changeable: components["schemas"]["ReviewOwn"][];
+            /** Disputed */
+            disputed: number;
+            /** For Me */
+            for_me: number;
+            /** Half */
+            half: number;
+            /** Mine */
+            mine: number;
+            /** Settled */
+            settled: number;
+            /** Total */
+            total: number;
+        };
+        /**
+         * ReviewReason
+         * @description Why somebody rejected a record.
+         * @enum {string}
+         */
+        ReviewReason: "harmful" | "ignores_crisis" | "personal_data" | "not_counselling" | "advertisement" | "broken" | "other";
+        /**
+         * ReviewState
+         * @description How far the review of one item is.
+         * @enum {string}
+         */
+        ReviewState: "open" | "disputed" | "settled";
+        /**
+         * ReviewTexts
+         * @description New texts, each in the place of the old one; an emptied turn or answer is taken out.
+         */
+        ReviewTexts: {
+            /** Answers */
+            answers: string[];
+            /** Text */
+            text: string;
+            /** Title */
+            title: string;
+            /** Turns */
+            turns: string[];
+        };
+        /**
+         * ReviewTurn
+         * @description One turn of a dialogue.
+         */
+        ReviewTurn: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "visitor" | "counsellor";
+            /** Text */
+            text: string;
+        };
+        /**
+         * ReviewVerdict
+         * @description What somebody decided about a cleaned record.
+         * @enum {string}
+         */
+        ReviewVerdict: "accept" | "reject" | "edit";
         /**
          * Role
          * @description What a member of staff may do.
@@ -1648,6 +1906,159 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["StaffMe"];
                 };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    progress_api_staff_reviews_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewProgress"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_next_api_staff_reviews_next_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewNext"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_item_api_staff_reviews__item__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewItem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_api_staff_reviews__item__decision_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewDecisionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewProgress"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    skip_api_staff_reviews__item__skip_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             default: {

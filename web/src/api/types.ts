@@ -22,6 +22,14 @@ export type CaseSummary = Schemas["CaseSummary"];
 export type CaseDetail = Schemas["CaseDetail"];
 export type CaseScreening = Schemas["CaseScreening"];
 export type CloseReason = Schemas["CloseReason"];
+export type ReviewItem = Schemas["ReviewItem"];
+export type ReviewTexts = Schemas["ReviewTexts"];
+export type ReviewOpinion = Schemas["ReviewOpinion"];
+export type ReviewDecision = Schemas["ReviewDecisionIn"];
+export type ReviewVerdict = Schemas["ReviewVerdict"];
+export type ReviewReason = Schemas["ReviewReason"];
+export type ReviewProgress = Schemas["ReviewProgress"];
+export type ReviewNext = Schemas["ReviewNext"];
 
 /** What a run sends, in the order of its numbers; `done` is always the last. */
 export type RunEvent =

@@ -1,4 +1,4 @@
-/** The desk: sign-in, the list of cases, one case; loaded only at its own address. */
+/** The desk: sign-in, the list of cases, one case, texts to review; loaded only at its own address. */
 import { useEffect, useState } from "react";
 import { asFailure, type Failure } from "../api/failure";
 import { signOut, whoAmI } from "../api/staff";
@@ -8,13 +8,18 @@ import { FailureNote } from "../components/FailureNote";
 import { LanguageSwitch } from "../components/LanguageSwitch";
 import { CaseList } from "../features/console/CaseList";
 import { CasePage } from "../features/console/CasePage";
-import { caseIn } from "../features/console/casePath";
+import { caseIn, DESK } from "../features/console/casePath";
+import { Link } from "../features/console/Link";
 import { LoginForm } from "../features/login/LoginForm";
+import { ReviewPage } from "../features/review/ReviewPage";
+import { r } from "../lib/messages/review";
 import { t } from "../lib/messages/t";
 import { usePath } from "../lib/place";
 import { Header } from "./Header";
 import { useStatus } from "./useStatus";
 import "./desk.css";
+
+const REVIEWS = "/desk/review";
 
 type Who = { me: StaffMe } | "unknown" | "nobody" | "expired";
 
@@ -83,11 +88,21 @@ export default function DeskPage() {
 }
 
 function Inside({ me, onSignedOut }: { me: StaffMe; onSignedOut: () => void }) {
-  const caseId = caseIn(usePath());
+  const path = usePath();
+  const caseId = caseIn(path);
   if (caseId !== null) return <CasePage key={caseId} caseId={caseId} me={me} onSignedOut={onSignedOut} />;
+  const reviewing = path === REVIEWS;
   return (
     <>
-      <CaseList onSignedOut={onSignedOut} />
+      <nav className="desk-nav" aria-label={r("nav.label")}>
+        <Link to={DESK} current={!reviewing}>
+          {r("nav.cases")}
+        </Link>
+        <Link to={REVIEWS} current={reviewing}>
+          {r("nav.reviews")}
+        </Link>
+      </nav>
+      {reviewing ? <ReviewPage onSignedOut={onSignedOut} /> : <CaseList onSignedOut={onSignedOut} />}
       <p className="desk-presence">{t("desk.presence")}</p>
     </>
   );

@@ -101,7 +101,7 @@ test("the list shows level, wait and who, in the server's order, and looks again
   server.down = true;
   await vi.advanceTimersByTimeAsync(5_100);
   expect((await screen.findByRole("alert")).textContent).toContain("列表可能是旧的");
-  expect(screen.getAllByRole("link", { name: /个案/ })).toHaveLength(2);
+  expect(screen.getAllByRole("link", { name: /个案 / })).toHaveLength(2);
   vi.useRealTimers();
 });
 

@@ -5,14 +5,17 @@ import { goTo } from "../../lib/place";
 interface Props {
   to: string;
   className?: string;
+  /** The link leads to where the page is. */
+  current?: boolean;
   children: ReactNode;
 }
 
-export function Link({ to, className, children }: Props) {
+export function Link({ to, className, current = false, children }: Props) {
   return (
     <a
       href={to}
       className={className}
+      aria-current={current ? "page" : undefined}
       onClick={(event) => {
         // A new tab or window is the browser's business.
         if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;

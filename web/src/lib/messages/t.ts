@@ -14,7 +14,7 @@ const zh = { ...visitorZh, ...deskZh } as const;
 
 type MessageKey = keyof typeof zh;
 
-type Slots<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
+export type Slots<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
   ? Name | Slots<Rest>
   : never;
 /** A key whose sentence has nothing to fill in. */
@@ -42,5 +42,10 @@ export function sentence(
   key: MessageKey,
   filled: Record<string, string | number> = {},
 ): string {
-  return languages[one][key].replace(/\{(\w+)\}/g, (slot, name: string) => String(filled[name] ?? slot));
+  return filledIn(languages[one][key], filled);
+}
+
+/** Return a sentence with its `{slots}` filled in. */
+export function filledIn(words: string, filled: Record<string, string | number>): string {
+  return words.replace(/\{(\w+)\}/g, (slot, name: string) => String(filled[name] ?? slot));
 }

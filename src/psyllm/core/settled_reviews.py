@@ -1,0 +1,97 @@
+"""Settled decisions on cleaned records, as lines of a run of `6_feedback` that `clean` reads.
+
+A decision is settled when two people who did not see each other's agree, or
+when a third has decided. It names the record and the hash of the words that
+were read: once the words change it says nothing about them any more. The people
+are pseudonyms. `feedback` writes the lines, `clean/reviewed.py` applies them,
+`core/forgetting.py` takes them out. Reviews of the bundled texts are another
+thing (`core/reviews.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from psyllm.core.errors import MalformedInput
+from psyllm.core.records import Frozen
+from psyllm.core.stages import Stage, read_manifest, stage_folder, write_text_atomically
+
+REVIEWS_RUN = "reviews"
+DECISIONS = "decisions.jsonl"
+FIGURES = "figures.json"
+Verdict = Literal["accept", "reject", "edit"]
+
+
+class EditedTexts(Frozen):
+    """The new texts of a record, each in the place of the old one; an emptied turn or answer goes."""
+
+    title: str = ""
+    text: str = ""
+    turns: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+
+
+class SettledReview(Frozen):
+    """What was decided about some words; `dropped_for` is the reason for which cleaning had dropped them."""
+
+    id: str
+    words: str
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    dropped_for: str = ""
+    edited: EditedTexts | None = None
+    reviewers: tuple[str, ...] = ()
+    date: str = ""
+
+
+SettledReviews = Mapping[tuple[str, str], SettledReview]
+NO_REVIEWS: SettledReviews = {}
+
+
+def reviews_folder(data: Path) -> Path:
+    """Return the folder of the run of reviews."""
+    return stage_folder(data, Stage.FEEDBACK) / REVIEWS_RUN
+
+
+def read_settled(data: Path) -> SettledReviews:
+    """Return the settled decisions of a data folder by record and words.
+
+    Raises:
+        MalformedInput: a line is no decision; a rejected text must not come back for it.
+    """
+    folder = reviews_folder(data)
+    if read_manifest(folder) is None:
+        return NO_REVIEWS
+    found = {}
+    for number, line in enumerate((folder / DECISIONS).read_text("utf-8").split("\n"), 1):
+        if line.strip():
+            try:
+                one = SettledReview.model_validate_json(line)
+            except ValidationError:
+                message = f"{folder / DECISIONS}, line {number}: this is no decision"
+                raise MalformedInput(message, "write the decisions again: psyllm feedback") from None
+            found[one.id, one.words] = one
+    return found
+
+
+def write_settled(folder: Path, reviews: Iterable[SettledReview]) -> None:
+    """Write the decisions of a run, one a line."""
+    lines = "".join(f"{one.model_dump_json(exclude_defaults=True)}\n" for one in reviews)
+    write_text_atomically(folder / DECISIONS, lines)
+
+
+def without_decisions(folder: Path, ids: Iterable[str], words: Iterable[str]) -> int:
+    """Take the decisions on these records or words out of a run's file; return how many went."""
+    path = folder / DECISIONS
+    if not path.exists():
+        return 0
+    gone_ids, gone_words = set(ids), set(words)
+    known = [SettledReview.model_validate_json(line) for line in path.read_text("utf-8").split("\n") if line]
+    left = [one for one in known if one.id not in gone_ids and one.words not in gone_words]
+    if len(left) < len(known):
+        write_settled(folder, left)
+    return len(known) - len(left)
