@@ -221,6 +221,13 @@ def test_the_card_s_samples_and_the_fingerprints_lose_it_too(tmp_path):
     assert cli(["forget", "--data", str(data), "--author", HERS]) == 0
     assert not holds(data, SECRET[:9])
     assert "short_question" in (folder / "card.html").read_text("utf-8")
+    card = json.loads((folder / "card.json").read_text("utf-8"))
+    manifest = read_manifest(folder)
+    assert {side: card["splits"][side]["records"] for side in ("train", "dev", "test")} == {
+        side: manifest.counts[side] for side in ("train", "dev", "test")
+    }
+    assert card["left_out"] == manifest.drops
+    assert f"| forgotten | {manifest.drops['forgotten']} |" in (folder / "card.md").read_text("utf-8")
     side = next(iter({manifest.stage: manifest for manifest in balanced(data)}["3_corpus"].drops), None)
     assert side is not None
     assert read_index(folder)["site"]["runs"] <= before

@@ -67,6 +67,8 @@ def make_card(
 def as_markdown(card: Mapping[str, Any]) -> str:
     """Return the card for people."""
     lines = ["# Data card", "", "Made by `psyllm corpus`; the same figures are in `card.json`.", ""]
+    if card.get("takedown"):
+        lines += [f"Who wants words of theirs taken out writes to: {card['takedown']}", ""]
     lines += ["## Splits", "", *_splits_table(card["splits"]), ""]
     for name, title in _TABLES:
         rows = sorted({row for counts in card["splits"].values() for row in counts[name]})
@@ -202,7 +204,11 @@ def _cleaning_lines(cleaning: Mapping[str, Any]) -> list[str]:
     lines += [*_table(["Reason", "records"], [[name, f"{n:,}"] for name, n in cleaning["drops"].items()]), ""]
     mended = [[name, f"{n:,}"] for name, n in cleaning.get("mended", {}).items()]
     masked = [[name, f"{n:,}"] for name, n in cleaning.get("personal_data_masked", {}).items()]
-    return [*lines, *_table(["Mended by", "records"], mended), "", *_table(["Masked", "places"], masked)]
+    flags = [[name, f"{n:,}"] for name, n in cleaning.get("flags", {}).items()]
+    tables = (("Mended by", "records", mended), ("Masked", "places", masked), ("Flag", "records", flags))
+    for title, amount, rows in tables:
+        lines += [*_table([title, amount], rows), ""]
+    return lines
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:

@@ -35,7 +35,7 @@ def as_html(card: Mapping[str, Any], samples: Mapping[str, Sequence[Sample]], ru
     """Return the page; without samples it holds no text of a record."""
     cleaning = card["cleaning"]
     return _template().render(
-        card=card,
+        card={"evaluation_items": {}, "authors": {}, **card},
         cleaning=cleaning,
         run=run,
         splits=SPLITS,

@@ -11,10 +11,19 @@ import json
 from pathlib import Path
 
 from psyllm.core.records import read_records
-from psyllm.core.stages import Stage, complete_runs, stage_folder, write_text_atomically
+from psyllm.core.stages import (
+    Manifest,
+    Stage,
+    complete_runs,
+    read_manifest,
+    stage_folder,
+    write_text_atomically,
+)
+from psyllm.corpus.card import as_markdown, count_split
 from psyllm.corpus.card_html import as_html
 from psyllm.corpus.drop_samples import Sample, drop_samples
 from psyllm.corpus.fingerprints import FOLDER, OpeningPrints, write_fingerprints
+from psyllm.corpus.split import SPLITS
 
 SAMPLES = "samples.json"
 PAGE = "card.html"
@@ -33,11 +42,25 @@ def refresh(data: Path) -> None:
     for manifest in complete_runs(data, Stage.CORPUS):
         folder = stage_folder(data, Stage.CORPUS) / manifest.run
         if not (folder / PAGE).exists() and (folder / "card.json").exists():
+            _count_again(folder, manifest, data)
             cleaned = [parent.run for parent in manifest.parents if parent.stage == Stage.CLEANED.value]
             runs = [stage_folder(data, Stage.CLEANED) / run for run in cleaned]
             write_page(folder, drop_samples(runs[0]) if runs else {})
         if not (folder / FOLDER).is_dir():
             _write_fingerprints(folder, int(manifest.settings["opening_chars"]))
+
+
+def _count_again(folder: Path, manifest: Manifest, data: Path) -> None:
+    """Put the card's counts right; what compares texts (overlaps, words of a stage) stays as it was found."""
+    card = json.loads((folder / "card.json").read_text("utf-8"))
+    card["splits"] = {side: count_split(read_records(folder, prefix=side)) for side in SPLITS}
+    card["left_out"] = manifest.drops
+    for parent in manifest.parents:
+        cleaned = read_manifest(stage_folder(data, Stage(parent.stage)) / parent.run)
+        if cleaned is not None and parent.run == card["cleaning"]["run"]:
+            card["cleaning"] |= {"counts": cleaned.counts, "drops": cleaned.drops}
+    write_text_atomically(folder / "card.json", json.dumps(card, ensure_ascii=False, indent=1) + "\n")
+    write_text_atomically(folder / "card.md", as_markdown(card))
 
 
 def _write_fingerprints(folder: Path, opening_chars: int) -> None:
