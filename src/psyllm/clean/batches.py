@@ -67,6 +67,7 @@ def clean_batch(
         found, reason, stays_apart = decisions.apply(*_take_steps(left, steps, tally), steps, tally)
         if reason:
             tally.drops[reason] += 1
+            tally.dropped_flags.update(f"{reason}/{flag}" for flag in found.flags)
             dropped.append({**to_row(found), "reason": reason, "duplicate_of": ""})
             continue
         if found is not record or is_old:

@@ -175,6 +175,7 @@ def _details(tally: Tally) -> dict[str, object]:
         "personal_data_masked": {kind: count for kind, count in sorted(tally.masked.items()) if count},
         "levels": {name: tally.flags[name] for name in _LEVELS if tally.flags[name]},
         "flags": {name: tally.flags[name] for name in sorted(set(tally.flags) - set(_LEVELS))},
+        "flags_of_dropped": dict(sorted(tally.dropped_flags.items())),
         "reasons": {reason: told for reason, told in reasons().items() if reason in tally.drops},
     }
 

@@ -3,14 +3,17 @@
 Each step is a pure function: a record comes in, and the same record, a mended
 one or a Drop with its reason goes out. Mending comes before judging, and what
 points at a person is masked before anything can be dropped, so that dropped
-records are masked too. Duplicates need all records at once and are found in
-`duplicates.py`. A crisis is marked and never a reason to drop.
+records are masked too; danger and minors are marked right after, so that
+dropped records have their flags. From there on no step takes the words away
+that made a record dangerous. Duplicates need all records at once and are found
+in `duplicates.py`. A crisis is marked and never a reason to drop.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
@@ -57,13 +60,19 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
         "document": settings.shortest_document_chars,
         "question": settings.shortest_question_chars,
     }
-    return (
+    marking = (
         Step("mend_markup", quality.mend_markup),
         Step("even_out_text", partial(change_texts, change=clean_text)),
         *([Step("simplify", simplify)] if settings.simplify else []),
         *([Step("mask_personal_data", mask_personal_data)] if settings.mask_pii else []),
+        *([Step("turn_swapped_roles", turn_swapped_roles)] if settings.turn_swapped_roles else []),
+        Step("mark_minors", mark_minors),
+        Step("mark_level", mark_level),
+    )
+    later = (
         Step("need_whole_text", quality.need_whole_text),
-        *_whole_voices(settings),
+        Step("leave_out_model_voice", leave_out_model_voice),
+        *([Step("leave_out_personas", leave_out_personas)] if settings.leave_out_personas else []),
         Step("take_out_site_lines", take_out_site_lines),
         Step("take_out_page_lines", document_lines.without_page_lines),
         Step("take_out_foreign_lines", without_foreign_lines),
@@ -85,18 +94,34 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
         Step("need_variety", quality.need_variety),
         Step("need_chinese", partial(quality.need_chinese, least_share=settings.least_han_share)),
         Step("score_topic", partial(score_topic, least=settings.least_topic_score)),
-        Step("mark_minors", mark_minors),
-        Step("mark_level", mark_level),
     )
+    return (*marking, *(Step(step.name, keeping_danger(step.apply)) for step in later))
 
 
-def _whole_voices(settings: CleanSettings) -> tuple[Step, ...]:
-    """Return the steps that judge how a side speaks, before anything is taken out of what it says."""
-    return (
-        *([Step("turn_swapped_roles", turn_swapped_roles)] if settings.turn_swapped_roles else []),
-        Step("leave_out_model_voice", leave_out_model_voice),
-        *([Step("leave_out_personas", leave_out_personas)] if settings.leave_out_personas else []),
-    )
+def keeping_danger(apply: Callable[[Record], Record | Drop]) -> Callable[[Record], Record | Drop]:
+    """Return the step so that it never takes away the words for which a record was marked.
+
+    A farewell behind thanks, a confession in brackets: what looks like an empty courtesy or a stage
+    direction may be the one sentence that tells of the danger. Such a record stays as it is.
+    """
+
+    def careful(record: Record) -> Record | Drop:
+        result = apply(record)
+        if isinstance(result, Drop) or result is record or not _is_marked(record):
+            return result
+        if _said(result) == _said(record):
+            return result
+        return result if visitor_level(result) >= visitor_level(record) else record
+
+    return careful
+
+
+def _is_marked(record: Record) -> bool:
+    return any(flag.startswith(LEVEL_FLAG) for flag in record.flags)
+
+
+def _said(record: Record) -> list[str]:
+    return [turn.text for turn in record.turns if turn.role == "visitor"] or [record.opening()]
 
 
 def simplify(record: Record) -> Record:
@@ -170,8 +195,7 @@ def visitor_level(record: Record) -> Level:
     """Return the level of a dialogue's visitor or of a question; a document has none."""
     if record.kind == "document":
         return Level.NONE
-    said = [turn.text for turn in record.turns if turn.role == "visitor"] or [record.opening()]
-    return screen([without_marks(text) for text in said]).level
+    return screen([without_marks(text) for text in _said(record)]).level
 
 
 @functools.cache
@@ -197,5 +221,5 @@ def _is_poor(answer: Answer, shortest: int) -> bool:
 
 def _repeats_a_sentence(text: str) -> bool:
     said = [sentence.strip() for sentence in split_sentences(text)]
-    long = [sentence for sentence in said if han_count(sentence) >= LOOP_SENTENCE_CHARS]
-    return any(long.count(sentence) >= FEWEST_REPEATS_OF_A_SENTENCE for sentence in set(long))
+    long = Counter(sentence for sentence in said if han_count(sentence) >= LOOP_SENTENCE_CHARS)
+    return any(count >= FEWEST_REPEATS_OF_A_SENTENCE for count in long.values())

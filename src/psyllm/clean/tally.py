@@ -19,7 +19,7 @@ from psyllm.core.stages import write_text_atomically
 class Tally:
     """Records by source (read, kept), by reason (drops), by step (mended), by kind of mark and level.
 
-    `other` counts single facts by name, for example answers left out.
+    `dropped_flags` counts flags of dropped records as reason/flag, for danger must not go uncounted. `other` counts single facts by name, for example answers left out.
     """
 
     read: Counter[str] = field(default_factory=Counter)
@@ -28,6 +28,7 @@ class Tally:
     mended: Counter[str] = field(default_factory=Counter)
     masked: Counter[str] = field(default_factory=Counter)
     flags: Counter[str] = field(default_factory=Counter)
+    dropped_flags: Counter[str] = field(default_factory=Counter)
     other: Counter[str] = field(default_factory=Counter)
 
     def add(self, more: Tally) -> None:

@@ -76,6 +76,7 @@ def _drops(
     both = [("clean", cleaning["drops"]), ("corpus", left_out)]
     rows = [
         {"room": room, "reason": reason, "count": count, "told": told.get(reason, "")}
+        | {"flags": _flags_of(reason, cleaning) if room == "clean" else {}}
         | {"samples": samples.get(reason, ()) if room == "clean" else ()}
         for room, counts in both
         for reason, count in counts.items()
@@ -83,6 +84,14 @@ def _drops(
     ]
     most = max((row["count"] for row in rows), default=1)
     return [{**row, "share": row["count"] / most} for row in sorted(rows, key=lambda row: -row["count"])]
+
+
+def _flags_of(reason: str, cleaning: Mapping[str, Any]) -> dict[str, int]:
+    """Return the flags of records that cleaning dropped for a reason."""
+    counts: Mapping[str, int] = cleaning.get("flags_of_dropped", {})
+    return {
+        name.partition("/")[2]: count for name, count in counts.items() if name.partition("/")[0] == reason
+    }
 
 
 def _crises(card: Mapping[str, Any]) -> dict[str, list[int]]:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 
 _PART = re.compile(r"(?<!P)<([a-z]+)>")
-_SENTENCE_ENDS = re.compile(r"[。!?\n]")
+_ENDS = "。!?\n"
+_SENTENCE_ENDS = re.compile(f"[{_ENDS}]")
 
 
 def compile_pattern(pattern: str, parts: Mapping[str, str]) -> re.Pattern[str]:
@@ -27,12 +28,12 @@ def sentence_around(text: str, start: int, end: int) -> str:
         start += 1
     while start < end and _SENTENCE_ENDS.match(text[end - 1]):
         end -= 1
-    borders = [border.start() for border in _SENTENCE_ENDS.finditer(text)]
-    before = max((border + 1 for border in borders if border < start), default=0)
-    after = min((border for border in borders if border >= end), default=len(text))
-    return text[before:after]
+    # Outwards from the match: a long text with many matches must not be read whole for each.
+    before = max(text.rfind(mark, 0, start) for mark in _ENDS) + 1
+    after = _SENTENCE_ENDS.search(text, end)
+    return text[before : after.start() if after else len(text)]
 
 
 def sentence_before(text: str, start: int) -> str:
     """Return what stands in the same sentence before `start`."""
-    return _SENTENCE_ENDS.split(text[:start])[-1]
+    return text[max(text.rfind(mark, 0, start) for mark in _ENDS) + 1 : start]
