@@ -27,6 +27,7 @@ from psyllm.text.minhash import BANDS, crowds, pairs
 
 STORED = np.dtype(np.uint32)  # the upper half of a hash is enough to check a candidate
 _HALF = np.uint64(32)
+MOST_RECENT_NGRAMS = 1 << 22  # 16 MB
 
 
 class Clusters(NamedTuple):
@@ -64,24 +65,25 @@ class DuplicateFinder:
     def find(self, ngrams_of: Callable[[int], NDArray[np.uint32]]) -> Clusters:
         """Return the clusters; `ngrams_of` gives a candidate's n-grams by place, in any order."""
         groups = Groups(len(self._kinds))
+        recent = _Recent(ngrams_of)
         for place in np.flatnonzero(~self._is_first()).tolist():
             groups.join(int(self._first[place]), place)
         for band in range(BANDS):
             for crowd in crowds(self._band(band), self._is_compared()):
                 for left, right in pairs(crowd.tolist()):
-                    if groups.of(left) != groups.of(right) and self._are_near(left, right, ngrams_of):
+                    if groups.of(left) != groups.of(right) and self._are_near(left, right, recent):
                         groups.join(left, right)
         return self._clusters(groups)
 
-    def _are_near(self, left: int, right: int, ngrams_of: Callable[[int], NDArray[np.uint32]]) -> bool:
+    def _are_near(self, left: int, right: int, recent: _Recent) -> bool:
         if self._kinds[left] != self._kinds[right]:
             return False
-        first, second = ngrams_of(left), ngrams_of(right)
-        if min(len(first), len(second)) == 0:
+        smaller, larger = sorted((recent.of(left), recent.of(right)), key=len)
+        if len(smaller) == 0 or len(smaller) < self._least * len(larger):
             return False
-        first, second = sorted_set(first), sorted_set(second)
-        shared = len(np.intersect1d(first, second, assume_unique=True))
-        return shared >= self._least * (len(first) + len(second) - shared)
+        places = np.minimum(np.searchsorted(larger, smaller), len(larger) - 1)
+        shared = int(np.count_nonzero(larger[places] == smaller))
+        return shared >= self._least * (len(smaller) + len(larger) - shared)
 
     def _clusters(self, groups: Groups) -> Clusters:
         worths = _whole(self._folders, "worths")
@@ -106,6 +108,27 @@ class DuplicateFinder:
     def _is_compared(self) -> NDArray[np.bool_]:
         """Return which records are compared further: the first with their words that nobody keeps apart."""
         return self._is_first() & ~self._is_apart
+
+
+class _Recent:
+    """The sets of n-grams that were looked at last; texts of one template are compared many times over."""
+
+    def __init__(self, ngrams_of: Callable[[int], NDArray[np.uint32]]) -> None:
+        self._ngrams_of = ngrams_of
+        self._sets: dict[int, NDArray[np.uint32]] = {}
+        self._size = 0
+
+    def of(self, place: int) -> NDArray[np.uint32]:
+        """Return the different n-grams of a record in order."""
+        found = self._sets.pop(place, None)
+        if found is None:
+            found = sorted_set(self._ngrams_of(place))
+            self._size += len(found)
+        self._sets[place] = found
+        while self._size > MOST_RECENT_NGRAMS and len(self._sets) > 2:
+            oldest = next(iter(self._sets))
+            self._size -= len(self._sets.pop(oldest))
+        return found
 
 
 class NgramFiles:
