@@ -253,6 +253,18 @@ def test_what_lies_too_deep_or_out_of_scope_is_not_asked(tmp_path):
     assert stage.counts() == {"stored": 4, "refused": 1}
 
 
+def test_redirects_without_end_end_at_the_limit_of_depth(tmp_path):
+    getter = Played()
+    for number in range(1, 20):
+        location = {"location": f"/{number + 1}"}
+        getter.said[f"{HOST}/{number}"] = [Fetched(f"{HOST}/{number}", 302, location, b"")]
+    stage = Stage(tmp_path, getter, most_depth=3)
+    assert stage.run(f"{HOST}/1") == FINISHED
+    assert getter.urls == urls(4)
+    assert stage.counts() == {"nothing": 4}
+    assert stage.details(Outcome.NOTHING)["/4"] == "redirect_too_deep"
+
+
 def test_no_more_pages_are_kept_than_a_worker_may(tmp_path):
     stage = Stage(tmp_path, Played(), most_pages=7)
     stage.run(*urls(30))

@@ -200,10 +200,17 @@ class Worker:
         if isinstance(decision, Rest):
             await self._rest(host, lease, decision)
         elif isinstance(decision, End):
-            self._finish(Finished(Settled(lease, decision.outcome, "", decision.detail, decision.found)))
+            ended = self._not_too_deep(decision)
+            self._finish(Finished(Settled(lease, ended.outcome, "", ended.detail, ended.found)))
         elif page is not None:
             found = self._finder.found(_as_page(page), lease.depth)
             self._finish(Finished(Settled(lease, Outcome.STORED, found=found), page))
+
+    def _not_too_deep(self, end: End) -> End:
+        """Return the end of a URL, without a redirect that leads deeper than allowed: some never end."""
+        if all(ask.depth <= self._limits.most_depth for ask in end.found):
+            return end
+        return End(Outcome.NOTHING, "redirect_too_deep")
 
     def _decided(self, lease: Lease, passed: Passed | End | Rest) -> tuple[StoredPage | None, Decision]:
         if not isinstance(passed, Passed):
