@@ -2,11 +2,13 @@
 
 import asyncio
 import hashlib
+import random
 import time
 from datetime import UTC, date, datetime
 
 import pytest
 
+from full_disk import files_of_at_most
 from psyllm.collect.crawl.answers import Fault, Fetched
 from psyllm.collect.crawl.finding import Finder, Reader
 from psyllm.collect.crawl.permission import Permission, Scope
@@ -101,14 +103,14 @@ class Stage:
         clock.close()
         return frontier
 
-    def run(self, *urls, shared=Shared):
+    def run(self, *urls):
         frontier = self.frontier()
         frontier.add([Ask(url, "page", 0) for url in urls])
         frontier.close()
-        return asyncio.run(self._run(shared))
+        return asyncio.run(self._run())
 
-    async def _run(self, kind):
-        shared = kind(self.place, "crawl", 2, self.segments)
+    async def _run(self):
+        shared = Shared(self.place, "crawl", 2, self.segments)
         await shared.open()
         try:
             finder = Finder(Reader(self.permission), self.permission.covers, self.limits["most_depth"])
@@ -203,19 +205,21 @@ def test_a_stop_file_lets_nothing_new_begin(tmp_path):
 
 
 def test_pages_that_can_not_be_written_are_not_counted_and_wait_for_the_next_worker(tmp_path):
-    class Full(Shared):
-        async def settle(self, finished):
-            del finished
-            message = "no space left"
-            raise DiskFull(message, "free some")
-
     getter = Played()
+    getter.said[f"{HOST}/1"] = [large_page(f"{HOST}/1")]
     stage = Stage(tmp_path, getter)
-    with pytest.raises(DiskFull):
-        stage.run(*urls(5), shared=Full)
+    with files_of_at_most(1_000_000), pytest.raises(DiskFull):
+        stage.run(*urls(5))
     assert stage.counts() == {"waiting": 5}
     assert Stage(tmp_path, getter).run() == FINISHED
     assert stage.counts() == {"stored": 5}
+
+
+def large_page(url):
+    """A page that packing makes no smaller than 1.5 MB."""
+    return Fetched(
+        url, 200, {"content-type": "text/plain"}, random.Random(1).randbytes(1_500_000).hex().encode()
+    )
 
 
 def test_a_lease_that_went_to_another_worker_is_not_stored_again(tmp_path):

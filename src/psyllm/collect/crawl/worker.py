@@ -96,7 +96,8 @@ class Worker:
 
         Raises:
             FrontierLost: the store stopped answering.
-            DiskFull: pages can't be written.
+            DiskFull: no space is left for pages.
+            UnusablePath: the system refuses to write pages.
         """
         tasks = [
             asyncio.create_task(self._turn()),
