@@ -17,6 +17,7 @@ from psyllm.collect.crawl.shared import Shared
 from psyllm.collect.crawl.worker import EXPIRED, FINISHED, Limits, Worker
 from psyllm.collect.frontier.contract import Ask, Outcome, Settled
 from psyllm.collect.frontier.open import open_frontier
+from psyllm.collect.sites.generic import Generic
 from psyllm.core.errors import DiskFull
 
 HOST = "http://site.example"
@@ -255,6 +256,32 @@ def test_what_lies_too_deep_or_out_of_scope_is_not_asked(tmp_path):
     assert stage.run(f"{HOST}/1", "http://elsewhere.example/1") == FINISHED
     assert getter.urls == urls(4)
     assert stage.counts() == {"stored": 4, "refused": 1}
+
+
+def test_a_page_whose_links_can_not_be_read_is_kept_and_counted(tmp_path, monkeypatch):
+    def broken(self, page):
+        if page.url == f"{HOST}/2":
+            message = "words of the page"
+            raise ValueError(message)
+        return links(self, page)
+
+    links = Generic.links
+    monkeypatch.setattr(Generic, "links", broken)
+    getter = Played()
+    deep = b"<a href='/5'>x</a>" + b"<div>" * 200_000
+    getter.said[f"{HOST}/1"] = [Fetched(f"{HOST}/1", 200, {"content-type": "text/html"}, deep)]
+    getter.said[f"{HOST}/3"] = [page(f"{HOST}/3", "http://[此处填写网址]", "/4")]
+    stage = Stage(tmp_path, getter)
+    began = time.process_time()
+    assert stage.run(*urls(3)) == FINISHED
+    assert time.process_time() - began < 10
+    assert sorted(getter.urls) == urls(4)
+    assert stage.details(Outcome.STORED) == {
+        "/1": "nests_too_deeply",
+        "/2": "links_unreadable",
+        "/3": "",
+        "/4": "",
+    }
 
 
 def test_redirects_without_end_end_at_the_limit_of_depth(tmp_path):

@@ -25,8 +25,9 @@ from psyllm.collect.crawl.gates import Gates, Getter, Halted, Passed
 from psyllm.collect.crawl.permission import Permission
 from psyllm.collect.crawl.segments import StoredPage
 from psyllm.collect.crawl.shared import Finished, Shared
-from psyllm.collect.frontier.contract import Lease, Outcome, Settled, host_of
+from psyllm.collect.frontier.contract import Ask, Lease, Outcome, Settled, host_of
 from psyllm.collect.sites.contract import Page
+from psyllm.collect.sites.parsing import nests_too_deeply
 from psyllm.core.errors import PsyError
 
 BATCH = 64
@@ -204,8 +205,21 @@ class Worker:
             ended = self._not_too_deep(decision)
             self._finish(Finished(Settled(lease, ended.outcome, "", ended.detail, ended.found)))
         elif page is not None:
-            found = self._finder.found(_as_page(page), lease.depth)
-            self._finish(Finished(Settled(lease, Outcome.STORED, found=found), page))
+            found, detail = self._found(_as_page(page), lease.depth)
+            self._finish(Finished(Settled(lease, Outcome.STORED, "", detail, found), page))
+
+    def _found(self, page: Page, depth: int) -> tuple[tuple[Ask, ...], str]:
+        """Return what a page leads to, and why its links were not read; the page is kept all the same."""
+        if nests_too_deeply(page.body):
+            return (), "nests_too_deeply"
+        with contextlib.suppress(Exception):  # whatever a page does to its reader, the crawl goes on
+            return self._finder.found(page, depth), ""
+        return (), "links_unreadable"
+
+    def _wall(self, page: Page) -> str:
+        with contextlib.suppress(Exception):
+            return self._finder.wall(page)
+        return ""
 
     def _not_too_deep(self, end: End) -> End:
         """Return the end of a URL, without a redirect that leads deeper than allowed: some never end."""
@@ -230,7 +244,7 @@ class Worker:
             self._permission.id,
             passed.robots_hash,
         )
-        wall = self._finder.wall(_as_page(page))
+        wall = self._wall(_as_page(page))
         return (None, Leave(wall)) if wall else (page, decision)
 
     def _finish(self, finished: Finished) -> None:
