@@ -2,6 +2,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from psyllm.collect.crawl.robots import MOST_BYTES, Answer, Verdict, verdict_of
 from psyllm.collect.crawl.robots_gate import MOST_TRIES, RobotsGate
@@ -70,6 +72,91 @@ def test_an_empty_robots_txt_allows_all():
 def test_every_doubt_means_no(answer):
     assert not allows(answer)
     assert not allows(answer, "/")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "User-agent: psyllm/0.1\nDisallow: /\n\nUser-agent: *\nAllow: /\n",
+        "User-agent: Mozilla/5.0 (compatible; psyllm/0.1; +https://x.example)\nDisallow: /\n",
+        "User-agent: Somebot, psyllm\nDisallow: /\n\nUser-agent: *\nAllow: /\n",
+        "User-agent: psy*\nDisallow: /\n\nUser-agent: *\nAllow: /\n",
+        "User-agent: psy\nAllow: /\n\nUser-agent: *\nDisallow: /\n",
+        "User-agent: *\nDisallow：/\n",
+        "User-agent：*\nDisallow: /\n",
+        "User-agent: \uff0a\nDisallow: /\n",
+        "\ufeff\ufeffUser-agent: *\nDisallow: /\n",
+        "User-agent: x\nDisallow: /a\n\ufeffUser-agent: *\nDisallow: /\n",
+        "User agent: *\rDissallow: /\r",
+        "User-agent: x\nNoindex: /a\nUser-agent: *\nDisallow: /\n",
+    ],
+)
+def test_a_no_in_an_unusual_spelling_is_a_no(body):
+    verdict = verdict_of(Answer(200, body.encode(), "text/plain"), NOW)
+    assert verdict.word == "rules"
+    assert not verdict.allows(f"{SITE}/qa/1")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Disallow: qa",
+        "Disallow: /a Disallow: /qa",
+        "Disallow /qa",
+        "Disallow: \uff0fqa",
+        "Crawl-delay: 10s",
+        "Crawl-delay: 1,5",
+        "Crawl-delay: nan",
+        "Crawl-delay: -5",
+        "Request-rate: 0/1",
+        "Request-rate: often",
+        "User-agents: *",
+        "User-agent:",
+        "User-agent: * Disallow: /",
+        "User-agent: \u200b*",
+        "\u200bDisallow: /qa",
+        "User-agent: x\u2028Disallow: /",
+        "we do not want this",
+        "禁止: /qa",
+    ],
+)
+def test_one_line_that_can_not_be_read_means_no(line):
+    for body in (f"User-agent: *\nAllow: /\n{line}\n", f"{line}\n"):
+        assert not allows(Answer(200, body.encode(), "text/plain"))
+    verdict = verdict_of(Answer(200, f"User-agent: *\n{line}\n".encode(), "text/plain"), NOW)
+    assert (verdict.word, verdict.reason) == ("denied", "unreadable_line")
+
+
+@pytest.mark.parametrize("rule", ["Disallow: /", "Allow: /", "Crawl-delay: 3"])
+def test_a_rule_for_nobody_means_no(rule):
+    verdict = verdict_of(Answer(200, f"{rule}\nUser-agent: *\nAllow: /\n".encode(), "text/plain"), NOW)
+    assert (verdict.word, verdict.reason) == ("denied", "unreadable_line")
+
+
+def test_what_is_well_formed_and_no_rule_harms_nothing():
+    body = (
+        "Sitemap: https://www.site.example/map.xml # all\nHost: www.site.example\n\n"
+        "User-agent: Sogou web spider\nUser-agent: 360Spider/1.0\nDisallow: /\n\n"
+        "User-agent: *\nClean-param: sid /qa\nDisallow:\nDisallow: /*?sort=\nVisit-time: 0600-0845\n"
+        "Content-Signal: search=yes\nCrawl-delay: 1.5\nRequest-rate: 1/5s 0800-2000\n"
+    )
+    verdict = verdict_of(Answer(200, body.encode(), "text/plain"), NOW)
+    assert verdict.allows(f"{SITE}/qa/1")
+    assert not verdict.allows(f"{SITE}/qa/1?sort=new")
+    assert verdict.delay_s == 5
+
+
+def test_rules_that_an_earlier_version_kept_are_judged_again():
+    kept = verdict_of(Answer(200, OPEN, "text/plain"), NOW).snapshot
+    again = Verdict(kept._replace(body=b"User-agent: *\nDisallow: qa\n"))
+    assert (again.word, again.reason) == ("denied", "unreadable_line")
+    assert not again.allows(f"{SITE}/qa/1")
+
+
+@given(st.text(st.sampled_from("usr-agent disalow:*/#\n\r\ufeff：psy"), max_size=80))
+def test_any_text_has_a_verdict(text):
+    verdict = verdict_of(Answer(200, text.encode(), "text/plain"), NOW)
+    assert verdict.allows(f"{SITE}/qa") in {True, False}
 
 
 def test_as_much_as_the_standard_asks_for_is_read():

@@ -1,3 +1,4 @@
+import random
 import stat
 
 import pytest
@@ -5,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
+from full_disk import files_of_at_most
 from psyllm.collect.crawl.segments import Segments, StoredPage, read_page
-from psyllm.core.errors import MalformedInput
+from psyllm.core.errors import DiskFull, MalformedInput, UnusablePath
 
 
 def page(number: int, body: bytes = b"<p>x</p>") -> StoredPage:
@@ -77,6 +79,24 @@ def test_a_full_file_is_followed_by_another(tmp_path):
     segments.close()
     assert len({place.split(":")[0] for place in places}) == 3
     assert [read_page(tmp_path, place).url for place in places] == [page(number).url for number in range(3)]
+
+
+def test_a_disk_without_space_is_told_and_what_comes_later_is_whole(tmp_path):
+    folder = tmp_path / "segments"
+    segments = Segments(folder, "w1")
+    large = page(2, random.Random(1).randbytes(200_000))
+    (first,) = segments.append([page(1)])
+    with files_of_at_most(100_000), pytest.raises(DiskFull, match="no space is left"):
+        segments.append([large])
+    (again,) = segments.append([large])
+    segments.close()
+    assert [read_page(folder, place) for place in (first, again)] == [page(1), large]
+
+
+def test_a_folder_that_can_not_be_made_is_told(tmp_path):
+    (tmp_path / "raw").write_text("a file")
+    with pytest.raises(UnusablePath, match="can't be written"):
+        Segments(tmp_path / "raw" / "segments", "w1").append([page(1)])
 
 
 @pytest.mark.parametrize(

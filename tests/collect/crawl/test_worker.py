@@ -2,11 +2,13 @@
 
 import asyncio
 import hashlib
+import random
 import time
 from datetime import UTC, date, datetime
 
 import pytest
 
+from full_disk import files_of_at_most
 from psyllm.collect.crawl.answers import Fault, Fetched
 from psyllm.collect.crawl.finding import Finder, Reader
 from psyllm.collect.crawl.permission import Permission, Scope
@@ -15,6 +17,7 @@ from psyllm.collect.crawl.shared import Shared
 from psyllm.collect.crawl.worker import EXPIRED, FINISHED, Limits, Worker
 from psyllm.collect.frontier.contract import Ask, Outcome, Settled
 from psyllm.collect.frontier.open import open_frontier
+from psyllm.collect.sites.generic import Generic
 from psyllm.core.errors import DiskFull
 
 HOST = "http://site.example"
@@ -101,14 +104,14 @@ class Stage:
         clock.close()
         return frontier
 
-    def run(self, *urls, shared=Shared):
+    def run(self, *urls):
         frontier = self.frontier()
         frontier.add([Ask(url, "page", 0) for url in urls])
         frontier.close()
-        return asyncio.run(self._run(shared))
+        return asyncio.run(self._run())
 
-    async def _run(self, kind):
-        shared = kind(self.place, "crawl", 2, self.segments)
+    async def _run(self):
+        shared = Shared(self.place, "crawl", 2, self.segments)
         await shared.open()
         try:
             finder = Finder(Reader(self.permission), self.permission.covers, self.limits["most_depth"])
@@ -203,19 +206,21 @@ def test_a_stop_file_lets_nothing_new_begin(tmp_path):
 
 
 def test_pages_that_can_not_be_written_are_not_counted_and_wait_for_the_next_worker(tmp_path):
-    class Full(Shared):
-        async def settle(self, finished):
-            del finished
-            message = "no space left"
-            raise DiskFull(message, "free some")
-
     getter = Played()
+    getter.said[f"{HOST}/1"] = [large_page(f"{HOST}/1")]
     stage = Stage(tmp_path, getter)
-    with pytest.raises(DiskFull):
-        stage.run(*urls(5), shared=Full)
+    with files_of_at_most(1_000_000), pytest.raises(DiskFull):
+        stage.run(*urls(5))
     assert stage.counts() == {"waiting": 5}
     assert Stage(tmp_path, getter).run() == FINISHED
     assert stage.counts() == {"stored": 5}
+
+
+def large_page(url):
+    """A page that packing makes no smaller than 1.5 MB."""
+    return Fetched(
+        url, 200, {"content-type": "text/plain"}, random.Random(1).randbytes(1_500_000).hex().encode()
+    )
 
 
 def test_a_lease_that_went_to_another_worker_is_not_stored_again(tmp_path):
@@ -251,6 +256,44 @@ def test_what_lies_too_deep_or_out_of_scope_is_not_asked(tmp_path):
     assert stage.run(f"{HOST}/1", "http://elsewhere.example/1") == FINISHED
     assert getter.urls == urls(4)
     assert stage.counts() == {"stored": 4, "refused": 1}
+
+
+def test_a_page_whose_links_can_not_be_read_is_kept_and_counted(tmp_path, monkeypatch):
+    def broken(self, page):
+        if page.url == f"{HOST}/2":
+            message = "words of the page"
+            raise ValueError(message)
+        return links(self, page)
+
+    links = Generic.links
+    monkeypatch.setattr(Generic, "links", broken)
+    getter = Played()
+    deep = b"<a href='/5'>x</a>" + b"<div>" * 200_000
+    getter.said[f"{HOST}/1"] = [Fetched(f"{HOST}/1", 200, {"content-type": "text/html"}, deep)]
+    getter.said[f"{HOST}/3"] = [page(f"{HOST}/3", "http://[此处填写网址]", "/4")]
+    stage = Stage(tmp_path, getter)
+    began = time.process_time()
+    assert stage.run(*urls(3)) == FINISHED
+    assert time.process_time() - began < 10
+    assert sorted(getter.urls) == urls(4)
+    assert stage.details(Outcome.STORED) == {
+        "/1": "nests_too_deeply",
+        "/2": "links_unreadable",
+        "/3": "",
+        "/4": "",
+    }
+
+
+def test_redirects_without_end_end_at_the_limit_of_depth(tmp_path):
+    getter = Played()
+    for number in range(1, 20):
+        location = {"location": f"/{number + 1}"}
+        getter.said[f"{HOST}/{number}"] = [Fetched(f"{HOST}/{number}", 302, location, b"")]
+    stage = Stage(tmp_path, getter, most_depth=3)
+    assert stage.run(f"{HOST}/1") == FINISHED
+    assert getter.urls == urls(4)
+    assert stage.counts() == {"nothing": 4}
+    assert stage.details(Outcome.NOTHING)["/4"] == "redirect_too_deep"
 
 
 def test_no_more_pages_are_kept_than_a_worker_may(tmp_path):

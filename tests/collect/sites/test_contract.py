@@ -1,10 +1,12 @@
 import hypothesis
 import hypothesis.strategies as st
+import pytest
 
 import site_pages as made
+from psyllm.collect.sites.addresses import canonical
 from psyllm.collect.sites.authors import Authors
 from psyllm.collect.sites.choose import adapters, choose
-from psyllm.collect.sites.contract import Page
+from psyllm.collect.sites.contract import Link, Page
 from psyllm.collect.source import Source
 
 AUTHORS = Authors(b"k" * 32)
@@ -39,6 +41,26 @@ def test_no_address_is_an_exception(url):
         assert isinstance(adapter.thread_of(url), str)
         assert adapter.kind_of(url) in {"question", "answers", "article", "list", "other"}
     assert choose(url, adapters()).name
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "http://[x]/",
+        "http://[此处填写网址]",
+        "//[",
+        "http://a]b/",
+        "http://\ud800/",
+        "/\udc80",
+        "http://a\u2100b/",
+    ],
+)
+def test_a_broken_link_is_no_link(href):
+    assert canonical(href, "http://site.example/") == ""
+    assert canonical("/a", href) == ""
+    body = f"<html><body><p>x</p><a href='{href}'>x</a><a href='/b'>x</a></body></html>"
+    page = Page("http://site.example/a", body.encode("utf-8", "surrogatepass"), "text/html; charset=utf-8")
+    assert Link("http://site.example/b", "article") in adapters()[-1].links(page)
 
 
 def test_a_record_of_a_draft_has_its_provenance():

@@ -281,8 +281,10 @@ def _opened(where: str, source: str, settings: CrawlSettings) -> Frontier:
 def account_of(frontier: Frontier, permission: Permission) -> dict[str, Any]:
     """Return what a crawl has to answer for: counts, refusals by reason, hosts left, every robots.txt."""
     ended = {
-        str(outcome): dict(sorted(Counter(done.detail for done in frontier.settled(outcome)).items()))
-        for outcome in (Outcome.NOTHING, Outcome.REFUSED, Outcome.STOPPED, Outcome.FAILED)
+        str(outcome): dict(
+            sorted(Counter(done.detail for done in frontier.settled(outcome) if done.detail).items())
+        )
+        for outcome in Outcome
     }
     robots = [
         {

@@ -48,6 +48,7 @@ _FAULTS: tuple[tuple[type[Exception], str], ...] = (
     (ConnectError, "no_connection"),
     (OSError, "no_connection"),
     (ValueError, "not_http"),
+    (Exception, "undecodable"),  # each packing (gzip, br, zstd …) breaks in words of its own
 )
 
 

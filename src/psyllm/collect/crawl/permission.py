@@ -199,7 +199,13 @@ def _is_ambiguous(url: str, path: str) -> bool:
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return True
     plain = unquote(unquote(path))
-    return "\\" in plain or any(part in {".", ".."} for part in plain.split("/"))
+    return "\\" in plain or any(_is_dots(part) for part in plain.split("/"))
+
+
+def _is_dots(segment: str) -> bool:
+    """Return whether a server may take a segment for `.` or `..`: some drop what follows `;`, or control characters."""
+    name = segment.partition(";")[0]
+    return "".join(character for character in name if character.isprintable()).strip() in {".", ".."}
 
 
 def _is_below(path: str, allowed: str) -> bool:

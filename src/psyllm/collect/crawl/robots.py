@@ -3,7 +3,8 @@
 The answer to one request for `/robots.txt` comes in; a `Verdict` goes out that
 says of any URL of that origin whether we may fetch it and how slowly. Only a
 complete, readable text in the form of RFC 9309, or a plain "there is none" (404,
-410), lets anything through. A refusal, an overload, a dropped connection, a
+410), lets anything through; one line that can't be read means no (`robots_rules`).
+A refusal, an overload, a dropped connection, a
 challenge page or bytes that are no text mean no for the whole origin; RFC 9309
 allows all on a 4xx, we do not. Nothing here fetches or waits.
 """
@@ -17,17 +18,14 @@ from typing import Literal, NamedTuple
 
 from protego import Protego
 
-AGENT = "psyllm"
+from psyllm.collect.crawl.robots_rules import AGENT, rules_of
+
 # RFC 9309, 2.5: a parser must read at least 500 KiB. What is longer is refused whole:
 # what stands behind a cut could forbid.
 MOST_BYTES = 500 * 1024
 # RFC 9309, 2.4: not used longer than 24 hours.
 FRESH = timedelta(hours=24)
 MOST_REDIRECTS = 5  # RFC 9309, 2.3.1.2
-_RULE = re.compile(
-    r"^\s*(user-agent|allow|disallow|crawl-delay|request-rate|sitemap|host|clean-param|visit-time)\s*:",
-    re.IGNORECASE,
-)
 _MARKUP = re.compile(r"<\s*(!doctype|html|head|body|script|meta|title|div)\b", re.IGNORECASE)
 _ABSENT = frozenset({404, 410})
 # Come back later: the site did not say no, it could not say anything.
@@ -62,7 +60,10 @@ class Verdict:
         self.snapshot = snapshot
         word, _, self.reason = snapshot.verdict.partition(":")
         self.word = word
-        self._rules = Protego.parse(snapshot.body.decode("utf-8-sig")) if word == "rules" else None
+        said = rules_of(snapshot.body.decode("utf-8-sig")) if word == "rules" else None
+        if said is not None and said.fault:  # kept by an earlier version, which read more as rules
+            self.word, self.reason = "denied", said.fault
+        self._rules = Protego.parse(said.text) if said is not None and not said.fault else None
 
     def allows(self, url: str) -> bool:
         """Return whether we may fetch this URL of the origin."""
@@ -131,11 +132,8 @@ def _fault_of(body: bytes, content_type: str) -> str:
 
 
 def _fault_of_text(text: str) -> str:
-    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
-    said = [line for line in lines if line]
     if "\x00" in text:
         return "undecodable"
-    if any(_MARKUP.search(line) for line in said):
+    if any(_MARKUP.search(line.partition("#")[0]) for line in text.splitlines()):
         return "markup"
-    # A text that is not empty and has no line of the format is something else in its place.
-    return "no_rules" if said and not any(_RULE.match(line) for line in said) else ""
+    return rules_of(text).fault

@@ -10,10 +10,12 @@ server says of the visitor are not kept. Files are for their owner alone (0600).
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import re
 import secrets
+import shlex
 import time
 import zlib
 from collections.abc import Sequence
@@ -27,7 +29,8 @@ from warcio.exceptions import ArchiveLoadFailed
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from psyllm.core.errors import MalformedInput
+from psyllm.core.errors import DiskFull, MalformedInput, PsyError, UnusablePath
+from psyllm.core.stages import NO_SPACE
 
 # 42 KB of Chinese HTML, one core: level 1 0.44 ms and 11.3 KB, 3 0.83 ms and 9.7 KB, 9 (warcio's own) 5.8 ms and 8.2 KB.
 COMPRESSION = 1
@@ -65,9 +68,22 @@ class Segments:
         self._file: IO[bytes] | None = None
 
     def append(self, pages: Sequence[StoredPage]) -> list[str]:
-        """Write pages and return the place of each, once all of them are on disk."""
+        """Write pages and return the place of each, once all of them are on disk.
+
+        Raises:
+            DiskFull: no space is left; none of the pages counts.
+            UnusablePath: the system refuses to write there.
+        """
         if not pages:
             return []
+        try:
+            return self._written(pages)
+        except OSError as error:
+            with contextlib.suppress(OSError):  # it tries to write once more
+                self.close()
+            raise _refused(self._folder, error) from error
+
+    def _written(self, pages: Sequence[StoredPage]) -> list[str]:
         file, name = self._opened()
         places = []
         for page in pages:
@@ -80,9 +96,9 @@ class Segments:
 
     def close(self) -> None:
         """Close the file in use."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     def _opened(self) -> tuple[IO[bytes], str]:
         if self._file is not None and (self._file.tell() >= self._most_bytes or self._is_old()):
@@ -119,6 +135,16 @@ def read_page(folder: Path, where: str) -> StoredPage:
     except (OSError, EOFError, zlib.error, ArchiveLoadFailed, ValueError):
         message = f"{path} can't be read at byte {int(found[2]):,}"
         raise MalformedInput(message, f"check it with: gzip -t {path}") from None
+
+
+def _refused(folder: Path, error: OSError) -> PsyError:
+    if error.errno in NO_SPACE:
+        message = f"no space is left for pages in {folder}"
+        return DiskFull(message, "make room, then run the same command again; it goes on where it stopped")
+    message = f"pages can't be written in {folder}: {(error.strerror or 'the system refuses').lower()}"
+    return UnusablePath(
+        message, f"check who may write there and that the disk works: ls -ld {shlex.quote(str(folder))}"
+    )
 
 
 def _record(page: StoredPage) -> bytes:

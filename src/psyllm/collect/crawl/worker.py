@@ -25,8 +25,9 @@ from psyllm.collect.crawl.gates import Gates, Getter, Halted, Passed
 from psyllm.collect.crawl.permission import Permission
 from psyllm.collect.crawl.segments import StoredPage
 from psyllm.collect.crawl.shared import Finished, Shared
-from psyllm.collect.frontier.contract import Lease, Outcome, Settled, host_of
+from psyllm.collect.frontier.contract import Ask, Lease, Outcome, Settled, host_of
 from psyllm.collect.sites.contract import Page
+from psyllm.collect.sites.parsing import nests_too_deeply
 from psyllm.core.errors import PsyError
 
 BATCH = 64
@@ -96,7 +97,8 @@ class Worker:
 
         Raises:
             FrontierLost: the store stopped answering.
-            DiskFull: pages can't be written.
+            DiskFull: no space is left for pages.
+            UnusablePath: the system refuses to write pages.
         """
         tasks = [
             asyncio.create_task(self._turn()),
@@ -200,10 +202,30 @@ class Worker:
         if isinstance(decision, Rest):
             await self._rest(host, lease, decision)
         elif isinstance(decision, End):
-            self._finish(Finished(Settled(lease, decision.outcome, "", decision.detail, decision.found)))
+            ended = self._not_too_deep(decision)
+            self._finish(Finished(Settled(lease, ended.outcome, "", ended.detail, ended.found)))
         elif page is not None:
-            found = self._finder.found(_as_page(page), lease.depth)
-            self._finish(Finished(Settled(lease, Outcome.STORED, found=found), page))
+            found, detail = self._found(_as_page(page), lease.depth)
+            self._finish(Finished(Settled(lease, Outcome.STORED, "", detail, found), page))
+
+    def _found(self, page: Page, depth: int) -> tuple[tuple[Ask, ...], str]:
+        """Return what a page leads to, and why its links were not read; the page is kept all the same."""
+        if nests_too_deeply(page.body):
+            return (), "nests_too_deeply"
+        with contextlib.suppress(Exception):  # whatever a page does to its reader, the crawl goes on
+            return self._finder.found(page, depth), ""
+        return (), "links_unreadable"
+
+    def _wall(self, page: Page) -> str:
+        with contextlib.suppress(Exception):
+            return self._finder.wall(page)
+        return ""
+
+    def _not_too_deep(self, end: End) -> End:
+        """Return the end of a URL, without a redirect that leads deeper than allowed: some never end."""
+        if all(ask.depth <= self._limits.most_depth for ask in end.found):
+            return end
+        return End(Outcome.NOTHING, "redirect_too_deep")
 
     def _decided(self, lease: Lease, passed: Passed | End | Rest) -> tuple[StoredPage | None, Decision]:
         if not isinstance(passed, Passed):
@@ -222,7 +244,7 @@ class Worker:
             self._permission.id,
             passed.robots_hash,
         )
-        wall = self._finder.wall(_as_page(page))
+        wall = self._wall(_as_page(page))
         return (None, Leave(wall)) if wall else (page, decision)
 
     def _finish(self, finished: Finished) -> None:

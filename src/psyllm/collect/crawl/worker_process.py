@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import traceback
 from collections.abc import AsyncIterator
 from multiprocessing.connection import Connection
@@ -60,6 +61,13 @@ def work(plan: WorkerPlan, report: Connection) -> None:
     report.close()
 
 
+def kind_and_place(error: Exception) -> str:
+    """Return what broke and where in the code; never an exception's own text, which may hold a page's words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = (f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {' < '.join(places)}"
+
+
 class Fetching(Spider):
     """Holds the engine open while the worker runs."""
 
@@ -80,8 +88,9 @@ class Fetching(Spider):
             self._outcome.append(Ended(await self._run()))
         except PsyError as error:
             self._outcome.append(Ended(FAILED, (type(error), error.message, error.next_step)))
-        except Exception:
-            traceback.print_exc()  # Scrapy would write it into the log that we keep silent
+        except Exception as error:
+            # Scrapy would write it into the log that we keep silent.
+            sys.stderr.write(f"a worker of the crawl broke: {kind_and_place(error)}\n")
             raise
         return ()
 

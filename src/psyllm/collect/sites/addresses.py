@@ -21,7 +21,14 @@ _PORTS = {"http": ":80", "https": ":443"}
 
 def canonical(href: str, page_url: str = "") -> str:
     """Return the canonical absolute URL, or an empty string for what no page can be fetched from."""
-    parts = split(urljoin(page_url, href.strip()))
+    try:
+        return _canonical(urljoin(page_url, href.strip()))
+    except ValueError:  # half a bracket, half a character, a host that is none
+        return ""
+
+
+def _canonical(url: str) -> str:
+    parts = split(url)
     if parts is None:
         return ""
     pairs = parse_qsl(parts.query, keep_blank_values=True)
@@ -29,7 +36,9 @@ def canonical(href: str, page_url: str = "") -> str:
     path = parts.path or "/"
     while "//" in path:
         path = path.replace("//", "/")
-    return parts._replace(netloc=host_of(parts), path=path, query=query, fragment="").geturl()
+    found = parts._replace(netloc=host_of(parts), path=path, query=query, fragment="").geturl()
+    found.encode()  # what can't be written can't be asked for
+    return found
 
 
 def split(url: str) -> SplitResult | None:

@@ -12,7 +12,9 @@ from __future__ import annotations
 import html
 import re
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
+
+from psyllm.collect.sites.parsing import parsed
 
 # Lexbor writes < and > of text and attributes as entities, so a tag ends at its first >.
 _UNSEEN = re.compile(
@@ -45,7 +47,7 @@ def text_of_html(fragment: str) -> str:
     """Return the lines of HTML as a site's JSON holds it, which may be malformed."""
     if "<" not in fragment and "&" not in fragment:
         return lines_of(fragment)
-    body = LexborHTMLParser(fragment).body
+    body = parsed(fragment).body
     return text_of(body)
 
 

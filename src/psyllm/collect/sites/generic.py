@@ -22,6 +22,7 @@ from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Re
 from psyllm.collect.sites.decoding import decoded
 from psyllm.collect.sites.extraction import Extraction
 from psyllm.collect.sites.merging import merged
+from psyllm.collect.sites.parsing import nests_too_deeply, parsed
 from psyllm.collect.sites.times import utc
 from psyllm.collect.sites.walls import wall_of
 
@@ -53,14 +54,16 @@ class Generic:
 
     def links(self, page: Page) -> tuple[Link, ...]:
         """Return the pages of the same host that a page links to."""
-        tree = LexborHTMLParser(decoded(page.body, page.content_type).markup)
+        tree = parsed(decoded(page.body, page.content_type).markup)
         return () if _asks(tree, "nofollow") else self._links(page, tree)
 
     def read(self, page: Page, authors: Authors) -> Reading:
         """Return the page's text as one article; authors are not looked for."""
         del authors
         markup = decoded(page.body, page.content_type)
-        tree = LexborHTMLParser(markup.markup)
+        if nests_too_deeply(markup.markup):
+            return Reading(left_out=("page_nests_too_deeply",))
+        tree = parsed(markup.markup)
         links = () if _asks(tree, "nofollow") else self._links(page, tree)
         if _asks(tree, "noindex"):
             return Reading(links=links, left_out=("page_asks_not_to_be_indexed",))

@@ -24,6 +24,7 @@ from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Re
 from psyllm.collect.sites.decoding import decoded
 from psyllm.collect.sites.keys import key_by_words, number_in
 from psyllm.collect.sites.merging import draft, newest
+from psyllm.collect.sites.parsing import parsed
 from psyllm.collect.sites.times import utc
 from psyllm.collect.sites.trimming import without_quotation
 from psyllm.collect.sites.walls import wall_of
@@ -143,7 +144,7 @@ class Tianya:
 
 
 def _parsed(page: Page) -> LexborHTMLParser:
-    return LexborHTMLParser(decoded(page.body, page.content_type).markup)
+    return parsed(decoded(page.body, page.content_type).markup)
 
 
 def _number_of(url: str) -> int:

@@ -22,6 +22,7 @@ from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Re
 from psyllm.collect.sites.decoding import decoded
 from psyllm.collect.sites.keys import key_by_words, number_in
 from psyllm.collect.sites.merging import merged
+from psyllm.collect.sites.parsing import parsed
 from psyllm.collect.sites.times import utc
 from psyllm.collect.sites.trimming import SOLD, without_advertisement
 from psyllm.collect.sites.walls import wall_of
@@ -214,7 +215,7 @@ class Yixinli:
 
 
 def _parsed(page: Page) -> LexborHTMLParser:
-    return LexborHTMLParser(decoded(page.body, page.content_type).markup)
+    return parsed(decoded(page.body, page.content_type).markup)
 
 
 def _page_of(url: str) -> int:

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import orjson
-from selectolax.lexbor import LexborHTMLParser
 
 from psyllm.collect.sites.addresses import canonical, host_of, page_number, parameter, split
 from psyllm.collect.sites.authors import Authors
 from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Reading
 from psyllm.collect.sites.decoding import decoded
 from psyllm.collect.sites.merging import merged
+from psyllm.collect.sites.parsing import parsed
 from psyllm.collect.sites.walls import wall_of
 from psyllm.collect.sites.zhihu_json import Entities, OfAuthor, entities_of, pieces_of
 from psyllm.collect.sites.zhihu_markup import article_of, question_of
@@ -133,7 +133,7 @@ class Zhihu:
         pieces, left_out = self._of_entities(page, thread, found, authors)
         if pieces or left_out:
             return pieces, left_out
-        tree = LexborHTMLParser(raw)
+        tree = parsed(raw)
         read = article_of if thread.startswith("article-") else question_of
         return tuple(read(tree, page, thread, self._of_author(authors))), ()
 
