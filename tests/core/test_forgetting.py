@@ -28,7 +28,7 @@ from psyllm.core.stages import (
     writing,
 )
 from psyllm.core.tombstones import Tombstone, read_tombstones, tombstones_path, url_mark
-from psyllm.corpus.fingerprints import read_index
+from psyllm.corpus.fingerprints import read_index, whole_sources
 from psyllm.corpus.run import run as corpus
 
 SECRET = "那年冬天我在青石桥边把外婆的铜铃铛弄丢了"
@@ -203,10 +203,35 @@ def test_reports_and_exports_of_a_changed_corpus_go_and_models_are_named(data):
     export.mkdir(parents=True)
     (export / "export.json").write_text(json.dumps({"corpus": run.name}))
     (export / "train.json").write_text(SECRET)
+    torn = data / "exports" / ".messages.new"
+    torn.mkdir()
+    (torn / "train.jsonl").write_text(SECRET)
     done = forget(data, marks_of((), [HERS], ()))
     assert not holds(data, SECRET)
     assert set(done.removed) == {"5_reports/report-1", "exports/alpaca"}
     assert done.models == ("model-1",)
+    assert done.beside == ()
+    assert not export.exists()
+
+
+def test_of_an_export_only_the_files_that_it_names_go_and_what_others_put_there_is_told(data, capsys):
+    run = current_run(data, Stage.CORPUS)
+    for form in ("alpaca", "messages"):
+        export = data / "exports" / form
+        export.mkdir(parents=True)
+        facts = {"corpus": run.name, "files": {"train.json": "x", "../../3_corpus/current": "x"}}
+        (export / "export.json").write_text(json.dumps(facts))
+        (export / "train.json").write_text(SECRET)
+    adapter = data / "exports" / "alpaca" / "out" / "adapter.safetensors"
+    adapter.parent.mkdir()
+    adapter.write_text("weights of many days")
+    assert cli(["forget", "--data", str(data), "--author", HERS]) == 0
+    assert not holds(data, SECRET)
+    assert adapter.read_text() == "weights of many days"
+    assert [path.name for path in adapter.parent.parent.iterdir()] == ["out"]
+    assert not (data / "exports" / "messages").exists()
+    assert (data / "3_corpus" / "current").exists()
+    assert "exports/alpaca: other files lie there and stay" in capsys.readouterr().out
 
 
 def test_the_card_s_samples_and_the_fingerprints_lose_it_too(tmp_path):
@@ -231,6 +256,7 @@ def test_the_card_s_samples_and_the_fingerprints_lose_it_too(tmp_path):
     side = next(iter({manifest.stage: manifest for manifest in balanced(data)}["3_corpus"].drops), None)
     assert side is not None
     assert read_index(folder)["site"]["runs"] <= before
+    assert whole_sources(folder, read_manifest(folder).files) == {"site"}
 
 
 def test_a_run_that_was_stopped_half_way_holds_nothing_either(data):

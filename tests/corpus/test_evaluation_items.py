@@ -1,12 +1,14 @@
 import gzip
 import json
 import lzma
+from pathlib import Path
 
 import pytest
 
+from made_up import write_lines
 from psyllm.core.errors import BadInput, MalformedInput, MissingFile, UnknownFormat
 from psyllm.core.records import Record, write_records
-from psyllm.corpus.evaluation_items import need_items, read_items
+from psyllm.corpus.evaluation_items import need_items, read_items, set_names
 
 ASKED = "我最近总是睡不着怎么办？"
 SAID = "可以先说说最近发生了什么。"
@@ -32,6 +34,105 @@ def test_each_shape_opens_with_what_is_asked(tmp_path, shape, form):
     items = list(read_items(tmp_path / f"items.{form}"))
     assert [item.opening for item in items] == [ASKED, ASKED]
     assert items[0].texts == (ASKED, SAID)
+
+
+PROMPT = "你是一位温和的心理咨询师，请一步一步地回答来访者的问题。"
+LONG = "我最近总是睡不着，躺下就想着白天的事情，怎么办？"
+BEHIND_A_PROMPT = {
+    "system turn": {
+        "messages": [
+            {"role": "system", "content": PROMPT},
+            {"role": "user", "content": LONG},
+            {"role": "assistant", "content": SAID},
+        ]
+    },
+    "system key": {"system": PROMPT, "conversations": [{"from": "human", "value": LONG}]},
+    "instruction": {"instruction": PROMPT, "input": LONG, "output": SAID},
+    "rounds": {"conversation": [{"system": PROMPT, "input": LONG, "output": SAID}]},
+    "counsellor first": {"dialog": [{"speaker": "supporter", "content": PROMPT}, {"speaker": "seeker", "content": LONG}]},
+    "short greeting": {"messages": [{"role": "user", "content": "您好老师您在吗"}, {"role": "user", "content": LONG}]},
+    "no role": {"lines": [LONG, SAID]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", BEHIND_A_PROMPT)
+def test_the_opening_is_what_the_visitor_asks_and_no_prompt_before_it(tmp_path, shape):
+    value = BEHIND_A_PROMPT[shape]
+    items = list(read_items(write_lines([value, value], tmp_path / "items.jsonl")))
+    assert [item.opening for item in items] == [LONG, LONG]
+
+
+WRAPPED = {
+    "list": {"version": "1.0", "data": [SHAPES["psyqa"]] * 20},
+    "described": {"说明": "这是一份用来评测的问题集", "data": [SHAPES["messages"]] * 20},
+    "two lists": {"dev": [SHAPES["alpaca"]] * 5, "test": [SHAPES["sharegpt"]] * 15},
+    "by key": {str(number): SHAPES["smilechat"] for number in range(20)},
+    "list in an object": {"data": {"items": [SHAPES["psyqa"]] * 20}},
+}
+
+
+@pytest.mark.parametrize("shape", WRAPPED)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_lone_object_that_wraps_items_is_taken_out_of_its_wrapping(tmp_path, shape, indent):
+    path = tmp_path / "items.json"
+    path.write_text(json.dumps(WRAPPED[shape], ensure_ascii=False, indent=indent), "utf-8")
+    assert [item.opening for item in read_items(path)] == [ASKED] * 20
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_lone_item_stays_one_item(tmp_path, shape):
+    (tmp_path / "item.json").write_text(json.dumps(SHAPES[shape], ensure_ascii=False, indent=1), "utf-8")
+    (item,) = read_items(tmp_path / "item.json")
+    assert item.texts == (ASKED, SAID)
+
+
+def test_a_folder_with_files_that_can_not_be_read_is_refused_and_papers_beside_items_are_not(tmp_path):
+    write_lines([SHAPES["psyqa"]], tmp_path / "y.jsonl")
+    for paper in ("README.md", "LICENSE", ".hidden"):
+        (tmp_path / paper).write_text("x", "utf-8")
+    assert len(list(read_items(tmp_path))) == 1
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "x.csv").write_text("x", "utf-8")
+    with pytest.raises(UnknownFormat, match=r"1 files that can't be read as items: sub.x\.csv"):
+        list(read_items(tmp_path))
+
+
+def test_sets_of_one_name_are_told_apart_and_one_said_twice_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second, other = Path("ev1/test.jsonl"), tmp_path / "ev2" / "test.jsonl", Path("other.json")
+    assert set_names([first, second, other, tmp_path / first]) == {
+        "ev1/test.jsonl": first,
+        "ev2/test.jsonl": second,
+        "other.json": other,
+    }
+
+
+def test_a_line_that_breaks_off_is_named_by_its_number(tmp_path):
+    path = write_lines([SHAPES["psyqa"]] * 100, tmp_path / "items.jsonl")
+    with path.open("a", encoding="utf-8") as file:
+        file.write('\n{"question": ')
+    with pytest.raises(MalformedInput, match=r"not valid JSON \(line 102\)"):
+        list(read_items(path))
+
+
+def test_other_ends_of_lines_inside_a_text_break_no_line(tmp_path):
+    path = write_lines([{"question": f"{ASKED}\u2028{SAID}"}] * 2, tmp_path / "items.jsonl")
+    assert len(list(read_items(path))) == 2
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[" + "9" * 5000 + "]"])
+def test_json_that_no_program_takes_is_said_to_be_malformed(tmp_path, text):
+    (tmp_path / "deep.json").write_text(text, "utf-8")
+    with pytest.raises(MalformedInput):
+        list(read_items(tmp_path / "deep.json"))
+
+
+def test_damaged_bytes_in_a_packed_file_are_said(tmp_path):
+    packed = bytearray(gzip.compress(json.dumps([SHAPES["psyqa"]] * 50).encode()))
+    packed[12:20] = b"\xff" * 8
+    (tmp_path / "items.json.gz").write_bytes(packed)
+    with pytest.raises(MalformedInput, match="can't be read to its end"):
+        list(read_items(tmp_path / "items.json.gz"))
 
 
 def test_lines_of_text_records_and_whole_folders_are_items(tmp_path):

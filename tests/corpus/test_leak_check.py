@@ -1,4 +1,5 @@
 import json
+import shutil
 import tomllib
 
 import numpy as np
@@ -20,6 +21,7 @@ from psyllm.corpus.run import run
 from psyllm.text.han_windows import han_texts, windows
 
 SHARE = 0.1
+OURS = "our own questions"
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,7 @@ def test_what_was_trained_on_is_found_by_source_and_what_was_not_is_not(made, tm
     known = [{"question": record.opening()} for record in records if record.source == "wiki"][:7]
     new = [{"question": value["dialog"][0]["content"]} for value in dialogues(20, seed=77)]
     origins = origins_of_corpus(*need_current(made, Stage.CORPUS))
-    report = check(asked(tmp_path, [*known, *new]), origins, SHARE)
+    report = check(asked(tmp_path, [*known, *new]), origins, SHARE, OURS)
     assert (report.items, report.leaked) == (27, 7)
     found = {leak.source: leak for leak in report.sources}
     assert (found["wiki"].sharing, found["wiki"].same_opening) == (7, 7)
@@ -96,8 +98,8 @@ def test_what_was_trained_on_is_found_by_source_and_what_was_not_is_not(made, tm
 def test_no_leak_is_a_number_only_when_everything_is_known(made, tmp_path):
     new = [{"question": value["dialog"][0]["content"]} for value in dialogues(20, seed=77)]
     origins = origins_of_corpus(*need_current(made, Stage.CORPUS))
-    assert check(asked(tmp_path, new), origins, SHARE).verdict == "0 of 20 items are known"
-    unknown = check(asked(tmp_path, new), Origins(origins.corpora, ["base x has none"]), SHARE)
+    assert check(asked(tmp_path, new), origins, SHARE, OURS).verdict == "0 of 20 items are known"
+    unknown = check(asked(tmp_path, new), Origins(origins.corpora, ["base x has none"]), SHARE, OURS)
     assert unknown.verdict == "leak unknown: base x has none"
     nothing = check(asked(tmp_path, new), Origins([], []), SHARE)
     assert nothing.verdict == "leak unknown: nothing says what was trained on"
@@ -110,6 +112,40 @@ def test_data_that_grow_out_of_what_is_measured_make_a_leak_likely_without_any_s
     assert report.verdict == "leak likely: smilechat is derived from psyqa; 0 of 20 items are known"
     by_name = check(asked(tmp_path, new, "questions"), origins, SHARE, name="psyqa")
     assert by_name.verdict == report.verdict
+
+
+def test_the_folder_s_name_tells_of_what_items_are_and_where_none_does_it_is_unknown(made, tmp_path):
+    new = [{"question": value["dialog"][0]["content"]} for value in dialogues(20, seed=77)]
+    origins = origins_of_corpus(*need_current(made, Stage.CORPUS))
+    (tmp_path / "PsyQA" / "data").mkdir(parents=True)
+    in_its_folder = check(asked(tmp_path / "PsyQA" / "data", new, "test"), origins, SHARE)
+    assert in_its_folder.verdict == "leak likely: smilechat is derived from psyqa; 0 of 20 items are known"
+    nowhere = check(asked(tmp_path, new, "test"), origins, SHARE)
+    assert nowhere.verdict.startswith("leak unknown: smilechat may grow out of psyqa, and no name says")
+    assert "0 of" not in nowhere.verdict
+    assert len(nowhere.unknown) == 1
+
+
+@pytest.mark.parametrize("harm", ["gone", "changed", "index"])
+def test_fingerprints_that_are_gone_or_changed_are_unknown_and_no_zero(made, tmp_path, harm):
+    corpus, manifest = need_current(made, Stage.CORPUS)
+    folder = tmp_path / corpus.name
+    shutil.copytree(corpus, folder)
+    known = asked(tmp_path, [{"question": record.opening()} for record in trained_on(made)[:5]])
+    assert check(known, Origins([folder], []), SHARE, OURS).verdict == "5 of 5 items are known"
+    for path in (folder / "fingerprints").iterdir():
+        if harm == "gone" and path.suffix == ".parquet":
+            path.unlink()
+        elif harm == "changed" and path.name == "runs-smilechat.parquet":
+            path.write_bytes((folder / "fingerprints" / "runs-wiki.parquet").read_bytes())
+        elif harm == "index" and path.suffix == ".json":
+            index = json.loads(path.read_text("utf-8"))
+            path.write_text(json.dumps({**index, "sources": {}}), "utf-8")
+    report = check(known, origins_of_corpus(folder, manifest), SHARE, OURS)
+    assert report.verdict.startswith("leak unknown: ")
+    lost = {"gone": ["smilechat", "wiki"], "changed": ["smilechat"], "index": []}[harm]
+    assert [name for name in ("smilechat", "wiki") if f"of {name} in" in report.verdict] == lost
+    assert not {leak.source for leak in report.sources} & set(lost)
 
 
 def test_a_derivation_is_known_with_its_source():
@@ -125,7 +161,7 @@ def test_a_model_inherits_what_its_corpus_held(made, tmp_path):
     corpus = need_current(made, Stage.CORPUS)[1]
     model(made, (corpus.as_parent(),))
     known = [{"question": record.opening()} for record in trained_on(made)[:5]]
-    report = check(asked(tmp_path, known), origins_of_model("current", made), SHARE)
+    report = check(asked(tmp_path, known), origins_of_model("current", made), SHARE, OURS)
     assert report.verdict == "5 of 5 items are known"
     with pytest.raises(MissingStage, match="there is no model other; there are: model-1"):
         origins_of_model("other", made)
@@ -136,7 +172,7 @@ def test_a_base_from_elsewhere_makes_it_unknown(made, tmp_path):
     base = Parent(stage="base", run="qwen", content_hash="b")
     known = [{"question": record.opening()} for record in trained_on(made)[:5]]
     model(made, (corpus.as_parent(), base))
-    report = check(asked(tmp_path, known), origins_of_model("model-1", made), SHARE)
+    report = check(asked(tmp_path, known), origins_of_model("model-1", made), SHARE, OURS)
     assert report.verdict == (
         "leak unknown: base qwen was trained elsewhere and has no fingerprints; at least 5 of 5 items are known"
     )
@@ -147,7 +183,7 @@ def test_a_base_that_was_trained_here_is_known_through_its_own_corpus(made, tmp_
     base = Parent(stage="base", run="model", content_hash="b")
     model(made, (base,), base_lineage={"parents": [corpus.as_parent().model_dump()]})
     known = [{"question": record.opening()} for record in trained_on(made)[:5]]
-    report = check(asked(tmp_path, known), origins_of_model("model-1", made), SHARE)
+    report = check(asked(tmp_path, known), origins_of_model("model-1", made), SHARE, OURS)
     assert report.verdict == "5 of 5 items are known"
 
 

@@ -142,6 +142,22 @@ def test_what_an_evaluation_set_holds_is_not_trained_on(tmp_path):
         run(CorpusSettings(evaluation_sets=(tmp_path / "none",)), data)
 
 
+def test_two_sets_of_one_name_are_both_looked_for(tmp_path):
+    data = tmp_path / "data"
+    values = dialogues(80)
+    gathered(data, values)
+    clean(CleanSettings(), data)
+    sets = []
+    for name, some in (("ev1", values[:30]), ("ev2", values[30:40])):
+        (tmp_path / name).mkdir()
+        sets.append(write_lines(some, tmp_path / name / "test.jsonl"))
+    manifest = run(CorpusSettings(evaluation_sets=tuple(sets)), data)
+    known = {f"source:{value['id']}" for value in values[:40]}
+    assert not known & {record.id for record in sides(data)["train"]}
+    assert card_of(data)["evaluation_items"] == {"ev1/test.jsonl": 30, "ev2/test.jsonl": 10}
+    assert str(tmp_path) not in manifest.model_dump_json()
+
+
 def test_our_own_test_told_again_in_another_record_is_not_trained_on(tmp_path):
     data = tmp_path / "data"
     records = list(plain(80))

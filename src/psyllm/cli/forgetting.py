@@ -113,6 +113,10 @@ def _say(done: Forgotten) -> None:
         typer.echo(f"{run}: {rows:,} rows taken out or changed")
     for name in done.removed:
         typer.echo(f"{name}: removed, for it showed texts of a changed corpus; make it again")
+    for name in done.beside:
+        typer.echo(
+            f"{name}: other files lie there and stay; what was made of the texts there is to be deleted, too"
+        )
     for model in done.models:
         typer.echo(
             f"4_models/{model} was trained on it and can't forget: train again, then serve the new one"

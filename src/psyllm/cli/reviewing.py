@@ -35,7 +35,10 @@ Model = Annotated[
     typer.Option("--model", help="A model instead of the corpus in use: a run of 4_models, or current."),
 ]
 Belongs = Annotated[
-    str, typer.Option("--name", help="What the file belongs to, for example psyqa; else its own name tells.")
+    str,
+    typer.Option(
+        "--name", help="What the file belongs to, for example psyqa; else its path tells, if it can."
+    ),
 ]
 LeastShare = Annotated[
     float, typer.Option("--share", min=0, max=1, help="From which share of its runs an item counts as known.")

@@ -4,10 +4,11 @@ Marks (an address, an author's hash, a content hash) come in; every file of
 records in `1_collected` to `6_feedback` is written again without what they
 name, manifests are put right, and a tombstone is left first, so that neither a
 crash nor a later import brings it back. The same words under other ids
-(duplicates that cleaning found) and records made from them go, too. Reports
-and exports of a changed corpus are removed whole: they can be made again. A
-model can't forget; those trained on the words are named. Pages that were
-fetched are `collect`'s, people's conversations the casebook's.
+(duplicates that cleaning found) and records made from them go, too. Reports of
+a changed corpus, and every file that an export of it names, are removed: they
+can be made again. What others put beside an export stays, and its folder is
+named. A model can't forget; those trained on the words are named. Pages that
+were fetched are `collect`'s, people's conversations the casebook's.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ class Traces(NamedTuple):
 class Forgotten(NamedTuple):
     """What was done: rows taken out by `stage/run`, ids that went, reports and exports removed, models named.
 
-    `whole` are traces of records that went, `partly` of answers taken out of records that stay.
+    `whole` are traces of records that went, `partly` of answers taken out of records that stay; `beside`
+    names folders of removed exports in which files of others stay.
     """
 
     rows: dict[str, int]
@@ -71,6 +73,7 @@ class Forgotten(NamedTuple):
     models: tuple[str, ...]
     whole: Traces
     partly: Traces
+    beside: tuple[str, ...] = ()
 
 
 def marks_of(urls: Sequence[str], authors: Sequence[str], contents: Sequence[str]) -> list[Tombstone]:
@@ -109,10 +112,16 @@ def forget(
         append_tombstones(data, [Tombstone(kind="content", mark=content, at=now) for content in also])
         corpora = {path.parent.name for path in held if path.parent.parent.name == Stage.CORPUS.value}
         # Copies first: after a crash the records are still there to tell which they are.
-        removed = _remove_copies(data, corpora) if held else ()
+        removed, beside = _remove_copies(data, corpora) if held else ((), ())
         without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
         rows = _rewrite(data, asked, ids, list(held))
-        return Forgotten(rows, frozenset(ids), removed, _models_of(data, corpora), whole, partly)
+        return Forgotten(rows, frozenset(ids), removed, _models_of(data, corpora), whole, partly, beside)
+
+
+def exported_files(folder: Path) -> list[str]:
+    """Return the names of the files that an export wrote into its folder, without its facts; [] if it names none."""
+    facts = json.loads((folder / EXPORT_FACTS).read_text("utf-8"))
+    return sorted({Path(name).name for name in facts.get("files", {})} - {"", EXPORT_FACTS})
 
 
 def containing(data: Path, text: str) -> Iterator[tuple[str, str]]:
@@ -272,23 +281,44 @@ def _mend_manifest(folder: Path, now: dict[tuple[str, str, str], str]) -> None:
     write_manifest(folder, manifest.model_copy(update=update))
 
 
-def _remove_copies(data: Path, corpora: set[str]) -> tuple[str, ...]:
-    """Remove reports and exports made from these corpora; they show texts in forms of their own."""
+def _remove_copies(data: Path, corpora: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Remove reports and exports made from these corpora, return both and where files of others stay."""
     removed = []
+    beside = []
     for report in complete_runs(data, Stage.REPORTS):
         if any(parent.run in corpora for parent in report.parents):
             shutil.rmtree(stage_folder(data, Stage.REPORTS) / report.run)
             removed.append(f"{Stage.REPORTS.value}/{report.run}")
     for facts in sorted((data / EXPORTS).glob(f"*/{EXPORT_FACTS}")):
         if json.loads(facts.read_text("utf-8")).get("corpus") in corpora:
-            shutil.rmtree(facts.parent)
             removed.append(f"{EXPORTS}/{facts.parent.name}")
+            if not _remove_export(facts.parent):
+                beside.append(removed[-1])
+    for torn in (data / EXPORTS).glob(".*.new"):  # an export that was stopped half way
+        shutil.rmtree(torn)
     for folder in _run_folders(data, Stage.CORPUS):
         for page in CORPUS_PAGES:  # of any corpus: what was dropped before it is shown there, too
             (folder / page).unlink(missing_ok=True)
         if folder.name in corpora:
             shutil.rmtree(folder / CORPUS_FINGERPRINTS, ignore_errors=True)
-    return tuple(removed)
+    return tuple(removed), tuple(beside)
+
+
+def _remove_export(folder: Path) -> bool:
+    """Remove what an export wrote, and the folder; return whether it is gone, files of others stay in it.
+
+    Where it does not name its files nothing tells texts from other files, and all goes.
+    """
+    names = exported_files(folder)
+    if not names:
+        shutil.rmtree(folder)
+        return True
+    for name in [*names, EXPORT_FACTS]:  # the facts last: after a crash they still tell which files are meant
+        (folder / name).unlink(missing_ok=True)
+    if any(folder.iterdir()):
+        return False
+    folder.rmdir()
+    return True
 
 
 def _models_of(data: Path, corpora: set[str]) -> tuple[str, ...]:

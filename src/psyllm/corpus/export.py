@@ -3,8 +3,10 @@
 The current run of `3_corpus` comes in; a folder goes out with train, dev and
 test in one form, the data card, the terms that travel with the texts, and
 `export.json`, which names the corpus and counts what the form could not hold.
-The folder appears whole or not at all. `llamafactory` is a folder that
-LLaMA-Factory trains from as it stands. Nothing is split or changed here.
+A new folder appears whole or not at all. In one that holds an export, the files
+that its `export.json` names are replaced, and all others stay. `llamafactory`
+is a folder that LLaMA-Factory trains from as it stands; what it trains lies
+beside the folder. Nothing is split or changed here.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from psyllm.core.errors import BadInput
-from psyllm.core.forgetting import EXPORT_FACTS, EXPORTS
+from psyllm.core.forgetting import EXPORT_FACTS, EXPORTS, exported_files
 from psyllm.core.progress import track
 from psyllm.core.records import Record, read_records
 from psyllm.core.stages import Manifest, Stage, file_hash, need_current
@@ -32,6 +34,8 @@ PARQUET = "parquet"
 FORM_NAMES = (*FORMS, PARQUET, LLAMAFACTORY)
 _YAML = Path(__file__).parent / "llamafactory"
 _CARDS = ("card.json", "card.md")
+# Lines of a recipe that need a dev set.
+_OF_DEV = ("eval_", "per_device_eval_", "load_best_model_", "metric_for_best_model")
 
 
 class Exported(NamedTuple):
@@ -43,7 +47,7 @@ class Exported(NamedTuple):
 
 
 def export(form: str, data: Path, folder: Path | None = None) -> Exported:
-    """Write the corpus in use in this form; an earlier export of ours in the folder is replaced.
+    """Write the corpus in use in this form; files of an earlier export there are replaced.
 
     Raises:
         MissingStage: there is no corpus yet.
@@ -57,17 +61,38 @@ def export(form: str, data: Path, folder: Path | None = None) -> Exported:
     if folder.exists() and not (folder / EXPORT_FACTS).exists():
         message = f"{folder} is there already and is no export"
         raise BadInput(message, "name another folder with --out")
-    beside = folder.with_name(f".{folder.name}.new")
+    place = folder.resolve()  # "." has no name
+    beside = place.with_name(f".{place.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     try:
         exported = _write(form, corpus, beside)
         _write_facts(form, manifest, corpus, exported, beside)
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.rename(folder)
+        if place.exists():
+            _replace(place, beside)
+        else:
+            beside.rename(place)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return exported._replace(folder=folder)
+
+
+def _replace(folder: Path, beside: Path) -> None:
+    """Put the new files in the place of those of the earlier export.
+
+    At no time does a text lie there of a corpus that `export.json` does not name: forgetting goes by it.
+    """
+    earlier = exported_files(folder)
+    new = [path for path in sorted(beside.iterdir()) if path.name != EXPORT_FACTS]
+    in_the_way = [path.name for path in new if (folder / path.name).exists() and path.name not in earlier]
+    if in_the_way:
+        message = f"{folder} holds files that are of no export and would be lost: {', '.join(in_the_way)}"
+        raise BadInput(message, "move them, or name another folder with --out")
+    for name in earlier:
+        (folder / name).unlink(missing_ok=True)
+    (beside / EXPORT_FACTS).replace(folder / EXPORT_FACTS)
+    for path in new:
+        path.replace(folder / path.name)
 
 
 def _write(form: str, corpus: Path, folder: Path) -> Exported:
@@ -126,11 +151,14 @@ def _llamafactory_side(corpus: Path, side: Split, folder: Path, left_out: Counte
         f"answer_{side}.json": _write_rows(asked, corpus, side, folder / f"answer_{side}.json", not_asked),
     }
     left_out.update(no_text & not_asked)  # a kind is left out only where neither file takes it
-    return rows
+    for name, count in rows.items():
+        if not count:  # LLaMA-Factory refuses an empty set
+            (folder / name).unlink()
+    return {name: count for name, count in rows.items() if count}
 
 
 def _write_llamafactory(folder: Path, rows: dict[str, int]) -> None:
-    """Write what LLaMA-Factory reads: the list of data sets and a recipe for each stage."""
+    """Write what LLaMA-Factory reads: the list of data sets and a recipe for each stage that has texts."""
     info: dict[str, Any] = {}
     for name in rows:
         entry: dict[str, Any] = {"file_name": name}
@@ -141,7 +169,11 @@ def _write_llamafactory(folder: Path, rows: dict[str, int]) -> None:
         info[f"psyllm_{name.partition('.')[0]}"] = entry
     (folder / "dataset_info.json").write_text(json.dumps(info, indent=1) + "\n", "utf-8")
     for recipe in sorted(_YAML.glob("*.yaml")):
-        shutil.copyfile(recipe, folder / recipe.name)
+        if f"psyllm_{recipe.stem}_train" in info:
+            lines = recipe.read_text("utf-8").splitlines(keepends=True)
+            has_dev = f"psyllm_{recipe.stem}_dev" in info
+            kept = [line for line in lines if has_dev or not line.startswith(_OF_DEV)]
+            (folder / recipe.name).write_text("".join(kept), "utf-8")
 
 
 def _write_facts(form: str, manifest: Manifest, corpus: Path, exported: Exported, folder: Path) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from psyllm.core.progress import track
 from psyllm.core.records import Record
-from psyllm.core.stages import write_text_atomically
+from psyllm.core.stages import file_hash, write_text_atomically
 from psyllm.corpus.columns import RUN_CHARS, TEXT_COLUMNS, batches, runs_of
 from psyllm.corpus.grouping import opening_texts
 from psyllm.text.han import han_only
@@ -64,7 +64,7 @@ class OpeningPrints:
                 for place, name in enumerate(("beginning", "whole"))
             }
             table = pa.table(columns)
-            pq.write_table(table, folder / f"openings-{_named(source)}.parquet", compression="zstd")
+            pq.write_table(table, folder / _openings_name(source), compression="zstd")
         return {source: len(prints) for source, prints in self._found.items()}
 
 
@@ -112,7 +112,7 @@ def read_index(folder: Path) -> dict[str, dict[str, int]] | None:
     """Return the sources of a corpus with their counts, None where there are no fingerprints of this version."""
     try:
         index = json.loads((folder / FOLDER / INDEX).read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
     if index.get("version") != VERSION or index.get("run_chars") != RUN_CHARS:
         return None
@@ -120,9 +120,31 @@ def read_index(folder: Path) -> dict[str, dict[str, int]] | None:
     return {source: {**counts, "opening_chars": index["opening_chars"]} for source, counts in sources.items()}
 
 
+def whole_sources(folder: Path, files: Mapping[str, str]) -> set[str]:
+    """Return the sources of which all fingerprints are there as the manifest's files (name to hash) say."""
+    whole = {
+        name for name, said in files.items() if name.startswith(f"{FOLDER}/") and _is(folder / name, said)
+    }
+    index = read_index(folder)
+    if index is None or f"{FOLDER}/{INDEX}" not in whole:
+        return set()
+    needed = {
+        source: [
+            f"{FOLDER}/{name}"
+            for name, count in (
+                (_runs_name(source), counts["runs"]),
+                (_openings_name(source), counts["openings"]),
+            )
+            if count
+        ]
+        for source, counts in index.items()
+    }
+    return {source for source, names in needed.items() if whole.issuperset(names)}
+
+
 def read_runs(folder: Path, source: str) -> Iterator[Hashes]:
     """Yield the runs of a source, in order, some at a time."""
-    path = folder / FOLDER / f"runs-{_named(source)}.parquet"
+    path = folder / FOLDER / _runs_name(source)
     if path.is_file():
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
@@ -131,7 +153,7 @@ def read_runs(folder: Path, source: str) -> Iterator[Hashes]:
 
 def read_openings(folder: Path, source: str) -> tuple[set[int], set[int]]:
     """Return the hashes of a source's beginnings and of its whole openings."""
-    path = folder / FOLDER / f"openings-{_named(source)}.parquet"
+    path = folder / FOLDER / _openings_name(source)
     if not path.is_file():
         return set(), set()
     table = pq.read_table(path)
@@ -170,7 +192,7 @@ class _Lots:
     def _write(self, source: str) -> int:
         schema = pa.schema([("run", pa.int64())])
         count = 0
-        path = self._folder / f"runs-{_named(source)}.parquet"
+        path = self._folder / _runs_name(source)
         with pq.ParquetWriter(
             path,
             schema,
@@ -193,6 +215,18 @@ class _Lots:
 
 def _hash(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def _is(path: Path, said: str) -> bool:
+    return path.is_file() and file_hash(path) == said
+
+
+def _runs_name(source: str) -> str:
+    return f"runs-{_named(source)}.parquet"
+
+
+def _openings_name(source: str) -> str:
+    return f"openings-{_named(source)}.parquet"
 
 
 def _named(source: str) -> str:

@@ -3,14 +3,16 @@
 An evaluation file and the fingerprints of corpora come in; counts go out, by
 source: items of which a share of the runs of 13 Chinese characters is known,
 and items that open as a training record does. A source that is known to grow
-out of what is measured on makes a leak likely, whatever the counts. What has
-no fingerprints is unknown, and then no number speaks for the whole. It does
-not see what is told in other words.
+out of what is measured on makes a leak likely, whatever the counts; what is
+measured on is told by a name given, or by the names in its path. What has no
+fingerprints, or not those that its manifest vouches for, is unknown, and so is
+a derived source where no name fits: then no number speaks for the whole. It
+does not see what is told in other words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +24,15 @@ from psyllm.core.progress import track
 from psyllm.core.stages import Manifest, Stage, complete_runs, current_run, read_manifest, stage_folder
 from psyllm.corpus.columns import RUN_CHARS
 from psyllm.corpus.evaluation_items import Item, need_items, read_items
-from psyllm.corpus.fingerprints import opening_print, read_index, read_openings, read_runs, shortened
-from psyllm.corpus.lineage import Origins, derived_from, origins_of
+from psyllm.corpus.fingerprints import (
+    opening_print,
+    read_index,
+    read_openings,
+    read_runs,
+    shortened,
+    whole_sources,
+)
+from psyllm.corpus.lineage import Origins, derived_from, may_grow_from, origins_of
 from psyllm.text.han_windows import han_texts, windows
 from psyllm.text.hashed_ngrams import Hashes
 from psyllm.text.known_hashes import KnownHashes, once_in_order
@@ -71,7 +80,7 @@ class _Measured(NamedTuple):
 
 
 def check(path: Path, origins: Origins, least_share: float, name: str = "") -> LeakReport:
-    """Return what of an evaluation file was trained on; `name` is of what it belongs to (else the file's).
+    """Return what of an evaluation file was trained on; `name` is of what it belongs to (else its path's).
 
     Raises:
         MissingFile: there is no such path.
@@ -86,19 +95,28 @@ def check(path: Path, origins: Origins, least_share: float, name: str = "") -> L
     found: dict[str, SourceLeak] = {}
     for folder in origins.corpora:
         index = read_index(folder)
-        if index is None:
+        if not index:
             unknown.append(f"corpus {folder.name} has no fingerprints of this version")
             continue
+        manifest = read_manifest(folder)
+        whole = whole_sources(folder, manifest.files if manifest is not None else {})
         for source, counts in track(index.items(), "look into sources", len(index)):
+            derivation = _derivation(source, name or path.absolute().as_posix())
+            if not derivation and not name:
+                unknown += _not_named(source)
+            if source not in whole:
+                lost = f"fingerprints of {source} in corpus {folder.name} are missing or changed"
+                unknown += [lost, derivation] if derivation else [lost]
+                continue
             here = _sharing(measured, read_runs(folder, source), least_share)
             opens, begins = _opening(measured, folder, source, counts["opening_chars"])
             leaked |= here | opens | begins
-            derivation = _derivation(source, name or path.stem)
             leak = SourceLeak(source, int(here.sum()), int(opens.sum()), int(begins.sum()), derivation)
             found[f"{folder.name}/{source}"] = leak
     if not origins.corpora and not unknown:
         unknown.append("nothing says what was trained on")
     with_runs = int((measured.sizes > 0).sum())
+    unknown = list(dict.fromkeys(unknown))
     return LeakReport(len(items), with_runs, int(leaked.sum()), least_share, list(found.values()), unknown)
 
 
@@ -167,3 +185,10 @@ def _derivation(source: str, measured: str) -> str:
     grown = " and ".join(derivation.grows_from)
     how = "derived from" if derivation.certain else "perhaps derived from"
     return f"leak likely: {source} is {how} {grown}"
+
+
+def _not_named(source: str) -> Iterator[str]:
+    """Yield why it is unknown whether a source grows out of items that bear no name."""
+    grown = " and ".join(may_grow_from(source))
+    if grown:
+        yield f"{source} may grow out of {grown}, and no name says what these items are of (--name says it)"

@@ -44,6 +44,16 @@ def derived_from(source: str, measured: str) -> Derivation | None:
     return None
 
 
+def may_grow_from(source: str) -> tuple[str, ...]:
+    """Return the names of all that a source is known to grow out of, for certain or perhaps."""
+    return tuple(
+        grown
+        for derivation in derivations()
+        if any(name in source.casefold() for name in derivation.source_names)
+        for grown in derivation.grows_from
+    )
+
+
 @functools.cache
 def derivations() -> tuple[Derivation, ...]:
     """Return the known derivations."""

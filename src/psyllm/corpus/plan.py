@@ -24,7 +24,7 @@ from psyllm.core.settings import CorpusSettings
 from psyllm.corpus.caps import above_cap, most_of_each
 from psyllm.corpus.columns import batches, runs_of
 from psyllm.corpus.decontaminate import Limits, Questions, contaminated, item_runs, training_batches
-from psyllm.corpus.evaluation_items import Item, need_items, read_items
+from psyllm.corpus.evaluation_items import Item, need_items, read_items, set_names
 from psyllm.corpus.grouping import Grouping, group_records, opening_texts
 from psyllm.corpus.split import split
 from psyllm.text.hashed_ngrams import Hashes
@@ -53,7 +53,7 @@ def make_plan(paths: Sequence[Path], over: dict[str, str], settings: CorpusSetti
     grouping = group_records(lambda: records_with(paths, fates, [""]), settings)
     sides = iter(split(grouping, settings))
     fates = [fate or next(sides) or MAY_NOT_TRAIN for fate in fates]
-    items = {path.name: _items(path) for path in settings.evaluation_sets}
+    items = {name: _items(path) for name, path in set_names(settings.evaluation_sets).items()}
     training = np.array([fate == "train" for fate in fates])
     reasons = contaminated(
         training_batches(paths, training),

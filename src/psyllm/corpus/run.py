@@ -36,7 +36,7 @@ from psyllm.core.stages import (
 )
 from psyllm.corpus.card import as_markdown, count_split, make_card
 from psyllm.corpus.drop_samples import drop_samples
-from psyllm.corpus.evaluation_items import files_of
+from psyllm.corpus.evaluation_items import files_of, set_names
 from psyllm.corpus.fingerprints import OpeningPrints, write_fingerprints
 from psyllm.corpus.looking import MOST_OPENING_CHARS, MOST_TEXT_CHARS, Tally, part_of
 from psyllm.corpus.overlaps import Openings, Overlap
@@ -70,7 +70,9 @@ def run(settings: CorpusSettings, data: Path, today: Callable[[], dt.date] = _to
     ended = over(terms, terms, today())
     said = {
         **settings.model_dump(mode="json", exclude={"evaluation_sets"}),
-        "evaluation_sets": {path.name: _hashes(path) for path in settings.evaluation_sets},
+        "evaluation_sets": {
+            name: _hashes(path) for name, path in set_names(settings.evaluation_sets).items()
+        },
     }
     parents = (cleaned.as_parent(),)
     # Terms and what has ended by today decide what is in it as much as any setting.
