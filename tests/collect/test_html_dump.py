@@ -1,3 +1,4 @@
+import gzip
 import io
 import tarfile
 
@@ -107,6 +108,20 @@ def test_a_tar_that_breaks_off_is_malformed(tmp_path, mode):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(MalformedInput, match="breaks off"):
         list(html_dump.records(path, Source("dump", "CC0-1.0")))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_tar_damaged_or_cut_between_pages_loses_none_in_silence(tmp_path, pack):
+    whole = tar_of(mirror(), "w")
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        offset = tar.getmembers()[3].offset
+    flipped = bytearray(whole)
+    flipped[offset + 150] ^= 0xFF
+    path = tmp_path / "a.tar"
+    for raw, found in ((flipped, "is damaged"), (whole[:offset], "breaks off")):
+        path.write_bytes(pack(raw))
+        with pytest.raises(MalformedInput, match=f"{found} at byte {offset:,}:"):
+            list(html_dump.records(path, Source("dump", "CC0-1.0")))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from psyllm.collect import dialogues_text, markdown, reading
+from psyllm.collect import dialogues_text, markdown, reading, tars
 from psyllm.collect.page_threads import Loaded, PageArchive
 from psyllm.collect.sites.addresses import canonical
 from psyllm.collect.sites.choose import SITES
@@ -70,7 +70,7 @@ def records(path: Path, source: Source) -> Iterator[Record]:
     """Yield one record for each thread whose question or article is among the files.
 
     Raises:
-        MalformedInput: a tar breaks off, or a file is larger than any page.
+        MalformedInput: a tar breaks off or is damaged, or a file is larger than any page.
     """
     with _opened(path) as tar:
         files = _Files(path, tar)
@@ -128,11 +128,10 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile | None]:
                     shutil.copyfileobj(stream, unpacked, 1 << 20)
             readable = file if lies_plain else unpacked
             readable.seek(0)
-            with tarfile.open(fileobj=readable, mode="r:") as tar:
+            with tars.opened(readable, "r:") as tar:
                 yield tar
-    except tarfile.ReadError:
-        message = f"{path} breaks off: the tar is not complete"
-        raise MalformedInput(message, f"check it with: tar -tf {path}; then fetch it again") from None
+    except tarfile.ReadError as error:
+        raise tars.refused(path, error) from None
 
 
 def _names(folder: Path) -> list[str]:
