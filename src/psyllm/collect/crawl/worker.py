@@ -80,6 +80,7 @@ class Worker:
         self._full = asyncio.Event()
         self._moved = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._judging = asyncio.Lock()
         self._ran_dry = True
         self._stored = 0
         self._parent = os.getppid()
@@ -194,6 +195,9 @@ class Worker:
 
     async def _conclude(self, host: str, lease: Lease, passed: Passed | End | Rest) -> None:
         page, decision = self._decided(lease, passed)
+        wall = "" if page is None else await self._wall(page)
+        if wall:
+            decision = Leave(wall)
         if isinstance(decision, Leave):
             await self._shared.leave(host, lease.url, decision.reason)
             decision = End(Outcome.STOPPED, decision.reason)
@@ -222,8 +226,12 @@ class Worker:
             self._permission.id,
             passed.robots_hash,
         )
-        wall = self._finder.wall(_as_page(page))
-        return (None, Leave(wall)) if wall else (page, decision)
+        return page, decision
+
+    async def _wall(self, page: StoredPage) -> str:
+        """Return the wall that a page is; reading an unknown page takes long, and leases must be extended meanwhile."""
+        async with self._judging:
+            return await asyncio.to_thread(self._finder.wall, _as_page(page))
 
     def _finish(self, finished: Finished) -> None:
         self._finished.append(finished)
