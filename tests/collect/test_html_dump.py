@@ -1,3 +1,4 @@
+import gzip
 import io
 import tarfile
 
@@ -100,6 +101,46 @@ def test_pages_of_nowhere_are_documents_without_an_address(tmp_path):
     ]
 
 
+def stories(
+    count, head, text="第{}个人的故事。晚上散步的时候，我常常想起小时候的院子和那棵树，心里慢慢安静下来。"
+):
+    pages = (
+        made.other_article(threads.Thread(number, f"第{number}篇", text.format(number) * 9))
+        for number in range(count)
+    )
+    return [page.replace(b"<title>", head + b"<title>", 1) for page in pages]
+
+
+FRONT = b"<link rel='canonical' href='https://forum.example/'>"
+
+
+@pytest.mark.parametrize(("folder", "url"), [("d", ""), ("forum.example", "http://forum.example/")])
+def test_pages_that_all_name_the_front_page_are_told_apart_by_their_paths(tmp_path, folder, url):
+    pages = {f"{folder}/{number}.html": page for number, page in enumerate(stories(5, FRONT))}
+    found, source = import_of(folder_of(tmp_path / "dump", pages))
+    assert {number for number in range(5) for one in found if f"第{number}个人的故事" in one.text} == set(
+        range(5)
+    )
+    assert sorted(one.url for one in found) == [f"{url}{number}.html" if url else "" for number in range(5)]
+    assert (len({one.id for one in found}), source.joined, source.left_out.total()) == (5, 0, 0)
+
+
+def test_an_address_that_one_page_names_is_trusted(tmp_path):
+    (page,) = stories(1, FRONT)
+    (record,), _ = import_of(folder_of(tmp_path / "dump", {"a.html": page}))
+    assert record.url == "https://forum.example/"
+
+
+def test_pages_of_one_question_of_a_known_site_name_one_address_and_stay_together(tmp_path):
+    head = b"<link rel='canonical' href='https://www.xinli001.com/qa/5'><title>"
+    pages = {
+        f"{page}.html": made.page("yixinli", 5, page, answers=12).replace(b"<title>", head, 1)
+        for page in (1, 2)
+    }
+    (record,), source = import_of(folder_of(tmp_path / "dump", pages))
+    assert (len(record.answers), source.joined) == (12, 1)
+
+
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_a_tar_that_breaks_off_is_malformed(tmp_path, mode):
     path = tmp_path / "a.tar"
@@ -107,6 +148,20 @@ def test_a_tar_that_breaks_off_is_malformed(tmp_path, mode):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(MalformedInput, match="breaks off"):
         list(html_dump.records(path, Source("dump", "CC0-1.0")))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_tar_damaged_or_cut_between_pages_loses_none_in_silence(tmp_path, pack):
+    whole = tar_of(mirror(), "w")
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        offset = tar.getmembers()[3].offset
+    flipped = bytearray(whole)
+    flipped[offset + 150] ^= 0xFF
+    path = tmp_path / "a.tar"
+    for raw, found in ((flipped, "is damaged"), (whole[:offset], "breaks off")):
+        path.write_bytes(pack(raw))
+        with pytest.raises(MalformedInput, match=f"{found} at byte {offset:,}:"):
+            list(html_dump.records(path, Source("dump", "CC0-1.0")))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import zipfile
 import pyarrow as pa
 import pytest
 
-from psyllm.collect.reading import content_hash, files, head, is_archive, is_tar, members, unpacked
+from psyllm.collect.reading import content_hash, files, head, heads, is_archive, is_tar, members, unpacked
 from psyllm.core.errors import MalformedInput, MissingFile
 
 
@@ -81,6 +81,49 @@ def test_a_tar_that_breaks_off_is_malformed(tmp_path):
     path = tmp_path / "a.tar"
     path.write_bytes(tar_of({"a.txt": b"1" * 5000})[:2048])
     with pytest.raises(MalformedInput, match="the tar is not complete"):
+        list(members(path))
+
+
+def damaged_tars():
+    whole = tar_of({"a.txt": b"1", "b.txt": b"2", "c.txt": b"3"})  # a header and a block each, then the end
+    flipped = bytearray(whole)
+    flipped[2048 + 150] ^= 1
+    zeroed = whole[:1024] + bytes(1024) + whole[2048:]
+    return {
+        "is damaged at byte 2,048": [bytes(flipped)],
+        "is damaged at byte 1,024": [zeroed],
+        "is damaged at byte 3,072": [whole + whole],  # cat a.tar b.tar
+        "breaks off at byte 2,048": [whole[:2048], whole[:2300]],
+        "breaks off at byte 3,072": [whole[:3072], whole[: 3072 + 512]],
+    }
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize(
+    ("found", "raw"), [(found, raw) for found, raws in damaged_tars().items() for raw in raws]
+)
+def test_a_tar_damaged_or_cut_between_files_is_never_taken_for_a_shorter_one(tmp_path, pack, found, raw):
+    path = tmp_path / "a.tar"
+    path.write_bytes(pack(raw))
+    for read in (members, files, lambda path: heads(path, 10)):
+        with pytest.raises(MalformedInput, match=f"{found}: .*the tar is not complete"):
+            list(read(path))
+
+
+@pytest.mark.parametrize("layout", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_a_long_name_whose_file_is_missing_is_damage(tmp_path, layout):
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=layout) as tar:
+        for name in ("a.txt", "长" * 90 + ".txt"):
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+    path = tmp_path / "a.tar"
+    path.write_bytes(raw.getvalue())
+    assert [member.name for member in members(path)] == ["a.txt", "长" * 90 + ".txt"]
+    last_header = max(
+        place for place in range(0, len(raw.getvalue()), 512) if any(raw.getvalue()[place : place + 512])
+    )
+    path.write_bytes(raw.getvalue()[:last_header] + bytes(4096))
+    with pytest.raises(MalformedInput, match="is damaged at byte 512:"):
         list(members(path))
 
 

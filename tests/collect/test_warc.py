@@ -186,6 +186,24 @@ def test_the_newest_copy_of_a_page_is_taken(tmp_path):
     assert (record.text, record.fetched_at, source.joined) == ("新的", "2015-01-01T00:00:00Z", 1)
 
 
+def test_other_words_at_one_address_of_an_unknown_site_are_counted_and_no_copy(tmp_path):
+    url = made.url_of("other", 1)
+    pages = [
+        (
+            made.other_article(threads.Thread(1, "题目", f"{words}，晚上常常想起小时候的院子和那棵树。" * 9)),
+            day,
+        )
+        for words, day in (("旧的", "2013"), ("新的", "2015"), ("新的", "2014"))
+    ]
+    path = tmp_path / "a"
+    path.write_bytes(
+        archive_of([(url, page, "200 OK", [], "response", f"{day}-01-01T00:00:00Z") for page, day in pages])
+    )
+    (record,), source = import_of(path)
+    assert ("新的" in record.text, "旧的" in record.text, source.joined) == (True, False, 1)
+    assert source.left_out == {"same_address_other_text": 1}
+
+
 def test_mobile_answers_join_the_question_that_they_link_to(tmp_path):
     thread = threads.thread(5)
     extra = threads.MadeAnswer(5999, "只在手机页上的回答")

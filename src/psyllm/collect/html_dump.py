@@ -4,7 +4,8 @@ Comes in: files that are HTML, whatever they are called. Goes out: questions and
 documents by the adapters of `sites`. A page's URL is what it says of itself
 (canonical link, og:url, a browser's note of where it was saved from), else the
 path of a mirror (`bbs.tianya.cn/post-free-1-1.shtml`), else the file's name on a
-known site. When it was fetched is not known, so that times such as 3小时前 are
+known site. An address that several pages of an unknown site name (often the front
+page) is none of theirs: then the path counts. When it was fetched is not known, so that times such as 3小时前 are
 dropped. A packed tar is unpacked into a temporary file, which nobody else sees.
 """
 
@@ -16,17 +17,18 @@ import re
 import shutil
 import tarfile
 import tempfile
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from psyllm.collect import dialogues_text, markdown, reading
+from psyllm.collect import dialogues_text, markdown, reading, tars
 from psyllm.collect.page_threads import Loaded, PageArchive
 from psyllm.collect.sites.addresses import canonical
 from psyllm.collect.sites.choose import SITES
 from psyllm.collect.sites.contract import Page
-from psyllm.collect.source import Source
+from psyllm.collect.source import Keys, Source
 from psyllm.core.errors import MalformedInput
 from psyllm.core.records import Record
 
@@ -70,20 +72,45 @@ def records(path: Path, source: Source) -> Iterator[Record]:
     """Yield one record for each thread whose question or article is among the files.
 
     Raises:
-        MalformedInput: a tar breaks off, or a file is larger than any page.
+        MalformedInput: a tar breaks off or is damaged, or a file is larger than any page.
     """
     with _opened(path) as tar:
         files = _Files(path, tar)
-        archive = PageArchive(source, lambda place: Loaded(_page(files.names[place], files.read(place))))
-        for place, name in enumerate(files.names):
+        shared = _Shared()
+        pages = array("Q")
+        for place in range(len(files.names)):
             raw = files.read(place)
             if is_html(raw):
-                archive.add(_url_of(name, raw), place)
+                pages.append(place)
+                shared.note(raw)
             else:
                 source.read += 1
                 source.leave_out("file_is_no_page")
+        archive = PageArchive(
+            source, lambda place: Loaded(_page(files.names[place], files.read(place), shared))
+        )
+        for place in pages:
+            archive.add(_url_of(files.names[place], files.read(place), shared), place)
         for record in archive.records():
             yield record.model_copy(update={"url": ""}) if record.url.startswith(NOWHERE) else record
+
+
+class _Shared:
+    """Addresses that more than one page names as its own."""
+
+    def __init__(self) -> None:
+        self._keys = Keys()
+        self._shared: set[str] = set()
+
+    def note(self, raw: bytes) -> None:
+        """Take note of the address that a page names."""
+        said = _said_by_itself(raw[:HEAD_BYTES])
+        if said and self._keys.times(said) > 1:
+            self._shared.add(said)
+
+    def __contains__(self, url: str) -> bool:
+        """Return whether an address tells nothing; a thread of a known site has many pages by its nature."""
+        return url in self._shared and not any(site().thread_of(url) for site in SITES.values())
 
 
 class _Files:
@@ -128,11 +155,10 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile | None]:
                     shutil.copyfileobj(stream, unpacked, 1 << 20)
             readable = file if lies_plain else unpacked
             readable.seek(0)
-            with tarfile.open(fileobj=readable, mode="r:") as tar:
+            with tars.opened(readable, "r:") as tar:
                 yield tar
-    except tarfile.ReadError:
-        message = f"{path} breaks off: the tar is not complete"
-        raise MalformedInput(message, f"check it with: tar -tf {path}; then fetch it again") from None
+    except tarfile.ReadError as error:
+        raise tars.refused(path, error) from None
 
 
 def _names(folder: Path) -> list[str]:
@@ -145,14 +171,14 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in name.removeprefix("./").split("/"))
 
 
-def _page(name: str, raw: bytes) -> Page:
-    return Page(_url_of(name, raw), raw)
+def _page(name: str, raw: bytes, shared: _Shared) -> Page:
+    return Page(_url_of(name, raw, shared), raw)
 
 
-def _url_of(name: str, raw: bytes) -> str:
+def _url_of(name: str, raw: bytes, shared: _Shared) -> str:
     """Return where a page stood; for a page that nobody can place, a name under `NOWHERE`."""
     said = _said_by_itself(raw[:HEAD_BYTES])
-    if said:
+    if said and said not in shared:
         return said
     parts = name.split("/")
     for place, part in enumerate(parts[:-1]):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from psyllm.collect.sites.choose import adapters, choose
-from psyllm.collect.sites.contract import Adapter, Page, Reading
+from psyllm.collect.sites.contract import Adapter, Draft, Page, Piece, Reading
 from psyllm.collect.sites.generic import Generic
 from psyllm.collect.source import Source
 from psyllm.core.records import Record
@@ -102,7 +102,10 @@ class PageArchive:
         pieces = [piece for reading in readings for piece in reading.pieces]
         useful = sum(any(piece.kind != "gone" for piece in reading.pieces) for reading in readings)
         drafts = list(adapter.assemble(pieces[0].thread, readings)) if pieces else []
-        self._count(useful, len(drafts), gone=any(piece.kind == "gone" for piece in pieces))
+        others = _of_other_text(pieces, drafts) if isinstance(adapter, Generic) else 0
+        for _ in range(others):
+            self._source.leave_out("same_address_other_text")
+        self._count(useful - others, len(drafts), gone=any(piece.kind == "gone" for piece in pieces))
         for draft in drafts:
             yield draft.record(self._source)
 
@@ -133,3 +136,9 @@ class PageArchive:
         elif reading.stop:
             self._source.cut(f"page_{reading.stop}")
         return reading
+
+
+def _of_other_text(pieces: list[Piece], drafts: list[Draft]) -> int:
+    """Return how many pages of one address say something else than the one that was taken."""
+    texts = {draft.text for draft in drafts}
+    return sum(piece.kind != "gone" and piece.text not in texts for piece in pieces) if drafts else 0

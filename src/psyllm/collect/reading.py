@@ -25,7 +25,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from psyllm.collect import zips
+from psyllm.collect import tars, zips
 from psyllm.collect.encodings import Decoding, Utf8Stream
 from psyllm.core.errors import MalformedInput, MissingFile
 from psyllm.core.progress import report
@@ -246,7 +246,7 @@ def _walk(folder: Path) -> list[Path]:
 
 
 def _opened_tar(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with unpacked(path) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+    with unpacked(path) as stream, tars.opened(stream, "r|") as tar:
         for entry in tar:
             name = entry.name.removeprefix("./")
             file = tar.extractfile(entry) if entry.isreg() and not _is_hidden(name) else None
@@ -259,14 +259,11 @@ def _complete(path: Path) -> Iterator[None]:
     """Turn what tells of a broken archive into MalformedInput."""
     try:
         yield
-    except tarfile.ReadError:
-        found, command = "breaks off: the tar is not complete", "tar -tf"
+    except tarfile.ReadError as error:
+        raise tars.refused(path, error) from None
     except zips.BROKEN:
-        found, command = "breaks off or is damaged: the zip is not complete", "unzip -t"
-    else:
-        return
-    message = f"{path} {found}"
-    raise MalformedInput(message, f"check it with: {command} {path}; then fetch it again")
+        message = f"{path} breaks off or is damaged: the zip is not complete"
+        raise MalformedInput(message, f"check it with: unzip -t {path}; then fetch it again") from None
 
 
 def _whole(file: IO[bytes], path: Path, name: str) -> bytes:

@@ -84,4 +84,32 @@ def test_a_short_page_of_a_known_site_with_nothing_to_read_is_a_wall(permission)
     login = b"<html><form><input type='password' name='p'></form></html>"
     assert one.wall(Page(url, login, "text/html")) == "login"
     assert one.wall(Page(url, question(7, 1, {}), "text/html")) == ""
-    assert one.wall(Page(f"http://{OTHER}/a", login, "text/html")) == "", "of an unknown site nobody knows"
+
+
+UNKNOWN_WALLS = {
+    "login": "<html><title>登录</title><form><p>请先登录后查看</p><input type='password'></form></html>",
+    "captcha": "<html><body>您当前请求存在异常，暂时限制本次访问</body></html>",
+    "waf": "<html><body><p>很抱歉，由于您访问的URL有可能对网站造成安全威胁，您的访问被阻断。</p></body></html>",
+}
+CRY = (
+    "<html><title>求助</title><form><input type='password'></form>"
+    "<article><p>昨晚写好了遗书，请先登录后查看。</p></article></html>"
+)
+
+
+@pytest.mark.parametrize("wall", UNKNOWN_WALLS)
+def test_an_unknown_host_is_left_after_three_walls_in_a_row(permission, wall):
+    reader = Reader(permission)
+    one = Finder(reader, permission.covers, 5)
+    pages = [UNKNOWN_WALLS[wall]] * 2 + ["<html><p>一页</p></html>"] + [UNKNOWN_WALLS[wall]] * 3
+    found = [one.wall(Page(f"http://{OTHER}/{place}", page.encode())) for place, page in enumerate(pages)]
+    reader.close()
+    assert found == ["", "", "", "", "", wall]
+
+
+def test_a_forum_with_a_login_box_and_short_posts_is_no_wall(permission):
+    reader = Reader(permission)
+    one = Finder(reader, permission.covers, 5)
+    found = {one.wall(Page(f"http://{OTHER}/{place}", CRY.encode())) for place in range(6)}
+    reader.close()
+    assert found == {""}

@@ -30,7 +30,7 @@ def test_an_anchor_stands_in_what_a_mark_matches(row):
     assert all(anchor == anchor.lower() for anchor in row["anchors"])
 
 
-@pytest.mark.parametrize("status", [401, 403, 407, 412, 451])
+@pytest.mark.parametrize("status", [401, 403, 405, 407, 412, 451])
 def test_a_refusal_is_a_hard_stop(status):
     stop = stop_of(status, {}, b"", NOW)
     assert stop is not None
@@ -61,6 +61,43 @@ def test_a_firewall_behind_an_overload_is_a_firewall():
     stop = stop_of(503, {}, b"<script>window._cf_chl_opt={}</script>", NOW)
     assert stop is not None
     assert stop.is_hard
+
+
+@pytest.mark.parametrize("paragraphs", [0, 1500])
+@pytest.mark.parametrize("charset", ["utf-8", "gb18030", "utf-16"])
+def test_a_wall_is_told_in_every_charset_wherever_its_beginning_is_cut(charset, paragraphs):
+    page = f"<html><title>安全验证</title><body>{'<p>请稍等片刻</p>' * paragraphs}</body></html>"
+    said = {"content-type": f"text/html; charset={charset}"}
+    stop = stop_of(200, said, page.encode(charset), NOW)
+    assert stop is not None
+    assert (stop.reason, stop.is_hard) == ("captcha", True)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/member.php?mod=logging&action=login",
+        "/users/sign_in",
+        "/account/log_in",
+        "/wp-login.php?redirect_to=%2Fqa",
+        "/user/login.php",
+        "/user/signin_page",
+        "/oauth/authorize?client_id=1",
+        "https://passport.example/x",
+    ],
+)
+def test_the_usual_addresses_of_logins_are_hard_stops(address):
+    stop = stop_of(302, {"location": address}, b"", NOW)
+    assert stop is not None
+    assert (stop.reason, stop.is_hard) == ("login", True)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/qa/signing-in-the-rain", "/thread.php?mod=viewthread&tid=1", "/qa/1?from=login", "/blog/logins"],
+)
+def test_an_address_that_only_speaks_of_logins_is_none(address):
+    assert stop_of(302, {"location": address}, b"", NOW) is None
 
 
 def test_a_redirect_to_a_login_is_a_hard_stop_and_one_to_a_page_is_none():

@@ -149,6 +149,19 @@ def test_links_are_followed_in_scope_and_each_once(tmp_path):
     assert stage.counts() == {"stored": 3}
 
 
+def test_a_wall_that_every_page_of_an_unknown_site_is_ends_its_crawl(tmp_path):
+    login = (
+        "<html><title>登录</title><form><p>请先登录后查看</p><input type='password'></form></html>".encode()
+    )
+    getter = Played()
+    getter.said = {url: [Fetched(url, 200, {"content-type": "text/html"}, login)] for url in urls(20)}
+    stage = Stage(tmp_path, getter)
+    assert stage.run(*urls(20)) == FINISHED
+    assert len(getter.urls) == 3
+    assert stage.counts() == {"stored": 2, "stopped": 18}
+    assert set(stage.details(Outcome.STOPPED).values()) == {"login"}
+
+
 def test_the_permissions_end_is_met_during_the_crawl(tmp_path):
     getter = Played()
     stage = Stage(

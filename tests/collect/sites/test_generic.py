@@ -67,6 +67,40 @@ def test_walls_are_told_though_they_have_words(site, variant):
     assert (read(site, variant).stop, read(site, variant).pieces) == (variant, ())
 
 
+CRIES = {
+    "of a deletion": "我发的帖子已被删除了，没有人愿意听我说话。今晚我想从楼上跳下去，算了吧，不重要了。",
+    "of a note": "我真的撑不下去了，昨晚写好了遗书，不知道还能和谁说。求求有人回我一句话。",
+    "of a title": "我把门关上了，药在手里。",
+}
+AROUND = {
+    "nothing": "",
+    "a login box": "<form><input name='u'><input type='password'><a href='/login'>登录</a></form>",
+    "a notice in a margin": "<aside>该内容已被删除</aside><script>var captcha = '请完成安全验证'</script>",
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("cry", CRIES)
+def test_a_short_cry_for_help_is_heard_whatever_stands_around_it(site, cry, around):
+    title = "404 出错了" if cry == "of a title" else "求助"
+    body = (
+        f"<html><head><title>{title}</title></head><body>{AROUND[around]}"
+        f"<article><h1>求助</h1><p>{CRIES[cry]}</p></article></body></html>"
+    )
+    reading = site.read(Page("https://forum.example/5", body.encode(), "text/html"), AUTHORS)
+    assert reading.stop == ""
+    assert [(piece.kind, CRIES[cry] in piece.text) for piece in reading.pieces] == [("article", True)]
+
+
+def test_a_cry_about_a_deletion_leaves_the_earlier_copy_of_its_page(site):
+    words = "帖子已被删除，我想死"
+    body = f"<html><body><article><p>{words}</p></article></body></html>".encode()
+    url = made.url_of("other", 5)
+    reading = site.read(Page(url, body, "", "2021-01-01T00:00:00Z"), AUTHORS)
+    (draft,) = site.assemble(site.thread_of(url), [read(site), reading])
+    assert draft.text == words
+
+
 def test_a_page_taken_down_takes_its_earlier_copy_with_it(site):
     thread = site.thread_of(made.url_of("other", 5))
     assert list(site.assemble(thread, [read(site), read(site, "deleted")])) == []

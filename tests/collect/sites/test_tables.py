@@ -1,8 +1,12 @@
+import tomllib
+from pathlib import Path
+
 import pytest
 
+from psyllm.collect.sites import walls as walls_module
 from psyllm.collect.sites.contract import Page
 from psyllm.collect.sites.trimming import SOLD, rows, without_advertisement, without_quotation
-from psyllm.collect.sites.walls import wall_of, walls
+from psyllm.collect.sites.walls import interface_words, may_be_wall, wall_in, wall_of, walls
 
 
 @pytest.mark.parametrize("wall", walls(), ids=lambda wall: wall.name)
@@ -29,3 +33,36 @@ def test_a_post_that_only_begins_with_a_date_is_not_cut():
     post = "2012-05-24 21:52 他走了，我一夜没睡"
     assert without_quotation(post) == (post, False)
     assert without_quotation("作者：某 回复日期：2010-1-2 12:00:00\n你好") == ("你好", True)
+
+
+def test_words_of_the_interface_take_their_text_and_leave_the_other():
+    row = tomllib.loads((Path(walls_module.__file__).parent / "walls.toml").read_text("utf-8"))["interface"]
+    assert interface_words().sub("", row["takes"]).strip() == ""
+    assert interface_words().sub("", row["leaves"]) == row["leaves"]
+
+
+PASSWORD = Page("https://a.example/", b"<form><input type=password></form>")
+
+
+@pytest.mark.parametrize(
+    ("text", "stop"),
+    [
+        ("请先登录后查看", "login"),
+        ("首页\n用户登录\n用户名\n密码\n没有账号？立即注册\n忘记密码", "login"),
+        ("很抱歉，由于您访问的URL有可能对网站造成安全威胁，您的访问被阻断。", "waf"),
+        ("您当前请求存在异常，暂时限制本次访问", "captcha"),
+        ("抱歉，指定的主题不存在或已被删除或正在被审核", "deleted"),
+        ("帖子已被删除，想死", ""),
+        ("对不起", ""),
+        ("😭", ""),
+        ("我登录了三次，没有人回我", ""),
+    ],
+)
+def test_a_short_text_is_a_wall_only_when_no_word_is_a_persons(text, stop):
+    assert wall_in(text, PASSWORD) == stop
+
+
+def test_a_page_without_any_mark_is_no_wall():
+    assert may_be_wall(PASSWORD)
+    assert may_be_wall(Page("https://a.example/", "<p>请先登录后查看</p>".encode("gbk")))
+    assert not may_be_wall(Page("https://a.example/", "<p>睡不着</p>".encode()))

@@ -193,3 +193,23 @@ def test_mentions_of_others_go():
         json.dumps(feed).encode(), "https://www.zhihu.com/api/v4/questions/5/feeds?offset=0"
     ).pieces[1:]
     assert piece.text == "谢谢的回答\n：你好"
+
+
+@pytest.mark.parametrize("half", [r"\ud83d", r"\uDE0A", r"\ud83d\ud83d"])
+def test_half_an_emoji_costs_a_character_and_no_thread(half):
+    words = rf"抱抱你。\\ud83d {half} \ud83d\ude0a"
+    answer = {"id": 9, "content": "WORDS", "excerpt": "WORDS", "question": {"id": 5}}
+    question = {"id": 5, "title": "睡不着怎么办"}
+    state = {"initialState": {"entities": {"questions": {"5": question}, "answers": {"9": answer}}}}
+    held = json.dumps(state).replace("WORDS", words)
+    body = f'<html><body><script id="js-initialData" type="text/json">{held}</script></body></html>'
+    draft = only_draft("question-5", [read(body.encode())])
+    damaged = "\ufffd" * (len(half) // 6)
+    assert [one.text for one in draft.answers] == [rf"抱抱你。\ud83d {damaged} 😊"]
+    assert draft.flags == ("damaged_text",)
+
+
+def test_half_an_emoji_in_a_feed_costs_a_character_and_no_answer():
+    feed = r'{"data":[{"target":{"id":9,"content":"抱抱你\ud83d","question":{"id":5}}}],"paging":{"is_end":true}}'
+    (piece,) = read(feed.encode(), "https://www.zhihu.com/api/v4/questions/5/feeds?offset=0").pieces
+    assert piece.text == "抱抱你\ufffd"

@@ -18,6 +18,7 @@ from psyllm.collect.sites.authors import Authors
 from psyllm.collect.sites.choose import SITES, adapters, choose
 from psyllm.collect.sites.contract import Adapter, Page
 from psyllm.collect.sites.generic import Generic
+from psyllm.collect.sites.walls import may_be_wall
 
 # Steps along a list or a thread, for an adapter that knows its site.
 _STEPS = frozenset({"list", "answers"})
@@ -25,8 +26,10 @@ MOST_KNOWN = 200_000
 # Of an unknown site's one path so many sets of parameters are asked for by a worker: filters and orders of one list
 # multiply without end, and pages of a list come first.
 MOST_QUERIES = 300
-# A page of a site that we know, short and with nothing to read on it, may be a wall.
+# A short page with nothing to read on it may be a wall.
 SHORT_BYTES = 12_000
+# On a site that we don't know one such page may be a mistake, ours or the site's; so many in a row are none.
+WALLS_IN_A_ROW = 3
 _WALLS = frozenset({"login", "captcha", "waf", "overload"})
 
 
@@ -68,6 +71,7 @@ class Finder:
         self._most_depth = most_depth
         self._known: set[str] = set()
         self._queries: Counter[str] = Counter()
+        self._walls: Counter[str] = Counter()
         self._nobody = Authors(b"\x00" * 32)  # a wall names no author; nothing hashed here is kept
 
     def found(self, page: Page, depth: int) -> tuple[Ask, ...]:
@@ -84,10 +88,20 @@ class Finder:
         return tuple(asks.values())
 
     def wall(self, page: Page) -> str:
-        """Return the wall that a short page of a known site is, or an empty string."""
+        """Return the wall that a short page is, or an empty string; of an unknown site after several in a row."""
         adapter = self._adapter_for(page.url)
-        if not adapter.hosts or len(page.body) > SHORT_BYTES or adapter.kind_of(page.url) == "other":
+        stop = self._wall(adapter, page)
+        if adapter.hosts:
+            return stop
+        host = host_of(page.url)
+        self._walls[host] = self._walls[host] + 1 if stop else 0
+        return stop if self._walls[host] >= WALLS_IN_A_ROW else ""
+
+    def _wall(self, adapter: Adapter, page: Page) -> str:
+        if len(page.body) > SHORT_BYTES or adapter.kind_of(page.url) == "other":
             return ""
+        if not adapter.hosts and not may_be_wall(page):
+            return ""  # reading an unknown page takes long
         stop = adapter.read(page, self._nobody).stop
         return stop if stop in _WALLS else ""
 

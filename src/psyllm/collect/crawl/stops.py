@@ -18,13 +18,24 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from psyllm.collect.sites.decoding import decoded
+
 TABLE = Path(__file__).with_suffix(".toml")
 # Login, captcha and WAF pages say what they are early, and are short; a long page that
 # quotes such words far down is an ordinary one.
 MARKED_BYTES = 16_384
 REST_S = 60.0
 LONGEST_REST_S = 24 * 3600.0
-_REFUSALS = {401: "login", 403: "refused", 407: "refused", 412: "waf", 418: "waf", 451: "refused"}
+# 405: a GET is allowed on every page (RFC 9110); Alibaba Cloud's firewall refuses with it.
+_REFUSALS = {
+    401: "login",
+    403: "refused",
+    405: "waf",
+    407: "refused",
+    412: "waf",
+    418: "waf",
+    451: "refused",
+}
 _BUSY = {429: "too_many", 503: "overload"}
 
 Place = Literal["address", "body"]
@@ -57,11 +68,11 @@ def stop_of(status: int, headers: Mapping[str, str], body: bytes, now: datetime)
     if status in _REFUSALS:
         return Stop(_REFUSALS[status])
     if status in _BUSY:
-        marked = _in_body(body)
+        marked = _in_body(body, headers.get("content-type", ""))
         return marked or Stop(_BUSY[status], rest_of(headers.get("retry-after", ""), now))
     if 300 <= status < 400:
         return stop_of_address(headers.get("location", ""))
-    return _in_body(body)
+    return _in_body(body, headers.get("content-type", ""))
 
 
 def stop_of_address(address: str) -> Stop | None:
@@ -85,8 +96,8 @@ def rest_of(retry_after: str, now: datetime) -> float:
     return min(max((aware - now).total_seconds(), 1.0), LONGEST_REST_S)
 
 
-def _in_body(body: bytes) -> Stop | None:
-    head = body[:MARKED_BYTES]
+def _in_body(body: bytes, content_type: str) -> Stop | None:
+    head = _head(body, content_type)
     low = head.lower()
     near = [mark for mark in marks() if any(anchor in low for anchor in mark.anchors)]
     text = head.decode("utf-8", "replace") if near else ""
@@ -94,6 +105,15 @@ def _in_body(body: bytes) -> Stop | None:
         if len(body) <= mark.longest_bytes and mark.pattern.search(text):
             return Stop(mark.reason)
     return None
+
+
+def _head(body: bytes, content_type: str) -> bytes:
+    """Return the beginning of a body as UTF-8, whatever its charset."""
+    head = body[:MARKED_BYTES]
+    if len(body) > MARKED_BYTES and b"<" in head:
+        head = head[: head.rindex(b"<")]  # before a tag no character is cut in half
+    markup = decoded(head, content_type).markup
+    return markup if isinstance(markup, bytes) else markup.encode("utf-8", "replace")
 
 
 @cache

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psyllm.collect.crawl.answers import Decision, End, Fetched, Keep, Leave, Rest, decide
-from psyllm.collect.crawl.finding import Finder
+from psyllm.collect.crawl.finding import SHORT_BYTES, Finder
 from psyllm.collect.crawl.gates import Gates, Getter, Halted, Passed
 from psyllm.collect.crawl.permission import Permission
 from psyllm.collect.crawl.segments import StoredPage
@@ -81,6 +81,7 @@ class Worker:
         self._full = asyncio.Event()
         self._moved = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._judging = asyncio.Lock()
         self._ran_dry = True
         self._stored = 0
         self._parent = os.getppid()
@@ -196,6 +197,9 @@ class Worker:
 
     async def _conclude(self, host: str, lease: Lease, passed: Passed | End | Rest) -> None:
         page, decision = self._decided(lease, passed)
+        wall = "" if page is None else await self._wall(page)
+        if wall:
+            decision = Leave(wall)
         if isinstance(decision, Leave):
             await self._shared.leave(host, lease.url, decision.reason)
             decision = End(Outcome.STOPPED, decision.reason)
@@ -216,9 +220,13 @@ class Worker:
             return self._finder.found(page, depth), ""
         return (), "links_unreadable"
 
-    def _wall(self, page: Page) -> str:
-        with contextlib.suppress(Exception):
-            return self._finder.wall(page)
+    async def _wall(self, page: StoredPage) -> str:
+        """Return the wall that a page is; reading an unknown page takes long, and leases must be extended meanwhile."""
+        with contextlib.suppress(Exception):  # whatever a page does to its reader, the crawl goes on
+            if len(page.body) > SHORT_BYTES:  # which is never read for this
+                return self._finder.wall(_as_page(page))
+            async with self._judging:
+                return await asyncio.to_thread(self._finder.wall, _as_page(page))
         return ""
 
     def _not_too_deep(self, end: End) -> End:
@@ -244,8 +252,7 @@ class Worker:
             self._permission.id,
             passed.robots_hash,
         )
-        wall = self._wall(_as_page(page))
-        return (None, Leave(wall)) if wall else (page, decision)
+        return page, decision
 
     def _finish(self, finished: Finished) -> None:
         self._finished.append(finished)

@@ -98,14 +98,16 @@ class Fetching(Spider):
         plan = self._plan
         segments = Segments(plan.segments, plan.limits.name)
         shared = Shared(plan.frontier, plan.crawl, plan.lease_s, segments)
+        reader = Reader(plan.permission)
         await shared.open()
         try:
             downloader = Downloader(self.crawler.engine, identity(plan.permission), plan.timeout_s)
-            finder = Finder(Reader(plan.permission), plan.permission.covers, plan.limits.most_depth)
+            finder = Finder(reader, plan.permission.covers, plan.limits.most_depth)
             worker = Worker(plan.permission, shared, downloader, finder, plan.limits)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, worker.stop, STOPPED)
             return await worker.run()
         finally:
+            reader.close()
             await shared.close()

@@ -18,15 +18,15 @@ from selectolax.lexbor import LexborHTMLParser
 from psyllm.collect.sites.addresses import canonical, host_of, split
 from psyllm.collect.sites.authors import Authors
 from psyllm.collect.sites.content import without_names
-from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Reading
+from psyllm.collect.sites.contract import Draft, Link, Page, PageKind, Piece, Reading, Stop
 from psyllm.collect.sites.decoding import decoded
-from psyllm.collect.sites.extraction import Extraction
+from psyllm.collect.sites.extraction import Extract, Extraction
 from psyllm.collect.sites.merging import merged
 from psyllm.collect.sites.parsing import nests_too_deeply, parsed
 from psyllm.collect.sites.times import utc
-from psyllm.collect.sites.walls import wall_of
+from psyllm.collect.sites.walls import wall_in, wall_of
 
-SHORT_CHARS = 200  # shorter than this may be a wall's own words
+SHORT_CHARS = 200  # a wall's own words are fewer than this
 _NO_PAGE = re.compile(
     r"\.(?:jpe?g|png|gif|webp|svg|ico|bmp|css|js|json|xml|rss|pdf|docx?|xlsx?|pptx?|zip|rar|7z|gz|tar|apk|exe|dmg"
     r"|mp[34]|m4a|wav|flv|avi|mov|wmv|swf|woff2?|ttf)$",
@@ -68,10 +68,9 @@ class Generic:
         if _asks(tree, "noindex"):
             return Reading(links=links, left_out=("page_asks_not_to_be_indexed",))
         found = self.extraction.extract(markup.text(), page.url)
-        if len(found.text) < SHORT_CHARS and found.failure in {"", "no_text_found"}:
-            stop = wall_of(page)
-            if stop != "changed":
-                return Reading(self._gone(page) if stop == "deleted" else (), links, stop)
+        stop = _wall(found, page)
+        if stop:
+            return Reading(self._gone(page) if stop == "deleted" else (), links, stop)
         if found.failure:
             return Reading(links=links, left_out=(found.failure,))
         thread = self.thread_of(page.url)
@@ -111,6 +110,14 @@ class Generic:
             for url in kept
             if url != canonical(page.url) and self.kind_of(url) == "article"
         )
+
+
+def _wall(found: Extract, page: Page) -> Stop:
+    """Return the wall that a page is; a text is a wall's only when no word of it can be a person's."""
+    if found.failure == "no_text_found":
+        stop = wall_of(page)
+        return "" if stop == "changed" else stop
+    return wall_in(found.text, page) if not found.failure and len(found.text) < SHORT_CHARS else ""
 
 
 def _asks(tree: LexborHTMLParser, wish: str) -> bool:

@@ -3,8 +3,9 @@
 Comes in: a page in which an adapter found nothing. Goes out: the reason by the
 rows of `walls.toml`, or `changed` when none fits: then the site's markup is no
 longer what the adapter knows, and somebody has to look. A page with something
-to read is never judged here, so that a person who writes about a login is heard.
-Walls are told and counted, never climbed.
+to read is judged by that text alone, and is a wall only when nothing but a wall's
+own words is in it, so that a person who writes about a login is heard. Walls are
+told and counted, never climbed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from psyllm.collect.sites.decoding import decoded
 
 _TABLE = Path(__file__).parent / "walls.toml"
 _HEAD_CHARS = 1 << 17
+_WORD = re.compile(r"[\w\u2600-\u27bf\U0001f000-\U0010ffff]")  # an emoji is a word
 
 
 class Wall(NamedTuple):
@@ -27,7 +29,7 @@ class Wall(NamedTuple):
 
     name: str
     stop: Stop
-    on: Literal["html", "url"]
+    on: Literal["html", "url", "text"]
     pattern: re.Pattern[str]
     takes: str
     leaves: str
@@ -43,8 +45,38 @@ def walls() -> tuple[Wall, ...]:
     )
 
 
+@functools.cache
+def interface_words() -> re.Pattern[str]:
+    """Return the words of buttons and forms that stand beside a wall's own."""
+    pattern: str = tomllib.loads(_TABLE.read_text("utf-8"))["interface"]["pattern"]
+    return re.compile(pattern)
+
+
 def wall_of(page: Page) -> Stop:
     """Return why a page holds nothing to read."""
-    markup = decoded(page.body, page.content_type).text()[:_HEAD_CHARS]
-    seen = {"html": markup, "url": page.url}
+    seen = {"html": _markup(page), "url": page.url, "text": ""}
     return next((wall.stop for wall in walls() if wall.pattern.search(seen[wall.on])), "changed")
+
+
+def wall_in(text: str, page: Page) -> Stop:
+    """Return the wall that a page is whose text is nothing but a wall's words, or an empty string."""
+    said: list[Stop] = []
+    left = text
+    for wall in walls():
+        if wall.on != "url" and wall.pattern.search(left):
+            said.append(wall.stop)
+            left = wall.pattern.sub(" ", left)
+    if _WORD.search(interface_words().sub(" ", left)):
+        return ""
+    stop = said[0] if said else wall_of(page)
+    return "" if stop == "changed" else stop
+
+
+def may_be_wall(page: Page) -> bool:
+    """Return whether a wall's mark stands anywhere on a page, a person's words included."""
+    markup = _markup(page)
+    return any(wall.pattern.search(page.url if wall.on == "url" else markup) for wall in walls())
+
+
+def _markup(page: Page) -> str:
+    return decoded(page.body, page.content_type).text()[:_HEAD_CHARS]

@@ -34,6 +34,8 @@ _ARTICLE = re.compile(r"^/(?:tardis/\w+/art|p)/(\d+)/?$")
 _LIST = re.compile(r"^/(?:topic/\d+(?:/\w[\w-]*)?|explore|topics|hot|collection/\d+)/?$")
 _HREF = re.compile(rb"href=\"([^\"]{1,500})\"")
 _DATA = re.compile(rb"<script\b[^>]*\bid=[\"']?js-initialData\b[^>]*>(.*?)</script", re.DOTALL)
+# An escape in JSON: both halves of a character, half a character (4 hexadecimal digits from d800 to dfff), or any other.
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
 _FEED_STRIDE = 10_000  # pages of the feed follow the question's own page
 
 
@@ -202,10 +204,19 @@ def _address(start: str, page_url: str, piece: Piece) -> str:
 
 
 def _loaded(raw: bytes | str) -> object:
+    """Return what JSON holds, or None; an excerpt cut through an emoji costs that character only."""
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
+        text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
+    try:
+        return orjson.loads(_ESCAPE.sub(_with_whole_characters, text))
+    except orjson.JSONDecodeError:
         return None
+
+
+def _with_whole_characters(escape: re.Match[str]) -> str:
+    return r"\ufffd" if escape.group(1) else escape.group()
 
 
 def _of_feed(content: object) -> Entities:
