@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -157,6 +159,52 @@ def test_the_kill_switch_ends_a_crawl_within_seconds_and_the_crawl_goes_on_where
     paths = [row["path"] for row in again if row["path"] != "/robots.txt"]
     # What was under way when the crawl was stopped may be asked again: one for each worker at most.
     assert len(before & set(paths)) <= 2
+
+
+def let_expire(ground):
+    over = time.time() - 40 * 86400
+    for path in (ground.data / "raw" / "test" / "segments").glob("*.warc.gz"):
+        os.utime(path, (over, over))
+
+
+def test_what_expired_keeps_its_records_and_new_pages_become_records_beside_them(tmp_path):
+    with served(tmp_path, [{"questions": 8}]) as ground:
+        urls = [f"http://{ground.host(0)}/qa/{number}" for number in range(1, 9)]
+        ground.crawl(ground.permission(starts=urls[:3], retention_days=30))
+        early = {record.id: record for record in read_records(ground.data / "1_collected" / "test")}
+        let_expire(ground)
+        ground.crawl(ground.permission(starts=urls[:5], retention_days=30))
+        found = manifest(ground)
+        records = {record.id: record for record in read_records(ground.data / "1_collected" / "test")}
+        assert len(early) == 3
+        assert set(urls[:5]) == {record.url for record in records.values()}
+        assert {name: record for name, record in records.items() if name in early} == early
+        assert found["drops"] == {"page_expired": 3}
+        assert found["counts"] == {"records": 5, "pages": 5, "joined": 0, "carried_over": 3}
+        again = ground.crawl(ground.permission(starts=urls[:5], retention_days=30))
+        assert again.returncode == 0
+        assert manifest(ground) == found
+
+
+def test_a_crawl_that_outlived_its_first_pages_still_ends_in_records(tmp_path):
+    with served(tmp_path, [{"questions": 12}]) as ground:
+        running = subprocess.Popen(
+            ground.command(ground.permission(delay_s=0.4, retention_days=30)),
+            env=environment(tmp_path),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(lambda: len(ground.seen()) > 5)
+        running.send_signal(signal.SIGINT)
+        running.wait(timeout=30)
+        let_expire(ground)
+        ground.crawl(ground.permission(delay_s=0, retention_days=30))
+    found = manifest(ground)
+    expired = found["drops"]["page_expired"]
+    assert expired > 2
+    counts = found["counts"]
+    assert counts["records"] + counts["joined"] + sum(found["drops"].values()) == counts["pages"]
+    assert len(list(read_records(ground.data / "1_collected" / "test"))) == counts["records"] >= 5
 
 
 def test_without_a_permission_that_holds_nothing_is_sent(tmp_path):

@@ -194,18 +194,19 @@ class Crawl:
         if earlier is not None and earlier.details.get("format") != FORMAT:
             message = f"the source {permission.source} holds something that was imported, not crawled"
             raise SourceExists(message, "write another `source` into the permission")
-        if earlier is not None and (earlier.fingerprint == mark or self._is_over(stored)):
+        if earlier is not None and earlier.fingerprint == mark:
             return earlier
-        self._need_segments(stored)
+        expired = expired_names(self.segments) & {page.segment for page in stored}
+        self._need_segments(stored, expired)
         source = Source(permission.source, permission.licence, permission.may_train, permission.may_show)
         authors = Authors.from_key_file(self._data)
         reader = Reader(permission)
-        harvest = Harvest(self.segments, reader, authors, source, self._tombstones)
+        harvest = Harvest(self.segments, reader, authors, source, self._tombstones, expired)
         said = {**self._settings.model_dump(mode="json", exclude={"frontier"}), "permission": permission.id}
         run = StageRun(self._data, Stage.COLLECTED, permission.source, mark, (), said)
         with closing(reader), writing(run, beside=True) as run:
             records = track(harvest.records(stored), f"records of {permission.source}")
-            kept = Kept(self._tombstones)
+            kept = Kept(self._tombstones, harvest.torn, pages_expired=bool(expired))
             count = write_records(kept.with_earlier(records, self._data, permission.source), run.folder)
             if count == 0:
                 message = f"none of the {len(stored):,} pages of {permission.source} holds a record"
@@ -226,13 +227,9 @@ class Crawl:
                 details={"format": FORMAT, "content": content, "terms": _terms(permission), **account},
             )
 
-    def _is_over(self, stored: list[Stored]) -> bool:
-        """Whether pages were removed because their time was over: then records stay as they were made."""
-        return not expired_names(self.segments).isdisjoint(_segment_names(stored))
-
-    def _need_segments(self, stored: list[Stored]) -> None:
+    def _need_segments(self, stored: list[Stored], expired: set[str]) -> None:
         """Refuse to make records of a part: workers on other machines wrote segments of their own."""
-        named = _segment_names(stored)
+        named = {page.segment for page in stored} - expired
         missing = sorted(name for name in named if not (self.segments / name).is_file())
         if missing:
             message = f"{len(missing)} of {len(named)} segments of {self.permission.source} are not in {self.segments}"
@@ -302,10 +299,6 @@ def account_of(frontier: Frontier, permission: Permission) -> dict[str, Any]:
         "robots": robots,
         "permission": permission.model_dump(mode="json", exclude={"starts"}),
     }
-
-
-def _segment_names(stored: list[Stored]) -> set[str]:
-    return {page.where.partition(":")[0] for page in stored}
 
 
 def _hash_of(stored: list[Stored]) -> str:
