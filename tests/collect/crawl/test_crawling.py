@@ -8,7 +8,13 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from crawl_ground import environment, served, settled, wait_until
+from psyllm.collect.crawl.crawling import stop_crawl
+from psyllm.collect.frontier.open import open_frontier
+from psyllm.core.collect_settings import CrawlSettings
+from psyllm.core.errors import BadSetting
 from psyllm.core.records import read_records
 
 DENIED = [
@@ -159,6 +165,51 @@ def test_the_kill_switch_ends_a_crawl_within_seconds_and_the_crawl_goes_on_where
     paths = [row["path"] for row in again if row["path"] != "/robots.txt"]
     # What was under way when the crawl was stopped may be asked again: one for each worker at most.
     assert len(before & set(paths)) <= 2
+
+
+def test_a_crawl_of_many_machines_is_not_called_stopped_when_only_this_one_is(tmp_path, redis_address):
+    with served(tmp_path, [{"questions": 3}]) as ground:
+        ground.crawl(ground.permission(source="many"), "--frontier", redis_address)
+    folder = ground.data / "raw" / "many"
+    frontier, clock = open_frontier(redis_address, crawl="many")
+    with pytest.raises(BadSetting, match="only") as caught:
+        stop_crawl(CrawlSettings(), ground.data, "many", "by hand")
+    assert "--frontier" in caught.value.next_step
+    assert redis_address.rpartition("@")[2].split("/")[2] in caught.value.next_step
+    assert (folder / "STOP").exists()
+    assert not (folder / "frontier.sqlite3").exists(), "no frontier is made by a stop"
+    assert frontier.stopped() == ""
+    shared = CrawlSettings(frontier=redis_address)
+    assert stop_crawl(shared, ground.data, "many", "by hand") == folder
+    assert frontier.stopped() == "by hand"
+    with pytest.raises(BadSetting, match="taken back"):
+        stop_crawl(CrawlSettings(), ground.data, "many", "")
+    assert frontier.stopped() == "by hand"
+    stop_crawl(shared, ground.data, "many", "")
+    assert frontier.stopped() == ""
+    frontier.close()
+    clock.close()
+
+
+def test_a_stop_at_a_frontier_without_the_crawl_is_told_and_makes_none(tmp_path):
+    folder = tmp_path / "raw" / "site"
+    folder.mkdir(parents=True)
+    elsewhere = tmp_path / "other.sqlite3"
+    with pytest.raises(BadSetting, match="holds no crawl"):
+        stop_crawl(CrawlSettings(frontier=str(elsewhere)), tmp_path, "site", "by hand")
+    assert (folder / "STOP").exists()
+    assert not elsewhere.exists()
+    assert stop_crawl(CrawlSettings(), tmp_path, "site", "") == folder
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "..", "Site", "a/b", ""])
+def test_a_stop_writes_nowhere_but_below_raw(tmp_path, name):
+    (tmp_path / "data" / "raw" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(BadSetting, match="no name of a source"):
+        stop_crawl(CrawlSettings(), tmp_path / "data", name, "by hand")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def let_expire(ground):

@@ -10,6 +10,7 @@ permission nothing is opened and nothing is sent.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
@@ -18,18 +19,19 @@ from typing import Any
 
 from psyllm.collect.crawl.finding import Finder, Reader
 from psyllm.collect.crawl.harvest import Harvest, Kept, Stored
-from psyllm.collect.crawl.permission import Permission, read_permission
+from psyllm.collect.crawl.permission import SOURCE, Permission, read_permission
 from psyllm.collect.crawl.retention import expire, expired_names
 from psyllm.collect.crawl.shared import left_for
 from psyllm.collect.crawl.worker import EXPIRED, FINISHED, STOPPED, Limits
 from psyllm.collect.crawl.worker_process import Ended, WorkerPlan
 from psyllm.collect.crawl.workers import Workers
 from psyllm.collect.frontier.contract import Frontier, Outcome
-from psyllm.collect.frontier.open import open_frontier
+from psyllm.collect.frontier.open import REDIS_SCHEMES, open_frontier, place_of
 from psyllm.collect.sites.authors import Authors
 from psyllm.collect.source import Source
 from psyllm.core.collect_settings import CrawlSettings
 from psyllm.core.errors import (
+    BadSetting,
     CrawlStopped,
     EmptyCorpus,
     LostRecords,
@@ -39,11 +41,23 @@ from psyllm.core.errors import (
 )
 from psyllm.core.progress import report, track
 from psyllm.core.records import write_records
-from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, read_manifest, stage_folder, writing
+from psyllm.core.stages import (
+    Manifest,
+    Stage,
+    StageRun,
+    fingerprint,
+    read_manifest,
+    stage_folder,
+    write_text_atomically,
+    writing,
+)
 from psyllm.core.tombstones import read_tombstones
 
 STOP_FILE = "STOP"
+# Says that other machines may crawl along, on a frontier that does not lie in this folder.
+SHARED_FILE = "frontier.txt"
 RAW = "raw"
+_PERMISSION = "permission"
 FRONTIER = "frontier.sqlite3"
 FORMAT = "crawl"
 
@@ -81,11 +95,13 @@ class Crawl:
         """
         expire(self.segments, self.permission.retention_days, datetime.now(UTC))
         frontier = self._open()
+        if self._settings.frontier:
+            write_text_atomically(self.folder / SHARED_FILE, f"{place_of(self.where)}\n")
         try:
             reason = frontier.stopped() or ("its STOP file" if self._stop_file.exists() else "")
             if reason:
                 raise self._stopped_error(reason)
-            frontier.set_meta("permission", self.permission.id)
+            frontier.set_meta(_PERMISSION, self.permission.id)
             finder = Finder(Reader(self.permission), self.permission.covers, self._settings.most_depth)
             frontier.add([finder.start(url) for url in self.permission.starts])
             self._fetch(frontier)
@@ -139,7 +155,8 @@ class Crawl:
         raise self._stopped_error(found)
 
     def _stopped_error(self, found: str) -> CrawlStopped:
-        undo = f"psyllm collect crawl-stop {self.permission.source} --undo --data {self._data}"
+        shared = " --frontier ADDRESS" if self._settings.frontier else ""  # which may hold a password
+        undo = f"psyllm collect crawl-stop {self.permission.source} --undo --data {self._data}{shared}"
         message = f"the crawl of {self.permission.source} is stopped: {found}; what was fetched is kept"
         return CrawlStopped(message, f"to go on: {undo}; then the same command again")
 
@@ -242,7 +259,11 @@ def stop_crawl(settings: CrawlSettings, data: Path, source: str, reason: str) ->
 
     Raises:
         MissingFile: no crawl of this source was begun here.
+        BadSetting: the name is none, or only this machine's workers could be told.
     """
+    if not re.fullmatch(SOURCE, source):
+        message = f"{source!r} is no name of a source: lower-case letters, digits, - and _"
+        raise BadSetting(message, f"see which there are: ls {data / RAW}")
     folder = data / RAW / source
     if not folder.is_dir():
         message = f"no crawl of {source} was begun in {data}"
@@ -251,12 +272,36 @@ def stop_crawl(settings: CrawlSettings, data: Path, source: str, reason: str) ->
         (folder / STOP_FILE).write_text(f"{reason}\n", "utf-8")
     else:
         (folder / STOP_FILE).unlink(missing_ok=True)
-    frontier = _opened(settings.frontier or str(folder / FRONTIER), source, settings)
+    told = _tell(settings.frontier or str(folder / FRONTIER), source, settings, reason)
+    done = f"{source} is stopped" if reason else f"the stop of {source} is taken back"
+    if settings.frontier and not told:
+        message = f"{done} in {folder} only: {place_of(settings.frontier)} holds no crawl of it"
+        raise BadSetting(message, f"give the --frontier that the crawl was begun with{_noted(folder)}")
+    if not settings.frontier and (folder / SHARED_FILE).exists():
+        message = f"{done} in {folder} only; other machines may go on as before"
+        raise BadSetting(message, f"give the --frontier that the crawl was begun with, too{_noted(folder)}")
+    return folder
+
+
+def _tell(where: str, source: str, settings: CrawlSettings, reason: str) -> bool:
+    """Write the stop into a frontier that is there; return whether it holds such a crawl."""
+    if not where.startswith(REDIS_SCHEMES) and not Path(where).is_file():
+        return False
+    frontier = _opened(where, source, settings)
     try:
-        frontier.stop(reason)
+        is_known = frontier.get_meta(_PERMISSION) is not None
+        if is_known:
+            frontier.stop(reason)
     finally:
         frontier.close()
-    return folder
+    return is_known
+
+
+def _noted(folder: Path) -> str:
+    try:
+        return f": {(folder / SHARED_FILE).read_text('utf-8').strip()}"
+    except FileNotFoundError:
+        return ""
 
 
 def _terms(permission: Permission) -> dict[str, str | None]:

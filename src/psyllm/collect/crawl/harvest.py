@@ -10,7 +10,8 @@ that are gone now stay. Mending and dropping texts is `clean`'s.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +54,7 @@ class Harvest:
         authors: Authors,
         source: Source,
         tombstones: Tombstones = NO_TOMBSTONES,
-        expired: Set[str] = NO_NAMES,
+        expired: AbstractSet[str] = NO_NAMES,
     ) -> None:
         self._tombstones = tombstones
         self._expired = expired
@@ -152,7 +153,7 @@ class Kept:
     """Records of an earlier harvest whose pages are gone since: overwritten by `psyllm forget`, or expired."""
 
     def __init__(
-        self, tombstones: Tombstones, torn: Set[str] = NO_NAMES, *, pages_expired: bool = False
+        self, tombstones: Tombstones, torn: AbstractSet[str] = NO_NAMES, *, pages_expired: bool = False
     ) -> None:
         """Prepare; `torn` is a harvest's, `pages_expired` whether some of its pages were removed."""
         self._tombstones = tombstones

@@ -34,3 +34,18 @@ def open_frontier(
     from psyllm.collect.frontier.sqlite import open_sqlite
 
     return open_sqlite(Path(where), lease_s)
+
+
+def place_of(where: str) -> str:
+    """Return where a frontier lies, without the name and password of its address.
+
+    Raises:
+        BadSetting: the Redis address is no address.
+    """
+    if not where.startswith(REDIS_SCHEMES):
+        return where
+    from psyllm.collect.frontier.redis_server import RedisServer
+
+    server = RedisServer(where, "")
+    server.close()
+    return f"the Redis at {server.name}"
