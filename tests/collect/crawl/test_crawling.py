@@ -138,6 +138,23 @@ def test_no_more_pages_are_kept_than_permitted(tmp_path):
         assert manifest(ground)["details"]["crawl"]["stored"] == 25
 
 
+def test_the_limit_holds_over_several_commands_at_once(tmp_path):
+    with served(tmp_path, [{"questions": 40}, {"questions": 40}, {"questions": 40}]) as ground:
+        command = ground.command(ground.permission(most_pages=20, delay_s=0.01))
+        running = [
+            subprocess.Popen(
+                command, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            for _ in range(3)
+        ]
+        for process in running:
+            process.wait(timeout=60)
+    frontier, clock = open_frontier(str(ground.data / "raw" / "test" / "frontier.sqlite3"))
+    assert frontier.counts()["stored"] == 20
+    frontier.close()
+    clock.close()
+
+
 def test_the_kill_switch_ends_a_crawl_within_seconds_and_the_crawl_goes_on_where_it_stopped(tmp_path):
     with served(tmp_path, [{"questions": 60}]) as ground:
         permission = ground.permission(delay_s=0.4)

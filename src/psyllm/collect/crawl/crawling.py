@@ -165,17 +165,16 @@ class Crawl:
         return most is not None and frontier.counts()[Outcome.STORED] >= most
 
     def plans(self, frontier: Frontier) -> list[WorkerPlan]:
-        """Return one plan a worker; the pages that may still be kept are shared out among them."""
+        """Return one plan a worker; no more workers than pages that may still be kept."""
         settings, most = self._settings, self.permission.most_pages
         left = None if most is None else most - frontier.counts()[Outcome.STORED]
         number = settings.workers if left is None else min(settings.workers, left)
         plans = []
         for index in range(number):
-            share = None if left is None else left // number + (index < left % number)
             limits = Limits(
                 f"w{index + 1}",
                 self._stop_file,
-                share,
+                most,
                 settings.most_attempts,
                 settings.most_depth,
                 settings.robots_rest_s,

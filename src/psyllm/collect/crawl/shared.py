@@ -74,9 +74,9 @@ class Shared:
         self._asking.shutdown()
         self._writing.shutdown()
 
-    async def claim(self, worker: str, most: int) -> list[Lease]:
-        """Lease up to `most` URLs."""
-        return await self._on(self._asking, self._frontier.claim, worker, most)
+    async def claim(self, worker: str, most: int, limit: int | None) -> list[Lease]:
+        """Lease up to `most` URLs, of a crawl that may keep `limit` pages in all."""
+        return await self._on(self._asking, self._frontier.claim, worker, most, limit)
 
     async def extend(self, leases: Sequence[Lease]) -> list[Lease]:
         """Lengthen leases and return those still ours."""

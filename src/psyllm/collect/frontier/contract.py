@@ -109,8 +109,13 @@ class Frontier(Protocol):
     def add(self, asks: Sequence[Ask]) -> int:
         """Take in URLs and return how many were new; the first kind and depth of a URL stay."""
 
-    def claim(self, worker: str, most: int) -> list[Lease]:
-        """Lease up to `most` URLs: round-robin over hosts, oldest first within one; paused hosts are skipped."""
+    def claim(self, worker: str, most: int, limit: int | None = None) -> list[Lease]:
+        """Lease up to `most` URLs: round-robin over hosts, oldest first within one; paused hosts are skipped.
+
+        With a `limit`, what is stored and what is leased never come to more than it, however
+        many workers claim at once. A lease that ran out is no longer counted, so a worker that
+        settles it after all may add its page to a full crawl.
+        """
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
         """Lengthen leases (the heartbeat) and return those still ours, with the new `until`."""

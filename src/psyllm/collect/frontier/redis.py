@@ -49,10 +49,11 @@ class RedisFrontier:
         (new,) = self._run("add", {"asks": _plain_asks(asks)})
         return int(new)
 
-    def claim(self, worker: str, most: int) -> list[Lease]:
-        """Lease up to `most` URLs: round-robin over hosts, oldest first within one."""
+    def claim(self, worker: str, most: int, limit: int | None = None) -> list[Lease]:
+        """Lease up to `most` URLs, within the limit: round-robin over hosts, oldest first within one."""
         until = self._now() + self._lease_s
-        rows = self._run("claim", {"most": most, "lease_s": self._lease_s, "worker": worker})
+        bound = {} if limit is None else {"limit": limit}
+        rows = self._run("claim", {"most": most, "lease_s": self._lease_s, "worker": worker, **bound})
         return [Lease(url, kind, depth, token, attempt, until) for url, kind, depth, token, attempt in rows]
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:

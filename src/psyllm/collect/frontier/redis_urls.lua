@@ -56,6 +56,11 @@ local function counter(name)
   return tonumber(redis.call("HGET", key("counters"), name) or "0")
 end
 
+-- How many are of a state or outcome now, with what this run has changed.
+local function how_many(name)
+  return tonumber(redis.call("HGET", key("tally"), name) or "0") + (tally[name] or 0)
+end
+
 local function let_wait(url, page)
   redis.call("ZADD", key("wait:" .. page[HOST]), page[ORDER], url)
   -- A host that had nothing waiting stands at the end of the line.
@@ -161,8 +166,15 @@ end
 
 function operations.claim()
   release_due()
-  local served = hosts_in_turn(input.most)
-  local open, leases, left = served, {}, input.most
+  local left = input.most
+  if input.limit then
+    left = math.min(left, input.limit - how_many("stored") - how_many("leased"))
+  end
+  if left <= 0 then
+    return {}
+  end
+  local served = hosts_in_turn(left)
+  local open, leases = served, {}
   while left > 0 and #open > 0 do
     local still = {}
     for _, host in ipairs(open) do

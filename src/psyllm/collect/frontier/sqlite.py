@@ -52,12 +52,14 @@ class SqliteFrontier:
         with self._changing(durable=True) as change:
             return change.take_in(asks)
 
-    def claim(self, worker: str, most: int) -> list[Lease]:
-        """Lease up to `most` URLs: round-robin over hosts, oldest first within one."""
+    def claim(self, worker: str, most: int, limit: int | None = None) -> list[Lease]:
+        """Lease up to `most` URLs, within the limit: round-robin over hosts, oldest first within one."""
         paused = self._clock.paused()
         with self._changing(durable=False) as change:
             now = self._now()
             change.release_due(now)
+            if limit is not None:
+                most = max(0, min(most, limit - change.stored_or_leased()))
             return change.lease(change.hosts_in_turn(most, paused), most, worker, now + self._lease_s)
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
