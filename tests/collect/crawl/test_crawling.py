@@ -120,6 +120,21 @@ def test_the_delay_holds_over_three_workers_and_crawl_delay_is_obeyed(tmp_path):
     assert min(gaps[1][1:]) >= 0.95 * 0.4
 
 
+def test_two_permissions_of_one_host_share_its_clock(tmp_path):
+    with served(tmp_path, [{"questions": 12}]) as ground:
+        running = []
+        for number in (1, 2):
+            starts = [f"http://{ground.host(0)}/qa/{number * 6 - n}" for n in range(6)]
+            permission = ground.permission(source=f"source{number}", starts=starts, delay_s=0.3)
+            command = ground.command(permission.rename(tmp_path / f"{number}.toml"))
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            running.append(subprocess.Popen(command, env=environment(tmp_path), **quiet))
+        assert [process.wait(timeout=60) for process in running] == [0, 0]
+        times = [row["at"] for row in settled(ground.seen)]
+    assert len(times) == 14
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.95 * 0.3
+
+
 def test_an_endless_calendar_ends(tmp_path):
     with served(tmp_path, [{"questions": 1}]) as ground:
         start = [f"http://{ground.host(0)}/calendar/1"]

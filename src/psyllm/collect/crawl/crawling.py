@@ -59,6 +59,8 @@ SHARED_FILE = "frontier.txt"
 RAW = "raw"
 _PERMISSION = "permission"
 FRONTIER = "frontier.sqlite3"
+# One clock a host for all crawls of a data folder: several permissions may name the same host.
+CLOCK = "clock.sqlite3"
 FORMAT = "crawl"
 
 
@@ -114,7 +116,7 @@ class Crawl:
         return self.folder / STOP_FILE
 
     def _open(self) -> Frontier:
-        return _opened(self.where, self.permission.source, self._settings)
+        return _opened(self.where, self.permission.source, self._settings, self._data)
 
     def _fetch(self, frontier: Frontier) -> None:
         if frontier.is_done() or self._is_full(frontier):
@@ -184,6 +186,7 @@ class Crawl:
                 WorkerPlan(
                     self.permission,
                     self.where,
+                    self._data / RAW / CLOCK,
                     self.permission.source,
                     self.segments,
                     settings.lease_s,
@@ -271,7 +274,7 @@ def stop_crawl(settings: CrawlSettings, data: Path, source: str, reason: str) ->
         (folder / STOP_FILE).write_text(f"{reason}\n", "utf-8")
     else:
         (folder / STOP_FILE).unlink(missing_ok=True)
-    told = _tell(settings.frontier or str(folder / FRONTIER), source, settings, reason)
+    told = _tell(settings.frontier or str(folder / FRONTIER), source, settings, data, reason)
     done = f"{source} is stopped" if reason else f"the stop of {source} is taken back"
     if settings.frontier and not told:
         message = f"{done} in {folder} only: {place_of(settings.frontier)} holds no crawl of it"
@@ -282,11 +285,11 @@ def stop_crawl(settings: CrawlSettings, data: Path, source: str, reason: str) ->
     return folder
 
 
-def _tell(where: str, source: str, settings: CrawlSettings, reason: str) -> bool:
+def _tell(where: str, source: str, settings: CrawlSettings, data: Path, reason: str) -> bool:
     """Write the stop into a frontier that is there; return whether it holds such a crawl."""
     if not where.startswith(REDIS_SCHEMES) and not Path(where).is_file():
         return False
-    frontier = _opened(where, source, settings)
+    frontier = _opened(where, source, settings, data)
     try:
         is_known = frontier.get_meta(_PERMISSION) is not None
         if is_known:
@@ -313,8 +316,8 @@ def _terms(permission: Permission) -> dict[str, str | None]:
     }
 
 
-def _opened(where: str, source: str, settings: CrawlSettings) -> Frontier:
-    frontier, clock = open_frontier(where, crawl=source, lease_s=settings.lease_s)
+def _opened(where: str, source: str, settings: CrawlSettings, data: Path) -> Frontier:
+    frontier, clock = open_frontier(where, crawl=source, lease_s=settings.lease_s, clock=data / RAW / CLOCK)
     clock.close()  # nothing is claimed here
     return frontier
 

@@ -34,6 +34,7 @@ class WorkerPlan(NamedTuple):
 
     permission: Permission
     frontier: str
+    clock: Path
     crawl: str
     segments: Path
     lease_s: float
@@ -88,7 +89,7 @@ class Fetching(Spider):
     async def _run(self) -> str:
         plan = self._plan
         segments = Segments(plan.segments, plan.limits.name)
-        shared = Shared(plan.frontier, plan.crawl, plan.lease_s, segments)
+        shared = Shared(plan.frontier, plan.crawl, plan.lease_s, segments, plan.clock)
         await shared.open()
         try:
             downloader = Downloader(self.crawler.engine, identity(plan.permission), plan.timeout_s)

@@ -14,7 +14,6 @@
 --   done:OUTCOME zset  url, kind, where and detail of what ended so, ordered by url
 --   tally        hash  state or outcome -> how many urls
 --   counters     hash  order, turn
---   paused       hash  host -> until (the clock's)
 --   settle:NONCE       what a settle call answered, so that a retried one answers the same
 
 local WAITING, LATER, LEASED, ENDED = 0, 1, 2, 3
@@ -119,15 +118,9 @@ local function release_due()
 end
 
 local function hosts_in_turn(most)
-  local paused, many = {}, 0
-  local rows = redis.call("HGETALL", key("paused"))
-  for i = 1, #rows, 2 do
-    if tonumber(rows[i + 1]) > now then
-      paused[rows[i]] = true
-      many = many + 1
-    else
-      redis.call("HDEL", key("paused"), rows[i])
-    end
+  local paused, many = {}, #input.paused
+  for _, host in ipairs(input.paused) do
+    paused[host] = true
   end
   local hosts = {}
   for _, host in ipairs(redis.call("ZRANGE", key("turns"), 0, most + many - 1)) do

@@ -177,12 +177,14 @@ class SqliteFrontier:
         return None if row is None else str(row[0])
 
 
-def open_sqlite(path: Path, lease_s: float = LEASE_S) -> tuple[SqliteFrontier, SqliteHostClock]:
-    """Open the frontier at `path` and its clock, a file of the same name with `-clock` behind it.
+def open_sqlite(
+    path: Path, lease_s: float = LEASE_S, clock_file: Path | None = None
+) -> tuple[SqliteFrontier, SqliteHostClock]:
+    """Open the frontier at `path` and its clock, if not said a file of the same name with `-clock` behind it.
 
     Raises:
         UnusablePath: a file can't be made or opened.
         MalformedInput: a file is no frontier.
     """
-    clock = SqliteHostClock(path.with_name(f"{path.name}-clock"))
+    clock = SqliteHostClock(clock_file or path.with_name(f"{path.name}-clock"))
     return SqliteFrontier(path, clock, lease_s), clock
