@@ -129,9 +129,10 @@ def test_two_permissions_of_one_host_share_its_clock(tmp_path):
             command = ground.command(permission.rename(tmp_path / f"{number}.toml"))
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             running.append(subprocess.Popen(command, env=environment(tmp_path), **quiet))
-        assert [process.wait(timeout=60) for process in running] == [0, 0]
+        for process in running:
+            process.wait(timeout=60)  # who comes to the records second is told to try again
         times = [row["at"] for row in settled(ground.seen)]
-    assert len(times) == 14
+    assert len(times) == 15, "12 questions, a second page, robots.txt for each source"
     assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.95 * 0.3
 
 
