@@ -48,11 +48,11 @@ class Store:
         """Open a crawl whose time is `now`'s; one of its own unless named."""
         crawl = crawl or uuid.uuid4().hex
         if self.kind == "redis":
-            server = RedisServer(self.place, crawl, now)
-            return RedisFrontier(server, lease_s, now), RedisHostClock(server, now)
+            clock = RedisHostClock(RedisServer(self.place, f"{crawl}/clock", now), now)
+            return RedisFrontier(RedisServer(self.place, crawl, now), clock, lease_s, now), clock
         path = Path(self.where(crawl))
-        clock = SqliteHostClock(path.with_name(f"{path.name}-clock"), now)
-        return SqliteFrontier(path, clock, lease_s, now), clock
+        file_clock = SqliteHostClock(path.with_name(f"{path.name}-clock"), now)
+        return SqliteFrontier(path, file_clock, lease_s, now), file_clock
 
 
 def free_port() -> int:

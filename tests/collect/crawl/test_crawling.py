@@ -2,11 +2,19 @@
 
 import itertools
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 
+import pytest
+
 from crawl_ground import environment, served, settled, wait_until
+from psyllm.collect.crawl.crawling import stop_crawl
+from psyllm.collect.frontier.open import open_frontier
+from psyllm.core.collect_settings import CrawlSettings
+from psyllm.core.errors import BadSetting
 from psyllm.core.records import read_records
 
 DENIED = [
@@ -112,6 +120,22 @@ def test_the_delay_holds_over_three_workers_and_crawl_delay_is_obeyed(tmp_path):
     assert min(gaps[1][1:]) >= 0.95 * 0.4
 
 
+def test_two_permissions_of_one_host_share_its_clock(tmp_path):
+    with served(tmp_path, [{"questions": 12}]) as ground:
+        running = []
+        for number in (1, 2):
+            starts = [f"http://{ground.host(0)}/qa/{number * 6 - n}" for n in range(6)]
+            permission = ground.permission(source=f"source{number}", starts=starts, delay_s=0.3)
+            command = ground.command(permission.rename(tmp_path / f"{number}.toml"))
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            running.append(subprocess.Popen(command, env=environment(tmp_path), **quiet))
+        for process in running:
+            process.wait(timeout=60)  # who comes to the records second is told to try again
+        times = [row["at"] for row in settled(ground.seen)]
+    assert len(times) == 15, "12 questions, a second page, robots.txt for each source"
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.95 * 0.3
+
+
 def test_an_endless_calendar_ends(tmp_path):
     with served(tmp_path, [{"questions": 1}]) as ground:
         start = [f"http://{ground.host(0)}/calendar/1"]
@@ -128,6 +152,23 @@ def test_no_more_pages_are_kept_than_permitted(tmp_path):
         assert manifest(ground)["details"]["crawl"]["stored"] <= 25
         ground.crawl(ground.permission(most_pages=25))
         assert manifest(ground)["details"]["crawl"]["stored"] == 25
+
+
+def test_the_limit_holds_over_several_commands_at_once(tmp_path):
+    with served(tmp_path, [{"questions": 40}, {"questions": 40}, {"questions": 40}]) as ground:
+        command = ground.command(ground.permission(most_pages=20, delay_s=0.01))
+        running = [
+            subprocess.Popen(
+                command, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            for _ in range(3)
+        ]
+        for process in running:
+            process.wait(timeout=60)
+    frontier, clock = open_frontier(str(ground.data / "raw" / "test" / "frontier.sqlite3"))
+    assert frontier.counts()["stored"] == 20
+    frontier.close()
+    clock.close()
 
 
 def test_the_kill_switch_ends_a_crawl_within_seconds_and_the_crawl_goes_on_where_it_stopped(tmp_path):
@@ -157,6 +198,97 @@ def test_the_kill_switch_ends_a_crawl_within_seconds_and_the_crawl_goes_on_where
     paths = [row["path"] for row in again if row["path"] != "/robots.txt"]
     # What was under way when the crawl was stopped may be asked again: one for each worker at most.
     assert len(before & set(paths)) <= 2
+
+
+def test_a_crawl_of_many_machines_is_not_called_stopped_when_only_this_one_is(tmp_path, redis_address):
+    with served(tmp_path, [{"questions": 3}]) as ground:
+        ground.crawl(ground.permission(source="many"), "--frontier", redis_address)
+    folder = ground.data / "raw" / "many"
+    frontier, clock = open_frontier(redis_address, crawl="many")
+    with pytest.raises(BadSetting, match="only") as caught:
+        stop_crawl(CrawlSettings(), ground.data, "many", "by hand")
+    assert "--frontier" in caught.value.next_step
+    assert redis_address.rpartition("@")[2].split("/")[2] in caught.value.next_step
+    assert (folder / "STOP").exists()
+    assert not (folder / "frontier.sqlite3").exists(), "no frontier is made by a stop"
+    assert frontier.stopped() == ""
+    shared = CrawlSettings(frontier=redis_address)
+    assert stop_crawl(shared, ground.data, "many", "by hand") == folder
+    assert frontier.stopped() == "by hand"
+    with pytest.raises(BadSetting, match="taken back"):
+        stop_crawl(CrawlSettings(), ground.data, "many", "")
+    assert frontier.stopped() == "by hand"
+    stop_crawl(shared, ground.data, "many", "")
+    assert frontier.stopped() == ""
+    frontier.close()
+    clock.close()
+
+
+def test_a_stop_at_a_frontier_without_the_crawl_is_told_and_makes_none(tmp_path):
+    folder = tmp_path / "raw" / "site"
+    folder.mkdir(parents=True)
+    elsewhere = tmp_path / "other.sqlite3"
+    with pytest.raises(BadSetting, match="holds no crawl"):
+        stop_crawl(CrawlSettings(frontier=str(elsewhere)), tmp_path, "site", "by hand")
+    assert (folder / "STOP").exists()
+    assert not elsewhere.exists()
+    assert stop_crawl(CrawlSettings(), tmp_path, "site", "") == folder
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "..", "Site", "a/b", ""])
+def test_a_stop_writes_nowhere_but_below_raw(tmp_path, name):
+    (tmp_path / "data" / "raw" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(BadSetting, match="no name of a source"):
+        stop_crawl(CrawlSettings(), tmp_path / "data", name, "by hand")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def let_expire(ground):
+    over = time.time() - 40 * 86400
+    for path in (ground.data / "raw" / "test" / "segments").glob("*.warc.gz"):
+        os.utime(path, (over, over))
+
+
+def test_what_expired_keeps_its_records_and_new_pages_become_records_beside_them(tmp_path):
+    with served(tmp_path, [{"questions": 8}]) as ground:
+        urls = [f"http://{ground.host(0)}/qa/{number}" for number in range(1, 9)]
+        ground.crawl(ground.permission(starts=urls[:3], retention_days=30))
+        early = {record.id: record for record in read_records(ground.data / "1_collected" / "test")}
+        let_expire(ground)
+        ground.crawl(ground.permission(starts=urls[:5], retention_days=30))
+        found = manifest(ground)
+        records = {record.id: record for record in read_records(ground.data / "1_collected" / "test")}
+        assert len(early) == 3
+        assert set(urls[:5]) == {record.url for record in records.values()}
+        assert {name: record for name, record in records.items() if name in early} == early
+        assert found["drops"] == {"page_expired": 3}
+        assert found["counts"] == {"records": 5, "pages": 5, "joined": 0, "carried_over": 3}
+        again = ground.crawl(ground.permission(starts=urls[:5], retention_days=30))
+        assert again.returncode == 0
+        assert manifest(ground) == found
+
+
+def test_a_crawl_that_outlived_its_first_pages_still_ends_in_records(tmp_path):
+    with served(tmp_path, [{"questions": 12}]) as ground:
+        running = subprocess.Popen(
+            ground.command(ground.permission(delay_s=0.4, retention_days=30)),
+            env=environment(tmp_path),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(lambda: len(ground.seen()) > 5)
+        running.send_signal(signal.SIGINT)
+        running.wait(timeout=30)
+        let_expire(ground)
+        ground.crawl(ground.permission(delay_s=0, retention_days=30))
+    found = manifest(ground)
+    expired = found["drops"]["page_expired"]
+    assert expired > 2
+    counts = found["counts"]
+    assert counts["records"] + counts["joined"] + sum(found["drops"].values()) == counts["pages"]
+    assert len(list(read_records(ground.data / "1_collected" / "test"))) == counts["records"] >= 5
 
 
 def test_without_a_permission_that_holds_nothing_is_sent(tmp_path):

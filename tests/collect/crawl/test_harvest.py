@@ -1,11 +1,14 @@
 import pytest
 
 from crawl_site import question
-from psyllm.collect.crawl.harvest import Harvest, Stored
+from psyllm.collect.crawl.harvest import Harvest, Kept, Stored
 from psyllm.collect.crawl.segments import Segments, StoredPage
 from psyllm.collect.sites.authors import Authors
 from psyllm.collect.sites.yixinli import Yixinli
 from psyllm.collect.source import Source
+from psyllm.core.records import write_records
+from psyllm.core.stages import Stage, stage_folder
+from psyllm.core.tombstones import NO_TOMBSTONES
 
 SITE = "http://127.0.0.1:8001"
 
@@ -77,3 +80,31 @@ def test_an_answer_whose_thread_stands_on_its_page_only_finds_its_question(tmp_p
     )
     (record,) = harvest.records(stored)
     assert len(record.answers) == 3
+
+
+def test_a_record_that_lacks_an_expired_page_keeps_the_answers_of_its_earlier_form(tmp_path, source):
+    first, second = (
+        stored_page(f"/qa/10{rest}", question(10, page, {})) for page, rest in ((1, ""), (2, "?page=2"))
+    )
+    _, stored = harvested(tmp_path, source, first)
+    whole, both = harvested(tmp_path, Source("test", "CC0-1.0", may_train=True), first, second)
+    (earlier,) = whole.records(both)
+    folder = stage_folder(tmp_path, Stage.COLLECTED) / "test"
+    folder.mkdir(parents=True)
+    write_records([earlier], folder)
+    gone = Stored(f"{SITE}/qa/10?page=2", "question", "w1-gone-00001.warc.gz:0:10")
+    harvest = Harvest(
+        tmp_path,
+        lambda _: Yixinli(base_url=SITE),
+        Authors(b"k" * 32),
+        source,
+        NO_TOMBSTONES,
+        frozenset({gone.segment}),
+    )
+    kept = Kept(NO_TOMBSTONES, harvest.torn, pages_expired=True)
+    (record,) = kept.with_earlier(harvest.records([*stored, gone]), tmp_path, "test")
+    assert source.left_out == {"page_expired": 1}
+    assert sorted(answer.text for answer in record.answers) == sorted(
+        answer.text for answer in earlier.answers
+    )
+    assert kept.carried_over == 0

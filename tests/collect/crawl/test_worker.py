@@ -31,10 +31,11 @@ def let_pass(url):
 class Played:
     """Answers every URL; `said` overrides by URL, one answer after the other; notes when it was asked."""
 
-    def __init__(self, **said):
+    def __init__(self, takes_s=0.002, **said):
         self.said = {f"{HOST}/{name}": list(answers) for name, answers in said.items()}
         self.asked: list[tuple[str, float]] = []
         self.busy = self.most_busy = 0
+        self.takes_s = takes_s
         self.before = let_pass
 
     @property
@@ -47,7 +48,7 @@ class Played:
         self.asked.append((url, time.time()))
         self.busy += 1
         self.most_busy = max(self.busy, self.most_busy)
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(self.takes_s)
         self.busy -= 1
         if url.endswith("robots.txt"):
             return Fetched(url, 404, {}, b"")
@@ -108,10 +109,10 @@ class Stage:
         frontier = self.frontier()
         frontier.add([Ask(url, "page", 0) for url in urls])
         frontier.close()
-        return asyncio.run(self._run())
+        return asyncio.run(self.crawl(Shared))
 
-    async def _run(self):
-        shared = Shared(self.place, "crawl", 2, self.segments)
+    async def crawl(self, kind):
+        shared = kind(self.place, "crawl", 2, self.segments)
         await shared.open()
         try:
             finder = Finder(Reader(self.permission), self.permission.covers, self.limits["most_depth"])
@@ -175,6 +176,26 @@ def test_the_permissions_end_is_met_during_the_crawl(tmp_path):
 def test_one_request_a_host_at_a_time(tmp_path):
     getter = Played()
     Stage(tmp_path, getter).run(*urls(30))
+    assert getter.most_busy == 1
+
+
+def test_two_workers_wait_for_one_another_however_late_an_answer_comes(tmp_path, monkeypatch):
+    for place in ("crawl.gates", "frontier.sqlite_clock"):
+        monkeypatch.setattr(f"psyllm.collect.{place}.HOLD_S", 0.5)
+    getter = Played(takes_s=1.2)
+    one, other = (Stage(tmp_path, getter, delay_s=0.05) for _ in range(2))
+    frontier = one.frontier()
+    frontier.add([Ask(url) for url in urls(70)])
+    frontier.close()
+
+    async def both():
+        running = [asyncio.ensure_future(stage.crawl(Shared)) for stage in (one, other)]
+        await asyncio.sleep(5)
+        (tmp_path / "STOP").touch()
+        await asyncio.gather(*running)
+
+    asyncio.run(both())
+    assert len(getter.urls) >= 2
     assert getter.most_busy == 1
 
 

@@ -52,11 +52,12 @@ class AgainstModel(RuleBasedStateMachine):
     def add(self, urls):
         assert self.frontier.add([Ask(url) for url in urls]) == self.take_in(urls)
 
-    @rule(most=st.integers(0, 7))
-    def claim(self, most):
+    @rule(most=st.integers(0, 7), limit=st.none() | st.integers(0, 12))
+    def claim(self, most, limit):
         lines = self.lines()
-        leases = self.frontier.claim("w", most)
-        assert len(leases) == min(most, sum(map(len, lines.values())))
+        leases = self.frontier.claim("w", most, limit)
+        room = most if limit is None else max(0, limit - self.stored_or_leased())
+        assert len(leases) == min(most, room, sum(map(len, lines.values())))
         taken = defaultdict(list)
         for lease in leases:
             taken[host_of(lease.url)].append(lease.url)
@@ -130,6 +131,9 @@ class AgainstModel(RuleBasedStateMachine):
         stored = sorted(url for url, page in self.pages.items() if page.state == "stored")
         assert [url for url, _, _ in self.frontier.stored()] == stored
         assert self.frontier.is_done() == (set(states) <= set(Outcome))
+
+    def stored_or_leased(self):
+        return sum(page.state in {"stored", "leased"} for page in self.pages.values())
 
     def some(self, data):
         if not self.leases:

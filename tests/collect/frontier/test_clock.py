@@ -46,6 +46,26 @@ def test_a_holder_that_died_frees_the_host_but_no_sooner_than_its_last_send_allo
     assert others.grant("a.test", 2) == 0
 
 
+def test_a_renewed_hold_lasts_as_long_as_the_answer_is_out(clocks, hands):
+    mine, others = clocks
+    mine.grant("a.test", 2)
+    for _ in range(5):
+        hands.time += HOLD_S - 1
+        mine.hold("a.test", 2)
+        assert others.grant("a.test", 2) == 2
+    mine.sent("a.test", 2)
+    hands.time += 2
+    assert others.grant("a.test", 2) == 0
+    hands.time += HOLD_S + 1
+    others.hold("a.test", 2)
+    mine.hold("a.test", 2)
+    hands.time += HOLD_S + 2
+    assert mine.grant("a.test", 2) == 0, "a holder that died after its last word frees the host"
+    others.hold("a.test", 9)
+    mine.sent("a.test", 0)
+    assert others.grant("a.test", 2) == 0, "a hold that was lost is not renewed"
+
+
 def test_a_send_after_the_hold_ran_out_does_not_shorten_another_holders_hold(clocks, hands):
     mine, others = clocks
     mine.grant("a.test", 2)

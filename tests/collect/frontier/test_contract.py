@@ -96,6 +96,24 @@ def test_a_late_worker_may_still_settle_what_nobody_claimed_meanwhile(opened, ha
     assert frontier.claim("other", 9) == []
 
 
+def test_what_is_stored_and_leased_stays_within_the_limit_whoever_claims(store, hands):
+    crawl = uuid.uuid4().hex
+    (one, clock), (other, other_clock) = store.open_at(hands, crawl), store.open_at(hands, crawl)
+    one.add([Ask(f"http://{host}.test/{n}") for host in "ab" for n in range(9)])
+    mine = one.claim("w", 4, 5)
+    theirs = other.claim("v", 4, 5)
+    assert (len(mine), len(theirs)) == (4, 1)
+    one.settle([stored(mine[0]), stored(mine[1]), Settled(mine[2], Outcome.NOTHING)])
+    assert len(other.claim("v", 9, 5)) == 1
+    one.give_back([mine[3]])
+    assert len(one.claim("w", 9, 5)) == 1
+    hands.time += 61
+    assert len(other.claim("v", 9, 5)) == 3, "what a dead worker held is free again"
+    assert other.counts()["stored"] + other.counts()["leased"] == 5
+    for part in (one, clock, other, other_clock):
+        part.close()
+
+
 def test_a_heartbeat_keeps_a_lease(opened, hands):
     frontier, _ = opened
     frontier.add([Ask(A)])

@@ -1,3 +1,6 @@
+import time
+import uuid
+
 import pytest
 import redis
 
@@ -5,6 +8,7 @@ from frontier_stores import RedisProcess, free_port
 from psyllm.collect.frontier.contract import Ask, Outcome, Settled
 from psyllm.collect.frontier.open import open_frontier
 from psyllm.collect.frontier.redis import RedisFrontier
+from psyllm.collect.frontier.redis_clock import RedisHostClock
 from psyllm.collect.frontier.redis_server import RedisServer
 from psyllm.core.errors import BadSetting, FrontierLost
 
@@ -105,7 +109,8 @@ def test_a_full_redis_is_told_and_a_settlement_is_all_or_nothing(own_redis):
 
 def test_a_settlement_whose_answer_was_lost_is_answered_as_the_first_time(redis_address, monkeypatch):
     server = RedisServer(redis_address, "retried")
-    frontier = RedisFrontier(server)
+    clock = RedisHostClock(RedisServer(redis_address, "retried/clock"))
+    frontier = RedisFrontier(server, clock)
     frontier.add([Ask("http://a.test/")])
     (lease,) = frontier.claim("w", 1)
     done = [Settled(lease, Outcome.STORED, "s:0:1")]
@@ -120,6 +125,20 @@ def test_a_settlement_whose_answer_was_lost_is_answered_as_the_first_time(redis_
     assert frontier.settle(done) == []
     assert frontier.counts()["stored"] == 1
     frontier.close()
+    clock.close()
+
+
+def test_crawls_on_one_redis_share_the_clock_of_a_host(redis_address):
+    one, clock = open_frontier(redis_address, crawl="first-source")
+    other, other_clock = open_frontier(redis_address, crawl="second-source")
+    host = f"{uuid.uuid4().hex}.test"
+    assert clock.grant(host, 2) == 0
+    assert other_clock.grant(host, 2) > 0
+    other.add([Ask(f"http://{host}/")])
+    clock.pause(host, time.time() + 60)
+    assert other.claim("w", 1) == [], "a pause is every crawl's"
+    for part in (one, clock, other, other_clock):
+        part.close()
 
 
 def test_crawls_on_one_redis_know_nothing_of_each_other(redis_address):

@@ -10,6 +10,7 @@ permission nothing is opened and nothing is sent.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
@@ -18,18 +19,19 @@ from typing import Any
 
 from psyllm.collect.crawl.finding import Finder, Reader
 from psyllm.collect.crawl.harvest import Harvest, Kept, Stored
-from psyllm.collect.crawl.permission import Permission, read_permission
+from psyllm.collect.crawl.permission import SOURCE, Permission, read_permission
 from psyllm.collect.crawl.retention import expire, expired_names
 from psyllm.collect.crawl.shared import left_for
 from psyllm.collect.crawl.worker import EXPIRED, FINISHED, STOPPED, Limits
 from psyllm.collect.crawl.worker_process import Ended, WorkerPlan
 from psyllm.collect.crawl.workers import Workers
 from psyllm.collect.frontier.contract import Frontier, Outcome
-from psyllm.collect.frontier.open import open_frontier
+from psyllm.collect.frontier.open import REDIS_SCHEMES, open_frontier, place_of
 from psyllm.collect.sites.authors import Authors
 from psyllm.collect.source import Source
 from psyllm.core.collect_settings import CrawlSettings
 from psyllm.core.errors import (
+    BadSetting,
     CrawlStopped,
     EmptyCorpus,
     LostRecords,
@@ -39,12 +41,26 @@ from psyllm.core.errors import (
 )
 from psyllm.core.progress import report, track
 from psyllm.core.records import write_records
-from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, read_manifest, stage_folder, writing
+from psyllm.core.stages import (
+    Manifest,
+    Stage,
+    StageRun,
+    fingerprint,
+    read_manifest,
+    stage_folder,
+    write_text_atomically,
+    writing,
+)
 from psyllm.core.tombstones import read_tombstones
 
 STOP_FILE = "STOP"
+# Says that other machines may crawl along, on a frontier that does not lie in this folder.
+SHARED_FILE = "frontier.txt"
 RAW = "raw"
+_PERMISSION = "permission"
 FRONTIER = "frontier.sqlite3"
+# One clock a host for all crawls of a data folder: several permissions may name the same host.
+CLOCK = "clock.sqlite3"
 FORMAT = "crawl"
 
 
@@ -81,11 +97,13 @@ class Crawl:
         """
         expire(self.segments, self.permission.retention_days, datetime.now(UTC))
         frontier = self._open()
+        if self._settings.frontier:
+            write_text_atomically(self.folder / SHARED_FILE, f"{place_of(self.where)}\n")
         try:
             reason = frontier.stopped() or ("its STOP file" if self._stop_file.exists() else "")
             if reason:
                 raise self._stopped_error(reason)
-            frontier.set_meta("permission", self.permission.id)
+            frontier.set_meta(_PERMISSION, self.permission.id)
             finder = Finder(Reader(self.permission), self.permission.covers, self._settings.most_depth)
             frontier.add([finder.start(url) for url in self.permission.starts])
             self._fetch(frontier)
@@ -98,7 +116,7 @@ class Crawl:
         return self.folder / STOP_FILE
 
     def _open(self) -> Frontier:
-        return _opened(self.where, self.permission.source, self._settings)
+        return _opened(self.where, self.permission.source, self._settings, self._data)
 
     def _fetch(self, frontier: Frontier) -> None:
         if frontier.is_done() or self._is_full(frontier):
@@ -139,7 +157,8 @@ class Crawl:
         raise self._stopped_error(found)
 
     def _stopped_error(self, found: str) -> CrawlStopped:
-        undo = f"psyllm collect crawl-stop {self.permission.source} --undo --data {self._data}"
+        shared = " --frontier ADDRESS" if self._settings.frontier else ""  # which may hold a password
+        undo = f"psyllm collect crawl-stop {self.permission.source} --undo --data {self._data}{shared}"
         message = f"the crawl of {self.permission.source} is stopped: {found}; what was fetched is kept"
         return CrawlStopped(message, f"to go on: {undo}; then the same command again")
 
@@ -148,17 +167,16 @@ class Crawl:
         return most is not None and frontier.counts()[Outcome.STORED] >= most
 
     def plans(self, frontier: Frontier) -> list[WorkerPlan]:
-        """Return one plan a worker; the pages that may still be kept are shared out among them."""
+        """Return one plan a worker; no more workers than pages that may still be kept."""
         settings, most = self._settings, self.permission.most_pages
         left = None if most is None else most - frontier.counts()[Outcome.STORED]
         number = settings.workers if left is None else min(settings.workers, left)
         plans = []
         for index in range(number):
-            share = None if left is None else left // number + (index < left % number)
             limits = Limits(
                 f"w{index + 1}",
                 self._stop_file,
-                share,
+                most,
                 settings.most_attempts,
                 settings.most_depth,
                 settings.robots_rest_s,
@@ -168,6 +186,7 @@ class Crawl:
                 WorkerPlan(
                     self.permission,
                     self.where,
+                    self._data / RAW / CLOCK,
                     self.permission.source,
                     self.segments,
                     settings.lease_s,
@@ -194,18 +213,19 @@ class Crawl:
         if earlier is not None and earlier.details.get("format") != FORMAT:
             message = f"the source {permission.source} holds something that was imported, not crawled"
             raise SourceExists(message, "write another `source` into the permission")
-        if earlier is not None and (earlier.fingerprint == mark or self._is_over(stored)):
+        if earlier is not None and earlier.fingerprint == mark:
             return earlier
-        self._need_segments(stored)
+        expired = expired_names(self.segments) & {page.segment for page in stored}
+        self._need_segments(stored, expired)
         source = Source(permission.source, permission.licence, permission.may_train, permission.may_show)
         authors = Authors.from_key_file(self._data)
         reader = Reader(permission)
-        harvest = Harvest(self.segments, reader, authors, source, self._tombstones)
+        harvest = Harvest(self.segments, reader, authors, source, self._tombstones, expired)
         said = {**self._settings.model_dump(mode="json", exclude={"frontier"}), "permission": permission.id}
         run = StageRun(self._data, Stage.COLLECTED, permission.source, mark, (), said)
         with closing(reader), writing(run, beside=True) as run:
             records = track(harvest.records(stored), f"records of {permission.source}")
-            kept = Kept(self._tombstones)
+            kept = Kept(self._tombstones, harvest.torn, pages_expired=bool(expired))
             count = write_records(kept.with_earlier(records, self._data, permission.source), run.folder)
             if count == 0:
                 message = f"none of the {len(stored):,} pages of {permission.source} holds a record"
@@ -226,13 +246,9 @@ class Crawl:
                 details={"format": FORMAT, "content": content, "terms": _terms(permission), **account},
             )
 
-    def _is_over(self, stored: list[Stored]) -> bool:
-        """Whether pages were removed because their time was over: then records stay as they were made."""
-        return not expired_names(self.segments).isdisjoint(_segment_names(stored))
-
-    def _need_segments(self, stored: list[Stored]) -> None:
+    def _need_segments(self, stored: list[Stored], expired: set[str]) -> None:
         """Refuse to make records of a part: workers on other machines wrote segments of their own."""
-        named = _segment_names(stored)
+        named = {page.segment for page in stored} - expired
         missing = sorted(name for name in named if not (self.segments / name).is_file())
         if missing:
             message = f"{len(missing)} of {len(named)} segments of {self.permission.source} are not in {self.segments}"
@@ -245,7 +261,11 @@ def stop_crawl(settings: CrawlSettings, data: Path, source: str, reason: str) ->
 
     Raises:
         MissingFile: no crawl of this source was begun here.
+        BadSetting: the name is none, or only this machine's workers could be told.
     """
+    if not re.fullmatch(SOURCE, source):
+        message = f"{source!r} is no name of a source: lower-case letters, digits, - and _"
+        raise BadSetting(message, f"see which there are: ls {data / RAW}")
     folder = data / RAW / source
     if not folder.is_dir():
         message = f"no crawl of {source} was begun in {data}"
@@ -254,12 +274,36 @@ def stop_crawl(settings: CrawlSettings, data: Path, source: str, reason: str) ->
         (folder / STOP_FILE).write_text(f"{reason}\n", "utf-8")
     else:
         (folder / STOP_FILE).unlink(missing_ok=True)
-    frontier = _opened(settings.frontier or str(folder / FRONTIER), source, settings)
+    told = _tell(settings.frontier or str(folder / FRONTIER), source, settings, data, reason)
+    done = f"{source} is stopped" if reason else f"the stop of {source} is taken back"
+    if settings.frontier and not told:
+        message = f"{done} in {folder} only: {place_of(settings.frontier)} holds no crawl of it"
+        raise BadSetting(message, f"give the --frontier that the crawl was begun with{_noted(folder)}")
+    if not settings.frontier and (folder / SHARED_FILE).exists():
+        message = f"{done} in {folder} only; other machines may go on as before"
+        raise BadSetting(message, f"give the --frontier that the crawl was begun with, too{_noted(folder)}")
+    return folder
+
+
+def _tell(where: str, source: str, settings: CrawlSettings, data: Path, reason: str) -> bool:
+    """Write the stop into a frontier that is there; return whether it holds such a crawl."""
+    if not where.startswith(REDIS_SCHEMES) and not Path(where).is_file():
+        return False
+    frontier = _opened(where, source, settings, data)
     try:
-        frontier.stop(reason)
+        is_known = frontier.get_meta(_PERMISSION) is not None
+        if is_known:
+            frontier.stop(reason)
     finally:
         frontier.close()
-    return folder
+    return is_known
+
+
+def _noted(folder: Path) -> str:
+    try:
+        return f": {(folder / SHARED_FILE).read_text('utf-8').strip()}"
+    except FileNotFoundError:
+        return ""
 
 
 def _terms(permission: Permission) -> dict[str, str | None]:
@@ -272,8 +316,8 @@ def _terms(permission: Permission) -> dict[str, str | None]:
     }
 
 
-def _opened(where: str, source: str, settings: CrawlSettings) -> Frontier:
-    frontier, clock = open_frontier(where, crawl=source, lease_s=settings.lease_s)
+def _opened(where: str, source: str, settings: CrawlSettings, data: Path) -> Frontier:
+    frontier, clock = open_frontier(where, crawl=source, lease_s=settings.lease_s, clock=data / RAW / CLOCK)
     clock.close()  # nothing is claimed here
     return frontier
 
@@ -304,10 +348,6 @@ def account_of(frontier: Frontier, permission: Permission) -> dict[str, Any]:
         "robots": robots,
         "permission": permission.model_dump(mode="json", exclude={"starts"}),
     }
-
-
-def _segment_names(stored: list[Stored]) -> set[str]:
-    return {page.where.partition(":")[0] for page in stored}
 
 
 def _hash_of(stored: list[Stored]) -> str:

@@ -2,15 +2,16 @@
 
 A leased URL comes in; what the site answered goes out, or why it was not asked.
 The fetches of robots.txt pass the same clock as all others. The clock holds a host
-from the grant to the answer, so that all workers together ask one thing of a host
+from the grant to the answer, however late that comes, so that all workers together ask one thing of a host
 at a time and rest for the delay after its answer. Nothing here keeps a page.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple, Protocol
@@ -22,10 +23,10 @@ from psyllm.collect.crawl.robots import MOST_BYTES, MOST_REDIRECTS, Answer, Verd
 from psyllm.collect.crawl.robots_gate import RobotsGate
 from psyllm.collect.crawl.shared import Shared
 from psyllm.collect.frontier.contract import HOLD_S, Lease, Outcome, host_of
+from psyllm.core.errors import PsyError
 
-# A request is taken to have left so long after its grant, though its answer is still to come;
-# within the hold, so that the host is never granted twice for one request.
-LEFT_AFTER_S = HOLD_S - 1.0
+# A grant that came later than this may be over already: ask again instead of sending.
+SEND_WITHIN_S = HOLD_S - 1.0
 # From here on a site counts as strained, and rests as long as it took to answer.
 SLOW_S = 1.0
 
@@ -118,20 +119,32 @@ class Gates:
         host = host_of(url)
         await self._granted(host, delay_s)
         began = time.monotonic()
-        timer = asyncio.get_running_loop().call_later(LEFT_AFTER_S, self._say_sent, host, delay_s)
-        try:
+        async with self._held(host, delay_s):
             got = await self._getter.get(url, most_bytes)
-        finally:
-            timer.cancel()
         took_s = time.monotonic() - began
         self._slow_s[host] = took_s if took_s > SLOW_S else 0.0
         if delay_s > 0:
             await self._shared.sent(host, delay_s)
         return got
 
-    def _say_sent(self, host: str, delay_s: float) -> None:
-        saying = asyncio.ensure_future(self._shared.sent(host, delay_s))
-        saying.add_done_callback(lambda said: said.cancelled() or said.exception())
+    @contextlib.asynccontextmanager
+    async def _held(self, host: str, delay_s: float) -> AsyncIterator[None]:
+        """Keep the host held while the block runs; without a delay nothing is held."""
+        renewing = asyncio.ensure_future(self._renew(host, delay_s)) if delay_s > 0 else None
+        try:
+            yield
+        finally:
+            if renewing is not None:
+                renewing.cancel()
+                await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _renew(self, host: str, delay_s: float) -> None:
+        while True:
+            await asyncio.sleep(HOLD_S / 3)
+            with contextlib.suppress(
+                PsyError
+            ):  # a store that is gone is told by the worker's other questions
+                await self._shared.hold(host, delay_s)
 
     async def _granted(self, host: str, delay_s: float) -> None:
         while True:
@@ -142,7 +155,7 @@ class Gates:
             if left:
                 raise _Left(left)
             if wait_s <= 0:
-                if time.monotonic() - asked < LEFT_AFTER_S:
+                if time.monotonic() - asked < SEND_WITHIN_S:
                     return
                 continue  # the grant came so late that its hold may be over
             if wait_s > delay_s + HOLD_S:

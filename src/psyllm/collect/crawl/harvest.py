@@ -3,13 +3,15 @@
 The acknowledged pages of a crawl come in by their places; records with URL, time,
 permission and robots.txt go out. Only one thread's pages are in memory at a time.
 Markup that is not as the adapter expects, walls and pages gone from the disk are
-counted, never passed over in silence. Mending and dropping texts is `clean`'s.
+counted, never passed over in silence. Records that an earlier harvest made of pages
+that are gone now stay. Mending and dropping texts is `clean`'s.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +24,8 @@ from psyllm.core.records import Record, read_records
 from psyllm.core.stages import Stage, stage_folder
 from psyllm.core.tombstones import FORGOTTEN, NO_TOMBSTONES, Tombstones
 
+NO_NAMES: frozenset[str] = frozenset()
+
 
 class Stored(NamedTuple):
     """A stored page as the frontier remembers it."""
@@ -30,9 +34,18 @@ class Stored(NamedTuple):
     kind: str
     where: str
 
+    @property
+    def segment(self) -> str:
+        """The name of the file that it lies in."""
+        return self.where.partition(":")[0]
+
 
 class Harvest:
-    """Makes the records of one crawl; each page becomes one, joins one, or is left out for a counted reason."""
+    """Makes the records of one crawl; each page becomes one, joins one, or is left out for a counted reason.
+
+    Pages in the segments of `expired` were removed when their time was over; `torn` are the
+    ids of records that lack such a page, known when they have been yielded.
+    """
 
     def __init__(
         self,
@@ -41,8 +54,12 @@ class Harvest:
         authors: Authors,
         source: Source,
         tombstones: Tombstones = NO_TOMBSTONES,
+        expired: AbstractSet[str] = NO_NAMES,
     ) -> None:
         self._tombstones = tombstones
+        self._expired = expired
+        self._torn_threads: set[tuple[str, str]] = set()
+        self.torn: set[str] = set()
         self._segments = segments
         self._adapter_for = adapter_for
         self._authors = authors
@@ -63,6 +80,11 @@ class Harvest:
             adapter = self._adapter_for(page.url)
             kind = adapter.kind_of(page.url)
             thread = adapter.thread_of(page.url)
+            if page.segment in self._expired:
+                self._source.leave_out("page_expired")
+                if thread or kind == "answers":
+                    self._torn_threads.add((adapter.name, thread))
+                continue
             if not thread and kind == "answers":
                 thread = self._thread_on_page(adapter, page)
             if not thread or kind in {"list", "other"}:
@@ -99,8 +121,11 @@ class Harvest:
             left = self._tombstones.left_of(self._record(draft, seen))
             if left is None:
                 self._source.leave_out(FORGOTTEN)
-            else:
-                yield left
+                continue
+            # An answer whose thread stood on its page only may have been any thread's.
+            if not self._torn_threads.isdisjoint({(adapter.name, thread), (adapter.name, "")}):
+                self.torn.add(left.id)
+            yield left
 
     def _reading(self, adapter: Adapter, page: StoredPage) -> Reading:
         """Return what a page says; a page that says nothing is counted here."""
@@ -125,25 +150,48 @@ class Harvest:
 
 
 class Kept:
-    """Records of an earlier harvest whose pages `psyllm forget` has overwritten since."""
+    """Records of an earlier harvest whose pages are gone since: overwritten by `psyllm forget`, or expired."""
 
-    def __init__(self, tombstones: Tombstones) -> None:
+    def __init__(
+        self, tombstones: Tombstones, torn: AbstractSet[str] = NO_NAMES, *, pages_expired: bool = False
+    ) -> None:
+        """Prepare; `torn` is a harvest's, `pages_expired` whether some of its pages were removed."""
         self._tombstones = tombstones
+        self._torn = torn
+        self._pages_are_gone = pages_expired or not tombstones.is_empty
         self.carried_over = 0
 
     def with_earlier(self, records: Iterable[Record], data: Path, source: str) -> Iterator[Record]:
-        """Yield the records, then what only the earlier run has; a page that can't be read takes none along."""
+        """Yield the records, then what only the earlier run has; a page that can't be read takes none along.
+
+        A torn record gets back the answers that stood on pages that are gone.
+        """
         made: set[str] = set()
+        torn: dict[str, Record] = {}
         for record in records:
             made.add(record.id)
-            yield record
-        if self._tombstones.is_empty:
-            return
-        for record in read_records(stage_folder(data, Stage.COLLECTED) / source):
-            left = self._tombstones.left_of(record) if record.id not in made else None
-            if left is not None:
+            if record.id in self._torn:
+                torn[record.id] = record
+            else:
+                yield record
+        earlier = stage_folder(data, Stage.COLLECTED) / source
+        for record in read_records(earlier) if self._pages_are_gone and earlier.is_dir() else ():
+            left = self._tombstones.left_of(record)
+            if left is None:
+                continue
+            if left.id in torn:
+                yield _mended(torn.pop(left.id), left)
+            elif left.id not in made:
                 self.carried_over += 1
                 yield left
+        yield from torn.values()
+
+
+def _mended(torn: Record, earlier: Record) -> Record:
+    """Return a record with the answers that only its earlier form has, in front of those it has itself."""
+    known = {(answer.author_hash, answer.text) for answer in torn.answers}
+    lost = (answer for answer in earlier.answers if (answer.author_hash, answer.text) not in known)
+    return torn.model_copy(update={"answers": (*lost, *torn.answers)})
 
 
 def _says_something(reading: Reading) -> bool:

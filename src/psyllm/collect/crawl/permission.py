@@ -32,6 +32,7 @@ _CONTACT = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 _SHA256 = r"^[0-9a-f]{64}$"
 _NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+SOURCE = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 _USUAL_PORTS = {"http": 80, "https": 443}
 
 
@@ -77,7 +78,7 @@ class Permission(Frozen):
     """A permission as it was given: its scope, its limits and what it rests on."""
 
     id: Annotated[str, Field(pattern=_NAME)]
-    source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    source: Annotated[str, Field(pattern=SOURCE)]
     basis: Annotated[str, Field(min_length=10)]
     contact: str
     expires: date

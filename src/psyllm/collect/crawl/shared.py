@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from psyllm.collect.crawl.robots import Snapshot
@@ -40,8 +41,10 @@ class Finished(NamedTuple):
 class Shared:
     """The frontier and the clock of a crawl, for one worker."""
 
-    def __init__(self, where: str, crawl: str, lease_s: float, segments: Segments) -> None:
-        self._place = (where, crawl, lease_s)
+    def __init__(
+        self, where: str, crawl: str, lease_s: float, segments: Segments, clock: Path | None = None
+    ) -> None:
+        self._place = (where, crawl, lease_s, clock)
         self._segments = segments
         self._asking = ThreadPoolExecutor(1, thread_name_prefix="asking")
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="writing")
@@ -56,12 +59,12 @@ class Shared:
         Raises:
             FrontierLost: the store does not answer.
         """
-        where, crawl, lease_s = self._place
+        where, crawl, lease_s, clock = self._place
         self._frontier, self._clock = await self._on(
-            self._asking, lambda: open_frontier(where, crawl=crawl, lease_s=lease_s)
+            self._asking, lambda: open_frontier(where, crawl=crawl, lease_s=lease_s, clock=clock)
         )
         self._ledger, self._second_clock = await self._on(
-            self._writing, lambda: open_frontier(where, crawl=crawl, lease_s=lease_s)
+            self._writing, lambda: open_frontier(where, crawl=crawl, lease_s=lease_s, clock=clock)
         )
 
     async def close(self) -> None:
@@ -74,9 +77,9 @@ class Shared:
         self._asking.shutdown()
         self._writing.shutdown()
 
-    async def claim(self, worker: str, most: int) -> list[Lease]:
-        """Lease up to `most` URLs."""
-        return await self._on(self._asking, self._frontier.claim, worker, most)
+    async def claim(self, worker: str, most: int, limit: int | None) -> list[Lease]:
+        """Lease up to `most` URLs, of a crawl that may keep `limit` pages in all."""
+        return await self._on(self._asking, self._frontier.claim, worker, most, limit)
 
     async def extend(self, leases: Sequence[Lease]) -> list[Lease]:
         """Lengthen leases and return those still ours."""
@@ -92,8 +95,12 @@ class Shared:
         """Return the seconds to wait before sending (0 is now) and why the host was left for good, if it was."""
         return await self._on(self._asking, self._grant, host, delay_s)
 
+    async def hold(self, host: str, delay_s: float) -> None:
+        """Renew the hold on a host whose answer is still out."""
+        await self._on(self._asking, self._clock.hold, host, delay_s)
+
     async def sent(self, host: str, delay_s: float) -> None:
-        """Say that a request left."""
+        """Say that the answer is there, or that none will come."""
         await self._on(self._asking, self._clock.sent, host, delay_s)
 
     async def pause(self, host: str, until: float) -> None:

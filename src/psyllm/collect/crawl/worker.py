@@ -43,7 +43,7 @@ STOPPED, EXPIRED, ORPHANED, FINISHED, FAILED = "stopped", "expired", "parent_gon
 
 
 class Limits(NamedTuple):
-    """What one worker keeps to, besides the permission."""
+    """What one worker keeps to, besides the permission; `most_pages` is for all workers together."""
 
     name: str
     stop_file: Path
@@ -83,7 +83,6 @@ class Worker:
         self._writing = asyncio.Lock()
         self._judging = asyncio.Lock()
         self._ran_dry = True
-        self._stored = 0
         self._parent = os.getppid()
         self.stopped = ""
 
@@ -157,24 +156,20 @@ class Worker:
 
     async def _claim(self) -> bool:
         wants = len(self._held) < FEW_HELD or (self._ran_dry and len(self._held) < MOST_HELD)
-        most = min(BATCH, self._left_to_keep())
-        if not wants or most <= 0:
+        if not wants:
             return False
         self._ran_dry = False
-        leases = await self._shared.claim(self._limits.name, most)
+        leases = await self._shared.claim(self._limits.name, BATCH, self._limits.most_pages)
         for lease in leases:
             self._held[lease.url] = lease
             self._lines.setdefault(host_of(lease.url), deque()).append(lease)
         return bool(leases)
 
-    def _left_to_keep(self) -> int:
-        """Return how many more URLs may be taken without keeping more pages than permitted."""
-        if self._limits.most_pages is None:
-            return BATCH
-        return self._limits.most_pages - self._stored - len(self._held)
-
     async def _is_over(self) -> bool:
-        return self._left_to_keep() <= 0 or await self._shared.is_done()
+        most = self._limits.most_pages
+        if most is not None and await self._shared.kept() >= most:
+            return True
+        return await self._shared.is_done()
 
     async def _work_off(self, host: str, line: deque[Lease]) -> None:
         """Ask for one URL of a host after the other."""
@@ -286,7 +281,6 @@ class Worker:
                 for item in batch:
                     self._held.pop(item.settled.lease.url, None)
                     self._unwritten_bytes -= 0 if item.page is None else len(item.page.body)
-                self._stored += sum(item.page is not None for item in batch)
                 if counted == len(batch):
                     self._finder.acknowledged(ask for item in batch for ask in item.settled.found)
                 self._moved.set()

@@ -35,6 +35,7 @@ class WorkerPlan(NamedTuple):
 
     permission: Permission
     frontier: str
+    clock: Path
     crawl: str
     segments: Path
     lease_s: float
@@ -97,7 +98,7 @@ class Fetching(Spider):
     async def _run(self) -> str:
         plan = self._plan
         segments = Segments(plan.segments, plan.limits.name)
-        shared = Shared(plan.frontier, plan.crawl, plan.lease_s, segments)
+        shared = Shared(plan.frontier, plan.crawl, plan.lease_s, segments, plan.clock)
         reader = Reader(plan.permission)
         await shared.open()
         try:

@@ -12,10 +12,11 @@ expired is waiting again, yet its old token stays the newest until somebody
 claims the URL, so a slow worker may still settle or extend it; after the next
 claim it may not. Giving a lease back ends it at once.
 
-The clock: no two requests to a host leave nearer to each other than the delay.
-A grant holds the host until `sent` says that the request left; a holder that
-never says so is taken to have sent at the last moment it was allowed to
-(`HOLD_S` after the grant), so even a crash makes no gap too small. A worker
+The clock is no crawl's own: all crawls of a data folder, or of a Redis, share it. No
+two requests to a host leave nearer to each other than the delay. A grant holds
+the host until `sent` ends it, and `hold` renews it meanwhile; a holder that
+says neither is taken to have sent at the last moment it was allowed to
+(`HOLD_S` after it last spoke), so even a crash makes no gap too small. A worker
 that could not send within `HOLD_S` must ask again instead of sending.
 """
 
@@ -109,8 +110,13 @@ class Frontier(Protocol):
     def add(self, asks: Sequence[Ask]) -> int:
         """Take in URLs and return how many were new; the first kind and depth of a URL stay."""
 
-    def claim(self, worker: str, most: int) -> list[Lease]:
-        """Lease up to `most` URLs: round-robin over hosts, oldest first within one; paused hosts are skipped."""
+    def claim(self, worker: str, most: int, limit: int | None = None) -> list[Lease]:
+        """Lease up to `most` URLs: round-robin over hosts, oldest first within one; paused hosts are skipped.
+
+        With a `limit`, what is stored and what is leased never come to more than it, however
+        many workers claim at once. A lease that ran out is no longer counted, so a worker that
+        settles it after all may add its page to a full crawl.
+        """
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
         """Lengthen leases (the heartbeat) and return those still ours, with the new `until`."""
@@ -169,19 +175,23 @@ class Frontier(Protocol):
 
 
 class HostClock(Protocol):
-    """One clock per host, shared by all workers; a host is named as `host_of` names it."""
+    """One clock per host, shared by the workers of all crawls; a host is named as `host_of` names it."""
 
     def grant(self, host: str, delay_s: float) -> float:
         """Return 0.0 for "send now", else the seconds to wait before asking again.
 
         With 0.0 and a `delay_s` above 0 the host is held until `sent`, at most
-        `HOLD_S`. Without a delay nothing is held and only a pause can say wait.
+        `HOLD_S` unless `hold` renews it. Without a delay nothing is held and only a pause can say wait.
         """
 
-    def sent(self, host: str, delay_s: float) -> None:
-        """Say that the request has just left: nobody is granted this host before `delay_s` has passed.
+    def hold(self, host: str, delay_s: float) -> None:
+        """Hold the host for another `HOLD_S`, while an answer is out; a hold that was lost stays lost."""
 
-        Called before the bytes leave, it would let the gap shrink by what lies between.
+    def sent(self, host: str, delay_s: float) -> None:
+        """End the hold: nobody is granted this host before `delay_s` has passed.
+
+        Called before the bytes leave, it would let the gap shrink by what lies between; called
+        after the answer, it lets one request at a time go out to a host.
         """
 
     def pause(self, host: str, until: float) -> None:

@@ -1,6 +1,7 @@
 """Opens the frontier of a crawl: a path is one machine's (SQLite), `redis://…` many machines'.
 
-One place comes in, a frontier and the host clock that goes with it go out. A
+One place comes in, a frontier and the host clock that goes with it go out: on a
+Redis one for all of its crawls, else a file that several crawls may share. A
 process opens its own, after a fork and never before.
 """
 
@@ -14,9 +15,16 @@ REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 def open_frontier(
-    where: str, *, crawl: str = "crawl", lease_s: float = LEASE_S, must_last: bool = True
+    where: str,
+    *,
+    crawl: str = "crawl",
+    lease_s: float = LEASE_S,
+    must_last: bool = True,
+    clock: Path | None = None,
 ) -> tuple[Frontier, HostClock]:
     """Open (or begin) the frontier at `where`; `crawl` names one of several that share a Redis.
+
+    `clock` is the file of the host clock, which a Redis does without; if not said, one beside the frontier.
 
     `must_last=False` takes a Redis that keeps nothing on disk: for tests, and
     for a crawl that may be begun anew.
@@ -33,4 +41,19 @@ def open_frontier(
         return open_redis(where, crawl, lease_s, must_last=must_last)
     from psyllm.collect.frontier.sqlite import open_sqlite
 
-    return open_sqlite(Path(where), lease_s)
+    return open_sqlite(Path(where), lease_s, clock)
+
+
+def place_of(where: str) -> str:
+    """Return where a frontier lies, without the name and password of its address.
+
+    Raises:
+        BadSetting: the Redis address is no address.
+    """
+    if not where.startswith(REDIS_SCHEMES):
+        return where
+    from psyllm.collect.frontier.redis_server import RedisServer
+
+    server = RedisServer(where, "")
+    server.close()
+    return f"the Redis at {server.name}"

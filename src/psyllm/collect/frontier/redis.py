@@ -27,19 +27,24 @@ from psyllm.collect.frontier.contract import (
     Settled,
     host_of,
 )
-from psyllm.collect.frontier.redis_clock import RedisHostClock
+from psyllm.collect.frontier.redis_clock import CLOCK, RedisHostClock
 from psyllm.collect.frontier.redis_server import RedisServer
 
 ROWS_AT_ONCE = 1000
 
 
 class RedisFrontier:
-    """A `Frontier` on Redis; hosts on pause are not claimed."""
+    """A `Frontier` on Redis; hosts that `clock` has on pause are not claimed."""
 
     def __init__(
-        self, server: RedisServer, lease_s: float = LEASE_S, now: Callable[[], float] = time.time
+        self,
+        server: RedisServer,
+        clock: RedisHostClock,
+        lease_s: float = LEASE_S,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._server = server
+        self._clock = clock
         self._script = server.script("redis_urls")
         self._lease_s = lease_s
         self._now = now
@@ -49,10 +54,11 @@ class RedisFrontier:
         (new,) = self._run("add", {"asks": _plain_asks(asks)})
         return int(new)
 
-    def claim(self, worker: str, most: int) -> list[Lease]:
-        """Lease up to `most` URLs: round-robin over hosts, oldest first within one."""
+    def claim(self, worker: str, most: int, limit: int | None = None) -> list[Lease]:
+        """Lease up to `most` URLs, within the limit: round-robin over hosts, oldest first within one."""
         until = self._now() + self._lease_s
-        rows = self._run("claim", {"most": most, "lease_s": self._lease_s, "worker": worker})
+        told = {"most": most, "lease_s": self._lease_s, "worker": worker, "paused": [*self._clock.paused()]}
+        rows = self._run("claim", told if limit is None else {**told, "limit": limit})
         return [Lease(url, kind, depth, token, attempt, until) for url, kind, depth, token, attempt in rows]
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
@@ -161,7 +167,7 @@ class RedisFrontier:
 def open_redis(
     address: str, crawl: str, lease_s: float = LEASE_S, *, must_last: bool = True
 ) -> tuple[RedisFrontier, RedisHostClock]:
-    """Open the frontier of `crawl` and its clock on the Redis at `address`.
+    """Open the frontier of `crawl` on the Redis at `address`, and the clock of all crawls there.
 
     Raises:
         FrontierLost: the server does not answer.
@@ -169,7 +175,8 @@ def open_redis(
     """
     server = RedisServer(address, crawl)
     server.require_lasting(must_last=must_last)
-    return RedisFrontier(server, lease_s), RedisHostClock(server)
+    clock = RedisHostClock(RedisServer(address, CLOCK))
+    return RedisFrontier(server, clock, lease_s), clock
 
 
 def _plain_asks(asks: Sequence[Ask]) -> list[dict[str, Any]]:

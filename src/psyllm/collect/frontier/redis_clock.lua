@@ -1,12 +1,12 @@
 #!lua
--- One clock per host for workers on many machines: grant, sent and pause, each one atomic run.
+-- One clock per host for workers on many machines: grant, hold, sent and pause, each one atomic run.
 --
--- KEYS[1] is the crawl's prefix; ARGV is the operation, the time ("" takes the
+-- KEYS[1] is the clock's prefix; ARGV is the operation, the time ("" takes the
 -- server's own), the host, the seconds (of delay, or of pause), the number of
 -- the grant, the longest hold. A grant answers the seconds to wait and its number.
 --
 --   next    hash  host -> no grant before
---   held    hash  host -> the grant whose request has not left yet
+--   held    hash  host -> the grant whose hold has not been ended
 --   paused  hash  host -> until
 
 local prefix, operation, host, seconds = KEYS[1], ARGV[1], ARGV[3], tonumber(ARGV[4])
@@ -49,6 +49,13 @@ local function grant()
   return { "0", tostring(number) }
 end
 
+local function hold()
+  if redis.call("HGET", key("held"), host) == ARGV[5] then
+    redis.call("HSET", key("next"), host, exact(now + tonumber(ARGV[6]) + seconds))
+  end
+  return {}
+end
+
 local function sent()
   local next_at = now + seconds
   if redis.call("HGET", key("held"), host) == ARGV[5] then
@@ -65,5 +72,17 @@ local function pause()
   return {}
 end
 
-local operations = { grant = grant, sent = sent, pause = pause }
+local function paused()
+  local rows, hosts = redis.call("HGETALL", key("paused")), {}
+  for i = 1, #rows, 2 do
+    if tonumber(rows[i + 1]) > now then
+      hosts[#hosts + 1] = rows[i]
+    else
+      redis.call("HDEL", key("paused"), rows[i])
+    end
+  end
+  return hosts
+end
+
+local operations = { grant = grant, hold = hold, sent = sent, pause = pause, paused = paused }
 return operations[operation]()

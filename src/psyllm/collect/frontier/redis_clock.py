@@ -1,4 +1,4 @@
-"""The host clock of many machines, on Redis.
+"""The host clock of many machines, on Redis; all of its crawls share it.
 
 Grants and sends of all workers come in, waiting times go out. Time is the Redis
 server's, since the workers' clocks differ; what a caller gives as a point in
@@ -13,6 +13,8 @@ from collections.abc import Callable
 from psyllm.collect.frontier.contract import HOLD_S
 from psyllm.collect.frontier.redis_server import RedisServer
 
+# A name that no source can have.
+CLOCK = "/clock"
 # A host without a delay is asked for thousands of times a second; its pauses are looked up this often.
 PAUSES_SEEN_S = 0.5
 
@@ -37,8 +39,14 @@ class RedisHostClock:
             self._grants[host] = number.decode()
         return float(wait_s)
 
+    def hold(self, host: str, delay_s: float) -> None:
+        """Hold the host for another `HOLD_S`, while an answer is out; a hold that was lost stays lost."""
+        granted = self._grants.get(host, "")
+        if granted:
+            self._run("hold", host, delay_s, granted, HOLD_S)
+
     def sent(self, host: str, delay_s: float) -> None:
-        """Say that the request has just left: nobody is granted this host before `delay_s` has passed."""
+        """End the hold: nobody is granted this host before `delay_s` has passed."""
         granted = self._grants.pop(host, "")
         if granted or delay_s > 0:
             self._run("sent", host, max(0.0, delay_s), granted)
@@ -47,6 +55,10 @@ class RedisHostClock:
         """Rest a host until `until`; a shorter pause than the present one changes nothing."""
         self._run("pause", host, max(0.0, until - self._now()))
         self._looked_at = float("-inf")
+
+    def paused(self) -> set[str]:
+        """Return the hosts on pause now."""
+        return {host.decode() for host in self._run("paused", "", 0)}
 
     def close(self) -> None:
         """Let go of the connection."""

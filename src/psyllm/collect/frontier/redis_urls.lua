@@ -14,7 +14,6 @@
 --   done:OUTCOME zset  url, kind, where and detail of what ended so, ordered by url
 --   tally        hash  state or outcome -> how many urls
 --   counters     hash  order, turn
---   paused       hash  host -> until (the clock's)
 --   settle:NONCE       what a settle call answered, so that a retried one answers the same
 
 local WAITING, LATER, LEASED, ENDED = 0, 1, 2, 3
@@ -54,6 +53,11 @@ end
 
 local function counter(name)
   return tonumber(redis.call("HGET", key("counters"), name) or "0")
+end
+
+-- How many are of a state or outcome now, with what this run has changed.
+local function how_many(name)
+  return tonumber(redis.call("HGET", key("tally"), name) or "0") + (tally[name] or 0)
 end
 
 local function let_wait(url, page)
@@ -114,15 +118,9 @@ local function release_due()
 end
 
 local function hosts_in_turn(most)
-  local paused, many = {}, 0
-  local rows = redis.call("HGETALL", key("paused"))
-  for i = 1, #rows, 2 do
-    if tonumber(rows[i + 1]) > now then
-      paused[rows[i]] = true
-      many = many + 1
-    else
-      redis.call("HDEL", key("paused"), rows[i])
-    end
+  local paused, many = {}, #input.paused
+  for _, host in ipairs(input.paused) do
+    paused[host] = true
   end
   local hosts = {}
   for _, host in ipairs(redis.call("ZRANGE", key("turns"), 0, most + many - 1)) do
@@ -161,8 +159,15 @@ end
 
 function operations.claim()
   release_due()
-  local served = hosts_in_turn(input.most)
-  local open, leases, left = served, {}, input.most
+  local left = input.most
+  if input.limit then
+    left = math.min(left, input.limit - how_many("stored") - how_many("leased"))
+  end
+  if left <= 0 then
+    return {}
+  end
+  local served = hosts_in_turn(left)
+  local open, leases = served, {}
   while left > 0 and #open > 0 do
     local still = {}
     for _, host in ipairs(open) do

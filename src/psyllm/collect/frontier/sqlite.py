@@ -52,12 +52,14 @@ class SqliteFrontier:
         with self._changing(durable=True) as change:
             return change.take_in(asks)
 
-    def claim(self, worker: str, most: int) -> list[Lease]:
-        """Lease up to `most` URLs: round-robin over hosts, oldest first within one."""
+    def claim(self, worker: str, most: int, limit: int | None = None) -> list[Lease]:
+        """Lease up to `most` URLs, within the limit: round-robin over hosts, oldest first within one."""
         paused = self._clock.paused()
         with self._changing(durable=False) as change:
             now = self._now()
             change.release_due(now)
+            if limit is not None:
+                most = max(0, min(most, limit - change.stored_or_leased()))
             return change.lease(change.hosts_in_turn(most, paused), most, worker, now + self._lease_s)
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
@@ -175,12 +177,14 @@ class SqliteFrontier:
         return None if row is None else str(row[0])
 
 
-def open_sqlite(path: Path, lease_s: float = LEASE_S) -> tuple[SqliteFrontier, SqliteHostClock]:
-    """Open the frontier at `path` and its clock, a file of the same name with `-clock` behind it.
+def open_sqlite(
+    path: Path, lease_s: float = LEASE_S, clock_file: Path | None = None
+) -> tuple[SqliteFrontier, SqliteHostClock]:
+    """Open the frontier at `path` and its clock, if not said a file of the same name with `-clock` behind it.
 
     Raises:
         UnusablePath: a file can't be made or opened.
         MalformedInput: a file is no frontier.
     """
-    clock = SqliteHostClock(path.with_name(f"{path.name}-clock"))
+    clock = SqliteHostClock(clock_file or path.with_name(f"{path.name}-clock"))
     return SqliteFrontier(path, clock, lease_s), clock

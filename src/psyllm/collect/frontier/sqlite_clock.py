@@ -1,4 +1,4 @@
-"""The host clock of one machine: a small SQLite file beside the frontier's.
+"""The host clock of one machine: a small SQLite file that all crawls of a data folder share.
 
 Grants and sends of all processes come in, waiting times go out. It is a file of
 its own, so that asking for a grant never queues behind a commit that waits for
@@ -22,7 +22,7 @@ CREATE TABLE hosts (
     name TEXT PRIMARY KEY,
     next_at REAL NOT NULL DEFAULT 0,  -- no grant before
     grants INTEGER NOT NULL DEFAULT 0,
-    held INTEGER NOT NULL DEFAULT 0,  -- a grant whose request has not left yet
+    held INTEGER NOT NULL DEFAULT 0,  -- a grant whose hold has not been ended
     paused_until REAL
 ) WITHOUT ROWID;
 CREATE INDEX paused ON hosts (paused_until) WHERE paused_until IS NOT NULL
@@ -55,8 +55,18 @@ class SqliteHostClock:
         self._grants[host] = grants + 1
         return 0.0
 
+    def hold(self, host: str, delay_s: float) -> None:
+        """Hold the host for another `HOLD_S`, while an answer is out; a hold that was lost stays lost."""
+        granted = self._grants.get(host, 0)
+        if granted:
+            with self._file.writing(durable=False) as connection:
+                connection.execute(
+                    "UPDATE hosts SET next_at = ? WHERE name = ? AND held AND grants = ?",
+                    (self._now() + HOLD_S + delay_s, host, granted),
+                )
+
     def sent(self, host: str, delay_s: float) -> None:
-        """Say that the request has just left: nobody is granted this host before `delay_s` has passed."""
+        """End the hold: nobody is granted this host before `delay_s` has passed."""
         granted = self._grants.pop(host, 0)
         if granted == 0 and delay_s <= 0:
             return

@@ -100,6 +100,14 @@ class UrlChange:
         if due:
             self._connection.execute("UPDATE urls SET state = 0, until = NULL WHERE until <= ?", (now,))
 
+    def stored_or_leased(self) -> int:
+        """Return how many URLs are stored or leased now, with what this transaction has changed."""
+        states = (LEASED, STATES[Outcome.STORED])
+        rows = self._connection.execute(
+            "SELECT sum(n) FROM tallies WHERE name IN (?, ?)", tuple(str(state) for state in states)
+        )
+        return int(rows.fetchone()[0] or 0) + sum(self._states[state] for state in states)
+
     def hosts_in_turn(self, most: int, paused: set[str]) -> list[tuple[int, int]]:
         """Return (id, how many wait) of up to `most` hosts, the one longest without a turn first."""
         self._write_hosts()
