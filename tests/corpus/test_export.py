@@ -9,7 +9,7 @@ from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import BadInput, MissingStage
 from psyllm.core.records import Answer, Record, Span, Turn, read_records
 from psyllm.core.settings import CleanSettings, CorpusSettings
-from psyllm.core.stages import Stage, current_run
+from psyllm.core.stages import Stage, current_run, read_manifest
 from psyllm.corpus.export import FORM_NAMES, export
 from psyllm.corpus.export_forms import conversations, messages_rows, psyqa_rows
 from psyllm.corpus.run import run as corpus
@@ -130,6 +130,8 @@ def test_card_and_terms_travel_with_every_form(data, form):
     facts = json.loads((done.folder / "export.json").read_text("utf-8"))
     assert facts["corpus"] == current_run(data, Stage.CORPUS).name
     assert {term["licence"] for term in facts["terms"]} == {"CC-BY-4.0", "CC0-1.0"}
+    assert facts["permit"] == read_manifest(current_run(data, Stage.CORPUS)).details["permit"]
+    assert (facts["permit"]["uses"], len(facts["permit"]["sources"])) == ("any", 3)
     assert (done.folder / "card.md").exists()
     assert export(form, data).rows == done.rows
 

@@ -20,6 +20,7 @@ import orjson
 
 from psyllm.core.errors import BadInput
 from psyllm.core.forgetting import EXPORT_FACTS, EXPORTS
+from psyllm.core.permits import read_permit
 from psyllm.core.progress import track
 from psyllm.core.records import Record, read_records
 from psyllm.core.stages import Manifest, Stage, file_hash, need_current
@@ -156,6 +157,7 @@ def _write_facts(form: str, manifest: Manifest, corpus: Path, exported: Exported
         "corpus": manifest.run,
         "corpus_content_hash": manifest.content_hash,
         "terms": manifest.details.get("terms", []),
+        "permit": read_permit(manifest.details.get("permit"), manifest.run)._asdict(),
         "rows": exported.rows,
         "left_out": exported.left_out,
         "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},

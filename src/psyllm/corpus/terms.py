@@ -1,4 +1,4 @@
-"""Terms travel: what the licences of training texts ask of whoever uses the model.
+"""Terms travel: what the licences of texts ask of whoever holds them or uses a model trained on them.
 
 Names of licences come in; they go out the strictest first with what each asks
 (`licences.toml`), and as one permit: the narrowest use, whether what is made
