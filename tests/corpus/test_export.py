@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -147,6 +148,18 @@ def test_a_folder_of_somebody_else_is_not_touched(data, tmp_path):
     with pytest.raises(BadInput, match="is there already and is no export"):
         export("alpaca", data, tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_corpus_that_rests_on_an_ended_agreement_is_not_handed_on(data, tmp_path):
+    ended = shutil.copytree(data, tmp_path / "data")
+    folder = current_run(ended, Stage.CORPUS)
+    manifest = read_manifest(folder)
+    permit = {**manifest.details["permit"], "expires": "2026-01-01"}
+    bound = manifest.model_copy(update={"details": {**manifest.details, "permit": permit}})
+    (folder / "manifest.json").write_text(bound.model_dump_json())
+    with pytest.raises(MissingStage, match="agreement ended on 2026-01-01"):
+        export("messages", ended, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_unknown_forms_and_missing_corpora_are_said(data, tmp_path):

@@ -140,6 +140,16 @@ def test_a_cap_is_kept_and_counted(tmp_path):
         run(CorpusSettings(caps={"huge": 3}), data)
 
 
+def test_a_cap_may_name_a_source_whose_agreement_has_ended(tmp_path):
+    data = tmp_path / "data"
+    gathered(data, dialogues(60), "free")
+    gathered(data, dialogues(40, seed=5), "psyqa", uses="research", expires=DAY - dt.timedelta(days=1))
+    clean(CleanSettings(), data)
+    manifest = run(CorpusSettings(caps={"psyqa": 0.5}), data, lambda: DAY)
+    assert (manifest.drops["agreement_ended"], manifest.drops.get("above_cap", 0)) == (40, 0)
+    assert adds_up(manifest)
+
+
 def test_what_an_evaluation_set_holds_is_not_trained_on(tmp_path):
     data = tmp_path / "data"
     values = dialogues(80)
