@@ -13,9 +13,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from psyllm.core.errors import MissingStage
+from psyllm.core.stages import Manifest
 
 Uses = Literal["any", "non_commercial", "research", "unknown"]
 FROM_FREE_TO_STRICT: tuple[Uses, ...] = ("any", "non_commercial", "research", "unknown")
+BASE = "base"  # the stage of a parent that is a checkpoint and no run of ours
 _ROW = ("source", "licence", "uses", "expires", "agreement")
 
 
@@ -66,23 +68,25 @@ def read_permit(said: object, of: str) -> Permit:
     return Permit(uses, bool(said.get("share_alike")), expires, told)
 
 
-def permit_of_lineage(lineage: object, base: str, name: str) -> Permit:
-    """Return what a model may be used for: what its corpus permits, and its base, and that one's base.
-
-    `lineage` is what the model says of where it comes from, `base` names its base model
-    (nothing: it has none), `name` the model itself.
-    """
-    said: Mapping[str, Any] = lineage if isinstance(lineage, Mapping) else {}
-    permits = [read_permit(said.get("permit"), name)]
-    if base:
-        permits.append(permit_of_base(said.get("base_lineage"), base))
-    return together(permits)
+def permit_of_model(model: Manifest) -> Permit:
+    """Return what a model may be used for: what its corpus permits, and its base, and that one's base."""
+    bases = [parent.run for parent in model.parents if parent.stage == BASE]
+    said = model.details.get("lineage")
+    lineage: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
+    permits = [read_permit(lineage.get("permit"), f"model {model.run}")]
+    return together([*permits, *(permit_of_base(lineage.get("base_lineage"), base) for base in bases)])
 
 
 def permit_of_base(lineage: object, base: str) -> Permit:
-    """Return what a base model of this name permits; one that says nothing of itself is unknown."""
-    further = lineage.get("base") if isinstance(lineage, Mapping) else ""
-    return permit_of_lineage(lineage, str(further or ""), f"base {base}")
+    """Return what a base model permits, its own base included; one that says nothing of itself is unknown.
+
+    `lineage` is what the card of the base says of where it comes from.
+    """
+    said: Mapping[str, Any] = lineage if isinstance(lineage, Mapping) else {}
+    permits = [read_permit(said.get("permit"), f"base {base}")]
+    if said.get("base") or said.get("base_lineage"):
+        permits.append(permit_of_base(said.get("base_lineage"), str(said.get("base") or "of no name")))
+    return together(permits)
 
 
 def refuse_ended(permit: Permit, what: str, next_step: str, today: dt.date) -> None:
@@ -92,7 +96,7 @@ def refuse_ended(permit: Permit, what: str, next_step: str, today: dt.date) -> N
         MissingStage: the agreement has ended.
     """
     if permit.expires and dt.date.fromisoformat(permit.expires) < today:
-        message = f"{what} holds a source whose agreement ended on {permit.expires}"
+        message = f"{what} rests on a source whose agreement ended on {permit.expires}"
         raise MissingStage(message, next_step)
 
 
