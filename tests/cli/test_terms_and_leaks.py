@@ -8,7 +8,7 @@ import pytest
 from made_up import dialogues, write_lines
 from psyllm.cli.main import run
 from psyllm.cli.stale import ends_of_terms
-from psyllm.core.stages import Stage, current_run, need_current, read_manifest
+from psyllm.core.stages import Parent, Stage, StageRun, current_run, need_current, read_manifest, writing
 
 
 @pytest.fixture
@@ -25,14 +25,27 @@ def data(tmp_path):
 def test_the_terms_said_at_import_stand_in_the_corpus_and_status_tells_their_end(data, capsys):
     permit = need_current(data, Stage.CORPUS)[1].details["permit"]
     assert (permit["uses"], permit["expires"]) == ("research", "2099-06-30")
-    assert ends_of_terms(data, dt.date(2099, 5, 1)) == []
-    (soon,) = ends_of_terms(data, dt.date(2099, 6, 20))
-    assert soon.endswith("an agreement ends on 2099-06-30, in 10 days")
-    (over,) = ends_of_terms(data, dt.date(2099, 7, 1))
-    assert "ended on 2099-06-30; do not use it any more" in over
+    assert ends_of_terms(data, dt.date(2099, 5, 1)) == {}
+    soon = ends_of_terms(data, dt.date(2099, 6, 20))
+    assert soon["3_corpus"].endswith("an agreement ends on 2099-06-30, in 10 days")
+    over = ends_of_terms(data, dt.date(2099, 7, 1))
+    assert "ended on 2099-06-30; do not use it any more" in over["3_corpus"]
     capsys.readouterr()
     assert run(["status", "--data", str(data)]) == 0
     assert "terms:" not in capsys.readouterr().out
+
+
+def test_status_tells_what_has_ended_to_programs_too_and_of_a_models_base(tmp_path, capsys):
+    of_base = {"permit": {"uses": "research", "expires": "2026-01-01", "share_alike": False, "sources": []}}
+    free = {"uses": "any", "expires": "", "share_alike": False, "sources": []}
+    base = Parent(stage="base", run="bought", content_hash="b")
+    with writing(StageRun(tmp_path, Stage.MODELS, "model-1", "m", (base,), {})) as model:
+        model.finish(counts={}, details={"lineage": {"permit": free, "base_lineage": of_base}})
+    assert run(["status", "--json", "--data", str(tmp_path)]) == 0
+    terms = {row["stage"]: row["terms"] for row in json.loads(capsys.readouterr().out)}
+    assert terms["3_corpus"] == ""
+    assert "model-1: an agreement ended on 2026-01-01" in terms["4_models"]
+    assert "another base" in terms["4_models"]
 
 
 @pytest.mark.parametrize(("option", "value"), [("--expires", "soon"), ("--uses", "everything")])

@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,7 @@ from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import BadInput, MissingStage
 from psyllm.core.records import Answer, Record, Span, Turn, read_records
 from psyllm.core.settings import CleanSettings, CorpusSettings
-from psyllm.core.stages import Stage, current_run
-from psyllm.corpus import export_forms
+from psyllm.core.stages import Stage, current_run, read_manifest
 from psyllm.corpus.export import FORM_NAMES, export
 from psyllm.corpus.export_forms import conversations, messages_rows, psyqa_rows
 from psyllm.corpus.run import run as corpus
@@ -132,6 +130,8 @@ def test_card_and_terms_travel_with_every_form(data, form):
     facts = json.loads((done.folder / "export.json").read_text("utf-8"))
     assert facts["corpus"] == current_run(data, Stage.CORPUS).name
     assert {term["licence"] for term in facts["terms"]} == {"CC-BY-4.0", "CC0-1.0"}
+    assert facts["permit"] == read_manifest(current_run(data, Stage.CORPUS)).details["permit"]
+    assert (facts["permit"]["uses"], len(facts["permit"]["sources"])) == ("any", 3)
     assert (done.folder / "card.md").exists()
     assert export(form, data).rows == done.rows
 
@@ -147,77 +147,6 @@ def test_a_folder_of_somebody_else_is_not_touched(data, tmp_path):
     with pytest.raises(BadInput, match="is there already and is no export"):
         export("alpaca", data, tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
-
-
-def test_a_later_export_keeps_what_others_put_there_and_leaves_no_file_of_the_earlier_form(data, tmp_path):
-    export("llamafactory", data, tmp_path / "out")
-    adapter = tmp_path / "out" / "out" / "adapter.safetensors"
-    adapter.parent.mkdir()
-    adapter.write_text("weights of many days")
-    done = export("messages", data, tmp_path / "out")
-    assert adapter.read_text() == "weights of many days"
-    cards = {"card.json", "card.md", "card.html", "export.json"}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*done.rows, *cards, "out"}
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_a_file_of_somebody_else_is_not_overwritten_by_a_later_export(data, tmp_path):
-    export("messages", data, tmp_path / "out")
-    (tmp_path / "out" / "train.json").write_text("mine")
-    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    with pytest.raises(BadInput, match=r"would be lost: train\.json"):
-        export("alpaca", data, tmp_path / "out")
-    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
-
-
-def test_at_no_time_lies_a_text_there_of_a_corpus_that_the_facts_do_not_name(data, tmp_path, monkeypatch):
-    export("messages", data, tmp_path / "out")
-    facts = tmp_path / "out" / "export.json"
-    earlier = json.loads(facts.read_text("utf-8"))
-    facts.write_text(json.dumps({**earlier, "corpus": "corpus-earlier"}), "utf-8")
-    seen = []
-    real = Path.replace
-
-    def watched(self, target):
-        if self.name == "train.jsonl":
-            seen.append(json.loads(facts.read_text("utf-8"))["corpus"])
-        elif self.name == "export.json":
-            seen.append([path.name for path in (tmp_path / "out").iterdir()])
-        return real(self, target)
-
-    monkeypatch.setattr(Path, "replace", watched)
-    export("messages", data, tmp_path / "out")
-    assert seen == [["export.json"], current_run(data, Stage.CORPUS).name]
-
-
-def test_an_export_into_the_folder_one_stands_in_works(data, tmp_path, monkeypatch):
-    export("messages", data, tmp_path / "out")
-    monkeypatch.chdir(tmp_path / "out")
-    done = export("messages", data, Path())
-    assert all((done.folder / name).is_file() for name in done.rows)
-    assert Path.cwd() == tmp_path / "out"
-
-
-def test_a_stage_without_texts_has_no_set_and_no_recipe_and_one_without_dev_does_not_ask_for_it(tmp_path):
-    home = tmp_path / "data"
-    path = write_lines(dialogues(40), tmp_path / "chat")
-    collect(CollectSettings(path=path, name="chat", licence="CC-BY-4.0"), home)
-    clean(CleanSettings(), home)
-    corpus(CorpusSettings(dev_share=0), home)
-    done = export("llamafactory", home)
-    assert set(done.rows) == {"answer_train.json", "answer_test.json"}
-    files = {path.name for path in done.folder.iterdir()}
-    assert not [name for name in files if name.startswith("adapt")]
-    info = json.loads((done.folder / "dataset_info.json").read_text("utf-8"))
-    assert {entry["file_name"] for entry in info.values()} == set(done.rows)
-    recipe = (done.folder / "answer.yaml").read_text("utf-8")
-    assert "eval" not in recipe
-    assert "psyllm_answer_train" in recipe
-
-
-def test_what_is_trained_by_a_recipe_lies_beside_the_export():
-    for recipe in sorted((Path(export_forms.__file__).parent / "llamafactory").glob("*.yaml")):
-        assert f"output_dir: ../psyllm-out/{recipe.stem}\n" in recipe.read_text("utf-8")
 
 
 def test_unknown_forms_and_missing_corpora_are_said(data, tmp_path):

@@ -102,6 +102,21 @@ def test_until_its_last_day_a_source_is_used_and_its_terms_travel(tmp_path):
     assert later.drops["agreement_ended"] == 40
 
 
+def test_the_terms_of_what_is_only_measured_on_travel_too(tmp_path):
+    data = tmp_path / "data"
+    gathered(data, dialogues(60), "free")
+    said = {"uses": "research", "expires": DAY, "may_train": False}
+    gathered(data, dialogues(12, seed=5), "psyqa", licence="agreement", **said)
+    clean(CleanSettings(), data)
+    manifest = run(CorpusSettings(dev_share=0.2, test_share=0.3), data, lambda: DAY)
+    found = sides(data)
+    assert "psyqa" not in {record.source for record in found["train"]}
+    assert "psyqa" in {record.source for record in found["test"]}
+    permit = manifest.details["permit"]
+    assert (permit["uses"], permit["expires"]) == ("research", str(DAY))
+    assert [term["licence"] for term in manifest.details["terms"]] == ["agreement", "CC0-1.0"]
+
+
 def test_when_every_agreement_has_ended_there_is_no_corpus(tmp_path):
     data = tmp_path / "data"
     gathered(data, dialogues(40), "psyqa", expires=dt.date(2026, 1, 1))
@@ -123,6 +138,16 @@ def test_a_cap_is_kept_and_counted(tmp_path):
     assert few.counts["train"] > 25  # what is taken is not all on one side
     with pytest.raises(BadSetting, match="names 'huge'"):
         run(CorpusSettings(caps={"huge": 3}), data)
+
+
+def test_a_cap_may_name_a_source_whose_agreement_has_ended(tmp_path):
+    data = tmp_path / "data"
+    gathered(data, dialogues(60), "free")
+    gathered(data, dialogues(40, seed=5), "psyqa", uses="research", expires=DAY - dt.timedelta(days=1))
+    clean(CleanSettings(), data)
+    manifest = run(CorpusSettings(caps={"psyqa": 0.5}), data, lambda: DAY)
+    assert (manifest.drops["agreement_ended"], manifest.drops.get("above_cap", 0)) == (40, 0)
+    assert adds_up(manifest)
 
 
 def test_what_an_evaluation_set_holds_is_not_trained_on(tmp_path):

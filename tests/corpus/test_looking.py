@@ -30,6 +30,12 @@ def test_words_are_counted_by_stage_and_source():
     tally.learn(record(1, "li"))
     tally.learn(record(2, kind="document", source="wiki", title="", text="十个字的一篇小文章。", answers=()))
     assert tally.words == {"documents": {"wiki": 10}, "dialogues": {"a": 4}}
+
+
+def test_licences_are_those_of_every_record_held_by_source():
+    tally = Tally()
+    for number, source in enumerate(["a", "wiki", "a"]):
+        tally.hold(record(number, source=source))
     assert tally.licences == {"a": {"CC0-1.0"}, "wiki": {"CC0-1.0"}}
 
 

@@ -22,6 +22,46 @@ def test_what_is_not_known_counts_as_the_strictest(licence):
 
 
 @pytest.mark.parametrize(
+    "licence",
+    [
+        "UNLICENSED",
+        "Unlicensed, all rights reserved",
+        "Apache-2.0 AND PsyQA agreement",
+        "MIT (code); data: research only",
+        "MIT-0, no training",
+        "MITRE terms",
+        "ISCAS internal",
+        "CC-BY-4.0 with other words",
+        "GPL-2.0-only WITH Classpath-exception-2.0",
+    ],
+)
+def test_words_that_begin_or_go_on_as_a_free_licence_are_not_one(licence):
+    assert terms([licence])[0].asks.startswith(UNKNOWN)
+    assert permit({"a": [licence]}, {"a": SourceTerms()}).uses == "unknown"
+    assert permit({"a": [licence]}, {"a": SourceTerms("any")}).uses == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("licence", "uses", "share_alike"),
+    [
+        ("CC0-1.0 AND CC-BY-NC-4.0", "non_commercial", False),
+        ("CC-BY-4.0 AND CC-BY-NC-SA-4.0", "non_commercial", True),
+        ("CC-BY-SA-4.0 and CC-BY-NC-4.0", "non_commercial", True),
+        ("(MIT OR CC-BY-NC-4.0)", "non_commercial", False),
+        ("MIT OR Apache-2.0", "any", False),
+    ],
+)
+def test_of_joined_licences_the_strictest_counts(licence, uses, share_alike):
+    found = permit({"a": [licence]}, {"a": SourceTerms()})
+    assert (found.uses, found.share_alike) == (uses, share_alike)
+
+
+def test_what_joined_licences_ask_is_all_said():
+    assert terms(["CC0-1.0 AND MIT"])[0].asks == "keep the notice"
+    assert terms(["MIT AND word of mouth"])[0].asks == f"{UNKNOWN}; keep the notice"
+
+
+@pytest.mark.parametrize(
     ("licence", "asks"),
     [
         ("cc-by-4.0", "name the authors"),
@@ -58,7 +98,11 @@ def test_a_corpus_has_the_narrowest_use_the_earliest_end_and_shares_alike_if_one
         ("CC-BY-NC-4.0", SourceTerms(), "non_commercial"),
         ("CC-BY-4.0", SourceTerms("research"), "research"),
         ("by word of mouth", SourceTerms(), "unknown"),
-        ("by word of mouth", SourceTerms("any"), "any"),
+        ("by word of mouth", SourceTerms("research"), "research"),
+        ("by word of mouth", SourceTerms("any"), "unknown"),
+        ("by word of mouth", SourceTerms("any", "", "f" * 64), "any"),
+        ("CC-BY-NC-4.0", SourceTerms("any"), "non_commercial"),
+        ("CC-BY-NC-4.0", SourceTerms("any", "", "f" * 64), "any"),
         ("CC0-1.0", None, "unknown"),
     ],
 )

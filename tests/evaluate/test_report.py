@@ -112,10 +112,23 @@ def test_the_page_is_the_same_bytes_twice(findings, origin):
 def test_the_terms_that_the_model_inherits_stand_on_the_page(findings, origin):
     assert "未知" in render_report(findings, origin)
     permit = {"uses": "research", "expires": "2027-06-30", "share_alike": False, "sources": []}
-    bound = origin._replace(corpus=origin.corpus.model_copy(update={"details": {"permit": permit}}))
+    details = {"lineage": {"permit": permit, "base_lineage": None}}
+    bound = origin._replace(model=origin.model.model_copy(update={"details": details}))
     page = render_report(findings, bound)
     assert "仅限研究" in page
     assert "2027-06-30" in page
+
+
+def test_a_free_corpus_does_not_hide_the_terms_of_the_base(findings, origin):
+    free = {"uses": "any", "expires": "", "share_alike": False, "sources": []}
+    of_base = {"uses": "non_commercial", "expires": "2027-06-30", "share_alike": False, "sources": []}
+    update = {
+        "details": {"lineage": {"permit": free, "base_lineage": {"permit": of_base}}},
+        "parents": (Parent(stage="base", run="gpt2", content_hash="ba5e"),),
+    }
+    page = render_report(findings, origin._replace(model=origin.model.model_copy(update=update)))
+    assert "非商业" in page
+    assert "<dd>不限</dd>" not in page
 
 
 def test_the_page_loads_nothing(findings, origin):

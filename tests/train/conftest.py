@@ -48,7 +48,9 @@ def make_corpus(data: Path, train: list[Record], dev: list[Record]) -> None:
         write_records(dev, run.folder, prefix="dev")
         run.finish(
             counts={"train": len(train), "dev": len(dev)},
-            details={"permit": {"uses": "research", "expires": "2099-06-30"}},
+            details={
+                "permit": {"uses": "research", "share_alike": False, "expires": "2099-06-30", "sources": []}
+            },
         )
 
 

@@ -22,6 +22,7 @@ from psyllm.core.errors import (
     MissingStage,
     TokenizerMismatch,
 )
+from psyllm.core.permits import permit_of_model
 from psyllm.core.progress import listening
 from psyllm.core.stages import Stage, need_current, read_manifest
 from psyllm.lm.checkpoint import load
@@ -46,6 +47,13 @@ def changed(settings, **stages):
 
 class Stopped(Exception):
     """Stands for a process that ends here."""
+
+
+def permitted(data, **said):
+    """Change what the manifest of the corpus says that it permits."""
+    folder, manifest = need_current(data, Stage.CORPUS)
+    details = {"permit": {**manifest.details["permit"], **said}}
+    (folder / "manifest.json").write_text(manifest.model_copy(update={"details": details}).model_dump_json())
 
 
 def stop_at(stage, step):
@@ -244,12 +252,46 @@ def test_rows_at_once_must_divide_a_steps_rows(data, settings):
 
 
 def test_a_corpus_whose_agreement_has_ended_is_not_trained_on(data, settings):
-    folder, manifest = need_current(data, Stage.CORPUS)
-    ended = manifest.model_copy(update={"details": {"permit": {"expires": "2026-01-01"}}})
-    (folder / "manifest.json").write_text(ended.model_dump_json())
+    permitted(data, expires="2026-01-01")
     with pytest.raises(MissingStage, match="agreement ended on 2026-01-01") as caught:
         run(settings, data)
     assert "psyllm corpus" in caught.value.next_step
+
+
+def test_a_model_that_is_there_already_is_refused_too_once_an_agreement_has_ended(data, settings):
+    first = run(settings, data)
+    assert run(settings, data).run == first.run
+    permitted(data, expires="2026-01-01")
+    with pytest.raises(MissingStage, match="agreement ended on 2026-01-01"):
+        run(settings, data)
+
+
+def test_the_terms_of_a_base_bind_what_is_trained_on_it_in_any_folder(data, settings, tmp_path):
+    """The base of the base was trained on a bound corpus; the last corpus and the one before are free."""
+    permitted(data, uses="research", expires="2099-06-30", share_alike=True)
+    few = changed(settings, adapt={"steps": 0}, answer={"steps": 2})
+    run(few, data)
+    for name in ("first", "second"):
+        base = shutil.copytree(model_folder(data) / "model", tmp_path / name)
+        data = tmp_path / f"data of {name}"
+        make_corpus(data, [question(n) for n in range(12)], [question(100)])
+        permitted(data, uses="any", expires="", share_alike=False)
+        manifest = run(changed(few, base=base), data)
+    permit = manifest.details["lineage"]["permit"]
+    assert (permit["uses"], permit["expires"], permit["share_alike"]) == ("research", "2099-06-30", True)
+    assert read_card(model_folder(data) / "model").lineage["permit"] == permit
+    assert permit_of_model(manifest)._asdict() == permit
+
+
+def test_a_base_whose_agreement_has_ended_is_not_trained_on(data, settings, tmp_path):
+    run(changed(settings, adapt={"steps": 0}, answer={"steps": 2}), data)
+    base = shutil.copytree(model_folder(data) / "model", tmp_path / "base")
+    card = json.loads((base / "psyllm.json").read_text())
+    card["lineage"]["permit"]["expires"] = "2026-01-01"
+    (base / "psyllm.json").write_text(json.dumps(card))
+    with pytest.raises(MissingStage, match=r"the base .* agreement ended on 2026-01-01") as caught:
+        run(changed(settings, base=base), data)
+    assert "train.base" in caught.value.next_step
 
 
 def test_a_foreign_base_is_trained_on_with_the_marks_added(data, settings, tmp_path):
@@ -263,6 +305,9 @@ def test_a_foreign_base_is_trained_on_with_the_marks_added(data, settings, tmp_p
     assert manifest.parents[1].run == "gpt2"
     assert checkpoint.card.lineage["base"] == "gpt2"
     assert manifest.details["lineage"]["base_lineage"] is None  # nothing is known, which is not nothing
+    permit = manifest.details["lineage"]["permit"]
+    assert (permit["uses"], permit["expires"]) == ("unknown", "2099-06-30")
+    assert [row["source"] for row in permit["sources"]] == ["base gpt2"]
 
 
 def test_an_own_model_can_be_the_base_and_a_changed_base_is_another_run(data, settings, tmp_path):

@@ -38,7 +38,9 @@ Show = Annotated[
 Uses = Annotated[
     str | None,
     typer.Option(
-        "--uses", help="What an agreement allows: any, non_commercial or research; else the licence says it."
+        "--uses",
+        help="What an agreement allows: any, non_commercial or research; else the licence says it."
+        " More than the licence allows counts only with --agreement.",
     ),
 ]
 Expires = Annotated[

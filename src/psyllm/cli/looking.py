@@ -18,10 +18,12 @@ def status(data: Data = DATA, json: Json = False) -> None:
     from psyllm.cli.stale import ends_of_terms, folders
 
     found = folders(data)
+    ends = ends_of_terms(data, dt.datetime.now(dt.UTC).date())
     if json:
         import orjson
 
-        typer.echo(orjson.dumps([folder._asdict() for folder in found], option=orjson.OPT_INDENT_2).decode())
+        rows = [{**folder._asdict(), "terms": ends.get(folder.stage, "")} for folder in found]
+        typer.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
         return
     for folder in found:
         counts = ", ".join(f"{name} {count:,}" for name, count in folder.counts.items()) or "-"
@@ -29,7 +31,7 @@ def status(data: Data = DATA, json: Json = False) -> None:
         typer.echo(f"{'':<12} {'':<9} {counts}")
         if folder.next_step:
             typer.echo(f"{'':<12} {'':<9} {folder.reason}; run: {folder.next_step}")
-    for sentence in ends_of_terms(data, dt.datetime.now(dt.UTC).date()):
+    for sentence in ends.values():
         typer.echo(f"terms: {sentence}")
 
 

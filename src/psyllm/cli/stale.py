@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 from typing import NamedTuple
 
+from psyllm.core.permits import BASE, permit_of_model, read_permit
 from psyllm.core.stages import (
     STAGES_WITH_ALL_RUNS_IN_USE,
     Manifest,
@@ -40,25 +41,24 @@ class Folder(NamedTuple):
     next_step: str
 
 
-def ends_of_terms(data: Path, today: dt.date) -> list[str]:
-    """Return a sentence for each corpus and model in use whose terms have ended or end soon."""
-    said = []
-    for stage in (Stage.CORPUS, Stage.MODELS):
-        for manifest in _in_use(data, stage):
-            permit = (
-                manifest.details.get("permit") or (manifest.details.get("lineage") or {}).get("permit") or {}
-            )
-            ends = permit.get("expires")
-            if not ends:
-                continue
-            left = (dt.date.fromisoformat(ends) - today).days
-            if left < 0:
-                said.append(
-                    f"{manifest.run}: an agreement ended on {ends}; do not use it any more, run: psyllm corpus"
-                )
-            elif left <= SOON_DAYS:
-                said.append(f"{manifest.run}: an agreement ends on {ends}, in {left} days")
-    return said
+def ends_of_terms(data: Path, today: dt.date) -> dict[str, str]:
+    """Return by stage a sentence for the corpus and the model in use, where their terms have ended or end soon."""
+    said: dict[str, str] = {}
+    for manifest in _in_use(data, Stage.CORPUS):
+        ends = read_permit(manifest.details.get("permit"), manifest.run).expires
+        said[manifest.stage] = _end(manifest.run, ends, "psyllm corpus", today)
+    for manifest in _in_use(data, Stage.MODELS):
+        is_based = any(parent.stage == BASE for parent in manifest.parents)
+        again = "psyllm corpus, then psyllm train" + (", perhaps on another base" if is_based else "")
+        said[manifest.stage] = _end(manifest.run, permit_of_model(manifest).expires, again, today)
+    return {stage: sentence for stage, sentence in said.items() if sentence}
+
+
+def _end(run: str, ends: str, again: str, today: dt.date) -> str:
+    left = (dt.date.fromisoformat(ends) - today).days if ends else SOON_DAYS + 1
+    if left < 0:
+        return f"{run}: an agreement ended on {ends}; do not use it any more, run: {again}"
+    return f"{run}: an agreement ends on {ends}, in {left} days" if left <= SOON_DAYS else ""
 
 
 def folders(data: Path) -> list[Folder]:

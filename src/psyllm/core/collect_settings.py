@@ -64,7 +64,9 @@ class CollectSettings(Frozen):
     may_train: bool = Field(True, description="whether the licence allows training")
     may_show: bool = Field(False, description="whether the texts may be shown to visitors")
     uses: Literal["any", "non_commercial", "research"] | None = Field(
-        None, description="what an agreement with the owner allows; none is what the licence says"
+        None,
+        description="what an agreement with the owner allows (none: what the licence says); more than"
+        " the licence only with the agreement's file",
     )
     expires: dt.date | None = Field(
         None,

@@ -57,7 +57,7 @@ def make_card(
         "overlaps": {name: overlap._asdict() for name, overlap in overlaps.items()},
         "cleaning": {"run": cleaned.run, "counts": cleaned.counts, "drops": cleaned.drops, **cleaned.details},
         "reviews": reviews_of(cleaned),
-        "terms": [term._asdict() for term in terms(splits["train"]["licences"])],
+        "terms": [term._asdict() for term in terms(_licences(splits))],
         "settings": dict(settings),
         "seeds": {"split": settings["seed"], **cleaned.seeds},
         **(facts or {}),
@@ -86,13 +86,23 @@ def as_markdown(card: Mapping[str, Any]) -> str:
     ]
     lines += ["## Left out by cleaning", "", *_cleaning_lines(card["cleaning"]), ""]
     lines += ["## Reviewed by people", "", *reviews_lines(card.get("reviews", {})), ""]
-    lines += ["## Terms", "", "Licences of the training texts, the strictest first. No legal advice.", ""]
+    lines += [
+        "## Terms",
+        "",
+        "Licences of the texts on every side, the strictest first. No legal advice.",
+        "",
+    ]
     lines += [*_table(["Licence", "Asks"], [[term["licence"], term["asks"]] for term in card["terms"]]), ""]
     lines += _permit_section(card)
     lines += ["## Seeds and settings", ""]
     values = {**{f"seed of {name}": value for name, value in card["seeds"].items()}, **card["settings"]}
     lines += [*_table(["Name", "Value"], [[name, str(value)] for name, value in values.items()]), ""]
     return "\n".join(lines)
+
+
+def _licences(splits: Mapping[Split, Mapping[str, Any]]) -> set[str]:
+    """Return the licences of all sides: what is only measured on is handed on all the same."""
+    return {licence for counts in splits.values() for licence in counts["licences"]}
 
 
 def _splits_table(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:

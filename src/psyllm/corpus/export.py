@@ -11,6 +11,7 @@ beside the folder. Nothing is split or changed here.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 from collections import Counter
@@ -22,6 +23,7 @@ import orjson
 
 from psyllm.core.errors import BadInput
 from psyllm.core.forgetting import EXPORT_FACTS, EXPORTS, exported_files
+from psyllm.core.permits import read_permit, refuse_ended
 from psyllm.core.progress import track
 from psyllm.core.records import Record, read_records
 from psyllm.core.stages import Manifest, Stage, file_hash, need_current
@@ -50,13 +52,16 @@ def export(form: str, data: Path, folder: Path | None = None) -> Exported:
     """Write the corpus in use in this form; files of an earlier export there are replaced.
 
     Raises:
-        MissingStage: there is no corpus yet.
+        MissingStage: there is no corpus yet, or an agreement that it rests on has ended.
         BadInput: the form is unknown, or the folder holds something else.
     """
     if form not in FORM_NAMES:
         message = f"there is no form {form!r}; there are: {', '.join(FORM_NAMES)}"
         raise BadInput(message, "choose one of these")
     corpus, manifest = need_current(data, Stage.CORPUS)
+    permit = read_permit(manifest.details.get("permit"), manifest.run)
+    today = dt.datetime.now(dt.UTC).date()
+    refuse_ended(permit, manifest.run, "make a corpus without it: psyllm corpus", today)
     folder = folder or data / EXPORTS / form
     if folder.exists() and not (folder / EXPORT_FACTS).exists():
         message = f"{folder} is there already and is no export"
@@ -188,6 +193,7 @@ def _write_facts(form: str, manifest: Manifest, corpus: Path, exported: Exported
         "corpus": manifest.run,
         "corpus_content_hash": manifest.content_hash,
         "terms": manifest.details.get("terms", []),
+        "permit": read_permit(manifest.details.get("permit"), manifest.run)._asdict(),
         "rows": exported.rows,
         "left_out": exported.left_out,
         "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},

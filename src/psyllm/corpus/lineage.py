@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from psyllm.core.permits import BASE
 from psyllm.core.stages import Parent, Stage, read_manifest, stage_folder
 
 LINEAGE = Path(__file__).parent / "lineage.toml"
-BASE = "base"
 
 
 class Derivation(NamedTuple):

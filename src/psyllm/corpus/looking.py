@@ -23,7 +23,10 @@ MOST_TEXT_CHARS = 10_000_000
 
 @dataclass
 class Tally:
-    """What is counted of the training records beyond the card's plain counts, and of the others against them."""
+    """What is counted beyond the card's plain counts: of the training records, and of the others against them.
+
+    Licences are those of every side, for whoever holds the corpus holds all of it.
+    """
 
     licences: dict[str, set[str]] = field(default_factory=dict)
     words: dict[str, Counter[str]] = field(
@@ -33,9 +36,12 @@ class Tally:
     authors: set[str] = field(default_factory=set)
     test_answers: Counter[str] = field(default_factory=Counter)
 
+    def hold(self, record: Record) -> None:
+        """Note under which licence a record of any side stands."""
+        self.licences.setdefault(record.source, set()).add(record.licence)
+
     def learn(self, record: Record) -> None:
         """Count a record that is trained on."""
-        self.licences.setdefault(record.source, set()).add(record.licence)
         stage = "documents" if record.kind == "document" else "dialogues"
         self.words[stage][record.source] += sum(len(text) for text in record.texts())
         self.authors.update(author for author in authors_of(record) if author)

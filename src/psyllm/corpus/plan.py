@@ -95,7 +95,9 @@ def _before_grouping(paths: Sequence[Path], over: dict[str, str], settings: Corp
             "import a renewed one: psyllm collect import PATH --expires DATE --replace, then psyllm clean",
         )
     counts = Counter(source for source, fate in zip(sources, fates, strict=True) if not fate)
-    for source, most in most_of_each(counts, settings.caps).items():
+    # A cap may outlive its source: what has ended is no source any more, and no mistake of who wrote the cap.
+    caps = {name: cap for name, cap in settings.caps.items() if name not in over}
+    for source, most in most_of_each(counts, caps).items():
         if most == counts[source]:
             continue
         places = [place for place, name in enumerate(sources) if name == source and not fates[place]]

@@ -175,6 +175,7 @@ def _card(
 def _noted(records: Iterator[Record], side: Split, tally: Tally, prints: OpeningPrints) -> Iterator[Record]:
     """Yield the records of a side, counted on the way; training has to come first."""
     for record in records:
+        tally.hold(record)
         if side == "train":
             tally.learn(record)
             prints.add(record)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from psyllm.core.permits import permit_of_model
 from psyllm.core.settings import EvaluateSettings, setting_rows
 from psyllm.core.stages import Manifest
 from psyllm.evaluate.findings import MODEL, NEAREST, PEOPLE, RANDOM, Findings
@@ -113,6 +114,7 @@ def render_report(findings: Findings, origin: Origin) -> str:
         counts=findings.counts,
         corpus=origin.corpus,
         model=origin.model,
+        permit=permit_of_model(origin.model),
         split=origin.settings.split,
         bootstrap_samples=origin.settings.bootstrap_samples,
         training_facts=_flat(origin.model.details),

@@ -17,7 +17,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from psyllm.core.errors import EmptyCorpus, MissingFile, MissingStage
+from psyllm.core.errors import EmptyCorpus, MissingFile
+from psyllm.core.permits import BASE, permit_of_base, read_permit, refuse_ended, together
 from psyllm.core.progress import track
 from psyllm.core.settings import TrainSettings
 from psyllm.core.stages import (
@@ -41,29 +42,26 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
     """Train on the corpus in use; return at once if this very run is complete.
 
     Raises:
-        MissingStage: there is no corpus yet, or an agreement that it rests on has ended.
+        MissingStage: there is no corpus yet, or an agreement that it or the base rests on has ended.
         EmptyCorpus: nothing in it may be trained on.
         BadCheckpoint: the base can't be used.
         BadSetting: settings that contradict each other.
     """
     corpus, parent = need_current(data, Stage.CORPUS)
     parents = (parent.as_parent(), *_base(settings))
+    inherited = _inherited(settings, parent)
     resolved = settings.model_dump(mode="json")
     mark = fingerprint(Stage.MODELS, parents, resolved, rooms=["train", "lm"])
     name = f"model-{mark[:12]}"
     done = up_to_date(data, Stage.MODELS, name)
     if done is not None:
         return done
-    permit = parent.details.get("permit")
-    _refuse_ended(permit, parent.run)
     stage_run = StageRun(data, Stage.MODELS, name, mark, parents, resolved)
     with writing(stage_run, keep_partial=True) as writer:
-        return _train(settings, corpus, permit, writer)
+        return _train(settings, corpus, inherited, writer)
 
 
-def _train(
-    settings: TrainSettings, corpus: Path, permit: dict[str, Any] | None, writer: StageRun
-) -> Manifest:
+def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], writer: StageRun) -> Manifest:
     # late: torch and transformers take seconds to import, and a run that is up to date needs neither
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads halve the speed on a busy machine
     from psyllm.train.machine import on_threads
@@ -84,7 +82,7 @@ def _train(
         "parents": [parent.model_dump() for parent in writer.parents],
         "seed": settings.seed,
         "base": settings.base.name if settings.base is not None else "",
-        **_inherited(settings, permit),
+        **inherited,
     }
     work = Work(writer.folder, settings, train, dev, began["precision"], lineage)
     with on_threads(began["threads"]):
@@ -100,7 +98,7 @@ def _train(
         seeds={"train": settings.seed},
         details={
             **began,
-            "lineage": _inherited(settings, permit),
+            "lineage": inherited,
             "processor": _processor(),
             "cores": os.cpu_count() or 1,
             "weights": work.weights,
@@ -119,29 +117,29 @@ def _base(settings: TrainSettings) -> tuple[Parent, ...]:
     files = sorted(path for path in settings.base.iterdir() if path.suffix in BASE_SUFFIXES)
     listing = "\n".join(f"{path.name} {file_hash(path)}" for path in track(files, "reading the base"))
     content_hash = hashlib.sha256(listing.encode()).hexdigest()
-    return (Parent(stage="base", run=settings.base.name, content_hash=content_hash),)
+    return (Parent(stage=BASE, run=settings.base.name, content_hash=content_hash),)
 
 
-def _refuse_ended(permit: dict[str, Any] | None, corpus: str) -> None:
-    ends = (permit or {}).get("expires")
-    if ends and dt.date.fromisoformat(ends) < dt.datetime.now(dt.UTC).date():
-        message = f"{corpus} holds a source whose agreement ended on {ends}"
-        raise MissingStage(message, "make a corpus without it: psyllm corpus")
-
-
-def _inherited(settings: TrainSettings, permit: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the terms of the corpus, and what the base says of itself: none where it says nothing.
+def _inherited(settings: TrainSettings, corpus: Manifest) -> dict[str, Any]:
+    """Return the one permit of corpus and base, and what the base says of itself: none where it says nothing.
 
     A base's own terms and the texts that it has seen bind this model as well; who asks later
     (`psyllm corpus leak-check --model`) must be able to tell "nothing" from "unknown".
+    What has ended is refused, also where the model was made before it ended.
     """
+    today = dt.datetime.now(dt.UTC).date()
+    permit = read_permit(corpus.details.get("permit"), f"corpus {corpus.run}")
+    refuse_ended(permit, corpus.run, "make a corpus without it: psyllm corpus", today)
+    if settings.base is None:
+        return {"permit": permit._asdict(), "base_lineage": None}
+    # late: what reads a card knows tokenizers, and most runs have no base
     from psyllm.lm.model_card import read_card
 
-    card = None if settings.base is None else read_card(settings.base)
-    return {
-        "permit": permit,
-        "base_lineage": card.lineage if card is not None else None,
-    }
+    card = read_card(settings.base)
+    lineage = None if card is None else card.lineage
+    of_base = permit_of_base(lineage, settings.base.name)
+    refuse_ended(of_base, f"the base {settings.base}", "take another base: --set train.base=FOLDER", today)
+    return {"permit": together([permit, of_base])._asdict(), "base_lineage": lineage}
 
 
 def _began(settings: TrainSettings, folder: Path) -> dict[str, Any]:
