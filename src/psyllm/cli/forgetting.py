@@ -51,17 +51,18 @@ def forget(
     from psyllm.casebook.admin import erase_reviews
     from psyllm.collect.crawl.forgetting import forget_pages
     from psyllm.core.forgetting import forget as take_out
-    from psyllm.core.forgetting import marks_of, mend_manifests
+    from psyllm.core.forgetting import marks_of
     from psyllm.core.tombstones import append_tombstones
     from psyllm.corpus.refresh import refresh
 
     with progress_bars():
         # Reviewers may have written its words anew.
         done = take_out(
-            data, marks_of(url or (), author or (), content or ()), lambda ids: erase_reviews(data, ids)
+            data,
+            marks_of(url or (), author or (), content or ()),
+            lambda ids: erase_reviews(data, ids),
+            refresh,
         )
-        refresh(data)
-        mend_manifests(data)
         asked = forget_pages(data, {*done.whole.urls, *(url or ())}, done.whole.passages)
         append_tombstones(data, marks_of(sorted(asked.urls), (), ()))
         partly = forget_pages(data, done.partly.urls, done.partly.passages)
