@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 from pydantic import ValidationError
 
+from psyllm.core.addresses import meant_by
 from psyllm.core.errors import MalformedInput
 from psyllm.core.records import NORMALISER_VERSION, Answer, Frozen, Record
 
@@ -64,7 +65,7 @@ class Tombstones(NamedTuple):
 
     def has_url(self, url: str) -> bool:
         """Return whether an address was forgotten."""
-        return bool(self.urls) and url_mark(url) in self.urls
+        return is_marked_url(url, self.urls)
 
     def names_text(self, record: Record, content_hash: str = "") -> bool:
         """Return whether a record is forgotten whole, by its address, words or id."""
@@ -108,8 +109,15 @@ def tombstones_path(data: Path) -> Path:
 
 
 def url_mark(url: str) -> str:
-    """Return the hash by which an address is remembered."""
-    return hashlib.sha256(url.strip().encode()).hexdigest()
+    """Return the hash by which an address is remembered, the same for every spelling of it."""
+    return hashlib.sha256(meant_by(url).encode()).hexdigest()
+
+
+def is_marked_url(url: str, marks: Collection[str]) -> bool:
+    """Return whether an address is among the marks; older lists hold the hash of its one spelling."""
+    if not marks:
+        return False
+    return url_mark(url) in marks or hashlib.sha256(url.strip().encode()).hexdigest() in marks
 
 
 def question_mark(record: Record) -> str:
