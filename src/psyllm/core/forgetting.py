@@ -3,11 +3,13 @@
 Marks (an address, an author's hash, a content hash) come in; every file of
 records in `1_collected` to `6_feedback` is written again without what they
 name, manifests are put right, and a tombstone is left first, so that neither a
-crash nor a later import brings it back. The same words under other ids
-(duplicates that cleaning found) and records made from them go, too. Reports
-and exports of a changed corpus are removed whole: they can be made again. A
-model can't forget; those trained on the words are named. Pages that were
-fetched are `collect`'s, people's conversations the casebook's.
+crash nor a later import brings it back. The same words under other ids go, too:
+duplicates that cleaning found, records made from them, an equal answer in any
+record. What others wrote in a thread stays, unless the thread itself is named.
+An answer that was changed since, if only a little, is found only in records
+that go whole. Reports and exports of a changed corpus are removed whole: they
+can be made again. A model can't forget; those trained on the words are named.
+Pages that were fetched are `collect`'s, people's conversations the casebook's.
 """
 
 from __future__ import annotations
