@@ -1,13 +1,11 @@
-import gzip
 import json
-import random
 import subprocess
 import sys
 
-import pyarrow.parquet as pq
 import pytest
 
-from made_up import dialogues, words, write_lines
+from forgotten_story import HERS, SECRET, balanced, collected, holds, question
+from made_up import dialogues, write_lines
 from psyllm.clean.run import run as clean
 from psyllm.cli.main import run as cli
 from psyllm.collect.run import run as collect
@@ -15,59 +13,18 @@ from psyllm.core import forgetting
 from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import MalformedInput, StageBusy
 from psyllm.core.forgetting import containing, forget, marks_of
-from psyllm.core.records import Answer, Record, read_records, write_records
+from psyllm.core.records import Answer, read_records
 from psyllm.core.settings import CleanSettings, CorpusSettings
 from psyllm.core.stages import (
     Stage,
     StageRun,
-    complete_runs,
     current_run,
-    file_hash,
     read_manifest,
-    stage_folder,
     writing,
 )
 from psyllm.core.tombstones import Tombstone, read_tombstones, tombstones_path, url_mark
 from psyllm.corpus.fingerprints import read_index, whole_sources
 from psyllm.corpus.run import run as corpus
-
-SECRET = "那年冬天我在青石桥边把外婆的铜铃铛弄丢了"
-HERS = "a" * 32
-
-
-def question(number, **fields):
-    body = words(random.Random(number), 60) + "。"
-    answer = Answer(text="回答：" + body[::-1] * 2, author_hash="b" * 32)
-    base = {"title": "问题" + body[:20], "text": body, "answers": (answer,)}
-    return Record(
-        id=f"site:{number}", kind="question", group=f"site:{number}", source="site", licence="x",
-        **{**base, "url": f"https://site.example/q/{number}", **fields},
-    )  # fmt: skip
-
-
-def collected(data, records, name="site"):
-    with writing(StageRun(data, Stage.COLLECTED, name, f"mark-{name}", (), {}), beside=True) as stage_run:
-        write_records(records, stage_run.folder)
-        stage_run.finish(counts={"records": len(records)})
-
-
-def everything(data):
-    """Return all bytes under the folder, packed ones unpacked as well."""
-    found = [path.name.encode() for path in data.rglob("*")]
-    for path in data.rglob("*"):
-        if path.is_file():
-            raw = path.read_bytes()
-            found.append(raw)
-            if path.suffix == ".parquet" or path.name.endswith(".forgetting"):
-                found.append(json.dumps(pq.read_table(path).to_pylist(), ensure_ascii=False).encode())
-            if path.suffix == ".gz":
-                found.append(gzip.decompress(raw))
-    return b"\0".join(found)
-
-
-def holds(data, text):
-    raw = everything(data)
-    return any(form in raw for form in (text.encode(), json.dumps(text)[1:-1].encode()))
 
 
 @pytest.fixture
@@ -82,14 +39,6 @@ def data(tmp_path):
     corpus(CorpusSettings(), home)
     assert holds(home, SECRET)
     return home
-
-
-def balanced(data):
-    for stage in (Stage.COLLECTED, Stage.CLEANED, Stage.CORPUS):
-        for manifest in complete_runs(data, stage):
-            folder = stage_folder(data, stage) / manifest.run
-            assert {name: file_hash(folder / name) for name in manifest.files} == manifest.files
-            yield manifest
 
 
 @pytest.mark.parametrize("by", ["url", "author", "content"])
@@ -268,7 +217,7 @@ def test_a_run_that_was_stopped_half_way_holds_nothing_either(data):
 
 
 def test_a_crash_half_way_is_mended_by_the_same_command(data, monkeypatch):
-    real, calls = forgetting._rewrite_file, []
+    real, calls = forgetting.rewrite_file, []
 
     def dies(path, *rest):
         calls.append(path)
@@ -276,10 +225,10 @@ def test_a_crash_half_way_is_mended_by_the_same_command(data, monkeypatch):
             raise KeyboardInterrupt
         return real(path, *rest)
 
-    monkeypatch.setattr(forgetting, "_rewrite_file", dies)
+    monkeypatch.setattr(forgetting, "rewrite_file", dies)
     with pytest.raises(KeyboardInterrupt):
         forget(data, marks_of((), [HERS], ()))
-    monkeypatch.setattr(forgetting, "_rewrite_file", real)
+    monkeypatch.setattr(forgetting, "rewrite_file", real)
     forget(data, marks_of((), [HERS], ()))
     assert not holds(data, SECRET)
     counts = {manifest.stage: manifest.counts["records"] for manifest in balanced(data)}

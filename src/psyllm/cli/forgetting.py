@@ -25,6 +25,16 @@ Containing = Annotated[
         "--containing", help="A file with a passage: lists the content hashes of records that hold it."
     ),
 ]
+Site = Annotated[
+    str | None, typer.Option("--site", help="With --author-id-file: the site's name, for example zhihu.")
+]
+AuthorIds = Annotated[
+    Path | None,
+    typer.Option(
+        "--author-id-file",
+        help="A file with what the site calls an author (the id in the address, the name), one a line.",
+    ),
+]
 FEWEST_CHARS = 8  # a shorter passage stands in too many records to mean one
 
 
@@ -34,42 +44,45 @@ def forget(
     author: Author = None,
     content: Content = None,
     containing: Containing = None,
+    site: Site = None,
+    author_id_file: AuthorIds = None,
 ) -> None:
-    """Take texts out of every stage by address, author's hash or content hash, and leave a tombstone."""
+    """Take texts out of every stage by address, author or content hash, and leave a tombstone."""
     from psyllm.core.errors import BadInput
 
     if containing is not None:
         _list(data, containing)
         return
-    if not (url or author or content):
+    authors = [*(author or ()), *_hashes_of(data, site, author_id_file)]
+    if not (url or authors or content):
         raise BadInput(
             "nothing to forget was named",
-            "name it with --url, --author or --content; to find a content hash: psyllm forget --containing FILE",
+            "name it with --url, --author, --author-id-file or --content;"
+            " to find a content hash: psyllm forget --containing FILE",
         )
-    _need_hashes(author or (), 32, "--author")
+    _need_hashes(authors, 32, "--author")
     _need_hashes(content or (), 64, "--content")
     from psyllm.casebook.admin import erase_reviews
     from psyllm.collect.crawl.forgetting import forget_pages
     from psyllm.core.forgetting import forget as take_out
-    from psyllm.core.forgetting import marks_of, mend_manifests
+    from psyllm.core.forgetting import marks_of
     from psyllm.core.tombstones import append_tombstones
     from psyllm.corpus.refresh import refresh
 
     with progress_bars():
         # Reviewers may have written its words anew.
         done = take_out(
-            data, marks_of(url or (), author or (), content or ()), lambda ids: erase_reviews(data, ids)
+            data,
+            marks_of(url or (), authors, content or ()),
+            lambda ids: erase_reviews(data, ids),
+            refresh,
         )
-        refresh(data)
-        mend_manifests(data)
         asked = forget_pages(data, {*done.whole.urls, *(url or ())}, done.whole.passages)
         append_tombstones(data, marks_of(sorted(asked.urls), (), ()))
         partly = forget_pages(data, done.partly.urls, done.partly.passages)
-    _say(done)
+    _say(done, asked.pages + partly.pages)
     for segment in sorted({*asked.growing, *partly.growing}):
         typer.echo(f"{segment} is still being written: end the crawl, then run the same command again")
-    if asked.pages or partly.pages:
-        typer.echo(f"raw: {asked.pages + partly.pages:,} fetched pages overwritten")
 
 
 def _need_hashes(given: Sequence[str], characters: int, option: str) -> None:
@@ -81,18 +94,51 @@ def _need_hashes(given: Sequence[str], characters: int, option: str) -> None:
             raise BadInput(message, "copy it from the record; or find it: psyllm forget --containing FILE")
 
 
+def _hashes_of(data: Path, site: str | None, file: Path | None) -> list[str]:
+    """Return the keyed hashes of the authors whose ids stand in a file."""
+    from psyllm.collect.sites.authors import Authors, key_place
+    from psyllm.collect.sites.choose import SITES
+    from psyllm.core.errors import BadInput, MissingFile
+
+    if site is None and file is None:
+        return []
+    if site is None or file is None:
+        message = "an author is named by a site and a file with the id: one of the two is missing"
+        raise BadInput(message, "name both: psyllm forget --site SITE --author-id-file FILE")
+    if site not in SITES:
+        raise BadInput(
+            "--site names none of the sites with authors", f"name one of {', '.join(sorted(SITES))}"
+        )
+    ids = [line.strip() for line in _text_of(file, "the id").splitlines() if line.strip()]
+    if not key_place().exists():  # a new key would give hashes that no record has
+        message = f"there is no authors' key at {key_place()}"
+        raise MissingFile(message, "put the key there with which the site was collected")
+    hashes = Authors.from_key_file(data)
+    found = [hashes.hash(site, one) for one in ids]
+    if not found or "" in found:
+        message = f"{file} names {len(found) - found.count('')} authors on {len(found)} lines"
+        raise BadInput(message, "write one author's id or name a line, as the site gives it; no name for all")
+    return found
+
+
+def _text_of(file: Path, what: str) -> str:
+    from psyllm.core.errors import MissingFile, WrongEncoding
+
+    if not file.is_file():
+        message = f"there is no file {file}"
+        raise MissingFile(message, f"write {what} to a file first, so that no shell remembers it")
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        message = f"{file} is not UTF-8"
+        raise WrongEncoding(message, "save it as UTF-8, then run the command again") from None
+
+
 def _list(data: Path, passage: Path) -> None:
-    from psyllm.core.errors import BadInput, MissingFile, WrongEncoding
+    from psyllm.core.errors import BadInput
     from psyllm.core.forgetting import containing
 
-    if not passage.is_file():
-        message = f"there is no file {passage}"
-        raise MissingFile(message, "write the passage to a file first, so that no shell remembers it")
-    try:
-        text = passage.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        message = f"{passage} is not UTF-8"
-        raise WrongEncoding(message, "save it as UTF-8, then run the command again") from None
+    text = _text_of(passage, "the passage")
     if len("".join(text.split())) < FEWEST_CHARS:
         message = f"the passage in {passage} is shorter than {FEWEST_CHARS} characters"
         raise BadInput(message, "give a longer passage, so that it means one text")
@@ -106,11 +152,16 @@ def _list(data: Path, passage: Path) -> None:
     typer.echo(f"next: psyllm forget --data {data} {named}")
 
 
-def _say(done: Forgotten) -> None:
-    if not done.rows:
-        typer.echo("no record of any stage is meant; the tombstone keeps it out from now on")
+def _say(done: Forgotten, pages: int) -> None:
+    if not (done.rows or pages):
+        typer.echo(
+            "NOTHING WAS FOUND: no record of any stage and no fetched page is what you named. "
+            "A tombstone for it stands; but look whether you named it right: psyllm forget --containing FILE"
+        )
     for run, rows in sorted(done.rows.items()):
         typer.echo(f"{run}: {rows:,} rows taken out or changed")
+    if pages:
+        typer.echo(f"raw: {pages:,} fetched pages overwritten")
     for name in done.removed:
         typer.echo(f"{name}: removed, for it showed texts of a changed corpus; make it again")
     for name in done.beside:

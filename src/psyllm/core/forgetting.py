@@ -3,12 +3,15 @@
 Marks (an address, an author's hash, a content hash) come in; every file of
 records in `1_collected` to `6_feedback` is written again without what they
 name, manifests are put right, and a tombstone is left first, so that neither a
-crash nor a later import brings it back. The same words under other ids
-(duplicates that cleaning found) and records made from them go, too. Reports of
-a changed corpus, and every file that an export of it names, are removed: they
-can be made again. What others put beside an export stays, and its folder is
-named. A model can't forget; those trained on the words are named. Pages that
-were fetched are `collect`'s, people's conversations the casebook's.
+crash nor a later import brings it back. The same words under other ids go, too:
+duplicates that cleaning found, records made from them, an equal answer in any
+record. What others wrote in a thread stays, unless the thread itself is named.
+An answer that was changed since, if only a little, is found only in records
+that go whole. Reports of a changed corpus, and every file that an export of it
+names, are removed: they can be made again. What others put beside an export
+stays, and its folder is named. A model can't forget; those trained on the words
+are named. Pages that were fetched are `collect`'s, people's conversations the
+casebook's.
 """
 
 from __future__ import annotations
@@ -16,38 +19,53 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from enum import IntEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from psyllm.core.forgotten_files import (
+    Row,
+    record_files,
+    record_of,
+    remove_unfinished,
+    rewrite_file,
+    rows_of,
+    run_folders,
+    space_needed,
+)
+from psyllm.core.mended_manifests import mend_manifests
 from psyllm.core.private import Private
 from psyllm.core.progress import track
-from psyllm.core.records import RECORD_SCHEMA, Record, from_row, to_row
+from psyllm.core.records import Record, to_row
 from psyllm.core.settled_reviews import reviews_folder, without_decisions
 from psyllm.core.stages import (
+    STAGES_WITH_ALL_RUNS_IN_USE,
     Manifest,
     Stage,
     complete_runs,
-    hashed_files,
     locked,
-    read_manifest,
     stage_folder,
-    write_manifest,
 )
-from psyllm.core.tombstones import FORGOTTEN, Tombstone, Tombstones, append_tombstones, url_mark
+from psyllm.core.tombstones import (
+    MarkKind,
+    Tombstone,
+    Tombstones,
+    answer_mark,
+    append_tombstones,
+    id_mark,
+    question_mark,
+    read_tombstones,
+    url_mark,
+)
 
-ROWS_AT_ONCE = 256
 EXPORTS = "exports"
 EXPORT_FACTS = "export.json"
 # What a corpus shows and keeps of texts besides its records; `corpus/refresh.py` makes it again.
 CORPUS_PAGES = ("samples.json", "card.html")
 CORPUS_FINGERPRINTS = "fingerprints"
-_SIDES = ("train", "dev", "test")
 # How much of a text is looked for on pages that no thread's address leads to; shorter means too many.
 FEWEST_PASSAGE_CHARS, MOST_PASSAGE_CHARS = 8, 24
 
@@ -76,46 +94,84 @@ class Forgotten(NamedTuple):
     beside: tuple[str, ...] = ()
 
 
+class Reach(IntEnum):
+    """How much of a record's words is to stay out, for whom it goes: what only its place takes, leaves less."""
+
+    WHOLE = 1  # nothing but the very same record: all of its answers went, or its copy
+    ASKED = 2  # its author's own words: the question
+    EVERYTHING = 3  # named itself: the question and each answer
+
+
 def marks_of(urls: Sequence[str], authors: Sequence[str], contents: Sequence[str]) -> list[Tombstone]:
     """Return what is to be forgotten as tombstones of now."""
+    marks = _tombstones("url", map(url_mark, urls))
+    return marks + _tombstones("author", authors) + _tombstones("content", contents)
+
+
+def _tombstones(kind: MarkKind, marks: Iterable[str]) -> list[Tombstone]:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    marks = [Tombstone(kind="url", mark=url_mark(url), at=now) for url in urls]
-    marks += [Tombstone(kind="author", mark=author, at=now) for author in authors]
-    return marks + [Tombstone(kind="content", mark=content, at=now) for content in contents]
+    return [Tombstone(kind=kind, mark=mark, at=now) for mark in marks]
 
 
 def forget(
-    data: Path, marks: Sequence[Tombstone], erase: Callable[[frozenset[str]], object] | None = None
+    data: Path,
+    marks: Sequence[Tombstone],
+    erase: Callable[[frozenset[str]], object] | None = None,
+    remake: Callable[[Path], object] | None = None,
 ) -> Forgotten:
     """Take out everything that the marks name; doing it again changes nothing more.
 
     `erase` is called with the ids of all records that go or change, before anything is rewritten:
     what people wrote about them elsewhere must go, too, and can be found again after a crash.
+    `remake` is called with the data folder at the end, while nobody else may write: it makes again
+    what was made of the texts.
 
     Raises:
         StageBusy: a stage is being written; nothing was changed.
+        MalformedInput: a complete run has a file that can't be read; nothing was taken out.
+        DiskFull: no space is left to write files again.
     """
-    with ExitStack() as locks:
-        for stage in Stage:
-            if stage_folder(data, stage).is_dir():
-                locks.enter_context(locked(data, stage))
+    with ExitStack() as opened:
+        opened.enter_context(space_needed(data))
+        stages = [stage for stage in Stage if stage_folder(data, stage).is_dir()]
+        for stage in stages:
+            opened.enter_context(locked(data, stage))
+        known = read_tombstones(data).with_more(Tombstones.of(marks))
         append_tombstones(data, marks)
-        asked = Tombstones.of(marks)
-        ids = _ids_named(data, asked)
-        whole, partly = Traces(set(), set(), set()), Traces(set(), set(), set())
-        held = _held(data, asked, ids, whole, partly)
-        touched = frozenset(ids | partly.ids)
-        if erase is not None:
-            erase(touched)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        also = sorted({content for one in held.values() for content in one})
-        append_tombstones(data, [Tombstone(kind="content", mark=content, at=now) for content in also])
-        corpora = {path.parent.name for path in held if path.parent.parent.name == Stage.CORPUS.value}
-        # Copies first: after a crash the records are still there to tell which they are.
-        removed, beside = _remove_copies(data, corpora) if held else ((), ())
-        without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
-        rows = _rewrite(data, asked, ids, list(held))
-        return Forgotten(rows, frozenset(ids), removed, _models_of(data, corpora), whole, partly, beside)
+        remove_unfinished(data, [stage for stage in stages if stage is not Stage.MODELS])
+        done = _take_out(data, Tombstones.of(marks), known, list(record_files(data, stages)), erase)
+        mend_manifests(data, stages)
+        if remake is not None:
+            remake(data)
+            mend_manifests(data, stages)
+        return done
+
+
+def _take_out(
+    data: Path,
+    asked: Tombstones,
+    known: Tombstones,
+    files: Sequence[Path],
+    erase: Callable[[frozenset[str]], object] | None,
+) -> Forgotten:
+    """Find what goes and note its marks, remove copies, then write the files again."""
+    parts, ids, known = _found(asked, known, files)
+    whole, partly = Traces(set(), set(), set()), Traces(set(), set(), set())
+    held = _held(files, known, ids, whole, partly)
+    touched = frozenset(ids | partly.ids)
+    if erase is not None:
+        erase(touched)
+    also = sorted({content for one in held.values() for content in one})
+    append_tombstones(data, [*parts, *_tombstones("content", also)])
+    corpora = {path.parent.name for path in held if path.parent.parent.name == Stage.CORPUS.value}
+    # Copies first: after a crash the records are still there to tell which they are.
+    removed, beside = _remove_copies(data, corpora) if held else ((), ())
+    without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
+    changed: Counter[str] = Counter()
+    for path in track(list(held), "take it out", len(held)):
+        rows = rewrite_file(path, lambda row: _left(row, known, ids))
+        changed[f"{path.parent.parent.name}/{path.parent.name}"] += rows
+    return Forgotten(dict(changed), frozenset(ids), removed, _models_of(data, corpora), whole, partly, beside)
 
 
 def exported_files(folder: Path) -> list[str]:
@@ -128,54 +184,105 @@ def containing(data: Path, text: str) -> Iterator[tuple[str, str]]:
     """Yield (id, content hash) of the records of all stages in which the text stands, white space aside."""
     wanted = "".join(text.split())
     seen: set[tuple[str, str]] = set()
-    for path in _record_files(data):
-        for row in _rows(path):
-            if any(wanted in "".join(one.split()) for one in from_record_row(row).texts()):
+    for path in record_files(data):
+        for row in rows_of(path):
+            if any(wanted in "".join(one.split()) for one in record_of(row).texts()):
                 found = (row["id"], row["content_hash"])
                 if found not in seen:
                     seen.add(found)
                     yield found
 
 
-def from_record_row(row: dict[str, Any]) -> Record:
-    """Return the record of a row that may carry a reason for its drop."""
-    return from_row({name: row[name] for name in row if name in RECORD_SCHEMA.names})
-
-
-def _ids_named(data: Path, asked: Tombstones) -> set[str]:
-    """Return the ids of records that go whole."""
-    ids: set[str] = set()
+def _found(
+    asked: Tombstones, known: Tombstones, files: Sequence[Path]
+) -> tuple[list[Tombstone], set[str], Tombstones]:
+    """Return marks of the parts of what goes, the ids of records that go whole, and all marks."""
+    reach: dict[str, Reach] = {}
     ties: list[tuple[str, str]] = []
-    files = list(_record_files(data))
+    answers: set[str] = set()
     for path in track(files, "look for it", len(files)):
-        for row in _rows(path):
-            record = from_record_row(row)
-            if asked.left_of(record, row["content_hash"]) is None:
-                ids.add(record.id)
+        for row in rows_of(path):
+            record = record_of(row)
+            _reach_at_least(reach, record.id, _reach_of(record, row["content_hash"], asked))
+            answers |= {answer_mark(one.text) for one in record.answers if one.author_hash in asked.authors}
             ties += [(parent, record.id) for parent in record.parents]
             kept = row.get("duplicate_of")
             if kept:  # the same words: each leads to the other
                 ties += [(kept, record.id), (record.id, kept)]
-    while more := {to for source, to in ties if source in ids} - ids:
-        ids |= more
-    return ids
+    _spread(reach, ties)
+    parts = _marks_of_parts(files, reach, answers) if reach or answers else []
+    known = known.with_more(Tombstones.of(parts))
+    for path in track(files, "look for copies", len(files)):
+        is_original = path.parent.parent.name in STAGES_WITH_ALL_RUNS_IN_USE
+        for row in rows_of(path):
+            if _goes_whole(record_of(row), row["content_hash"], known, is_original=is_original):
+                _reach_at_least(reach, row["id"], Reach.WHOLE)
+    _spread(reach, ties)
+    return parts, set(reach), known
+
+
+def _reach_of(record: Record, content_hash: str, asked: Tombstones) -> Reach | None:
+    if asked.names_text(record, content_hash):
+        return Reach.EVERYTHING
+    return Reach.ASKED if record.author_hash in asked.authors else None
+
+
+def _reach_at_least(reach: dict[str, Reach], key: str, least: Reach | None) -> bool:
+    """Note how far it reaches for a record; return whether that is farther than before."""
+    if least is None or reach.get(key, 0) >= least:
+        return False
+    reach[key] = least
+    return True
+
+
+def _spread(reach: dict[str, Reach], ties: Sequence[tuple[str, str]]) -> None:
+    """Let copies, and records made from others, go as far as these."""
+    while sum(_reach_at_least(reach, to, reach.get(source)) for source, to in ties):
+        pass
+
+
+def _goes_whole(record: Record, content_hash: str, known: Tombstones, *, is_original: bool) -> bool:
+    """Return whether a record goes in all stages.
+
+    That cleaning had left only the author's answers says nothing about what others wrote.
+    """
+    if record.author_hash in known.authors or known.names_text(record, content_hash):
+        return True
+    return is_original and known.left_of(record, content_hash) is None
+
+
+def _marks_of_parts(files: Sequence[Path], reach: dict[str, Reach], answers: set[str]) -> list[Tombstone]:
+    """Return marks of the questions, answers and ids of what was named, in every form that a stage has."""
+    questions: set[str] = set()
+    for row in (row for path in files for row in rows_of(path)):
+        if reach.get(row["id"], Reach.WHOLE) > Reach.WHOLE:
+            record = record_of(row)
+            questions.add(question_mark(record))
+            if reach[record.id] is Reach.EVERYTHING:
+                answers |= {answer_mark(one.text) for one in record.answers}
+    ids = {id_mark(key) for key, far in reach.items() if far > Reach.WHOLE}
+    return [
+        *_tombstones("question", sorted(questions - {""})),
+        *_tombstones("answer", sorted(answers - {""})),
+        *_tombstones("id", sorted(ids)),
+    ]
 
 
 def _held(
-    data: Path, asked: Tombstones, ids: set[str], whole: Traces, partly: Traces
+    files: Sequence[Path], known: Tombstones, ids: set[str], whole: Traces, partly: Traces
 ) -> dict[Path, set[str]]:
     """Return the files in which something goes, and the content hashes of whole records in them; note traces."""
     held: dict[Path, set[str]] = {}
-    for path in _record_files(data):
-        for row in _rows(path):
+    for path in files:
+        for row in rows_of(path):
             if row["id"] in ids:
                 held.setdefault(path, set()).add(row["content_hash"])
-                _trace(from_record_row(row), None, whole)
+                _trace(record_of(row), None, whole)
             else:
-                left = _left(row, asked, ids)
+                left = _left(row, known, ids)
                 if left is not row:
                     held.setdefault(path, set())
-                    _trace(from_record_row(row), from_record_row(left) if left is not None else None, partly)
+                    _trace(record_of(row), record_of(left) if left is not None else None, partly)
     return held
 
 
@@ -191,104 +298,38 @@ def _trace(record: Record, left: Record | None, traces: Traces) -> None:
             traces.passages.add(Private(line[:MOST_PASSAGE_CHARS]))
 
 
-def _rewrite(data: Path, asked: Tombstones, ids: set[str], files: Sequence[Path]) -> dict[str, int]:
-    changed: Counter[str] = Counter()
-    for path in track(files, "take it out", len(files)):
-        changed[f"{path.parent.parent.name}/{path.parent.name}"] += _rewrite_file(path, asked, ids)
-    mend_manifests(data)
-    return dict(changed)
-
-
-def mend_manifests(data: Path) -> None:
-    """Put the manifests of records right after files of theirs changed, the parents' hashes among them.
-
-    What was cleaned, and split, has lost the same as what it was made from and is not stale; a model is.
-    """
-    now: dict[tuple[str, str, str], str] = {}
-    for stage in (Stage.COLLECTED, Stage.FEEDBACK, Stage.CLEANED, Stage.CORPUS):
-        for folder in _run_folders(data, stage):
-            shutil.rmtree(folder / "work", ignore_errors=True)
-            for torn in folder.glob(".*.forgetting"):
-                torn.unlink()
-            _mend_manifest(folder, now)
-
-
-def _rewrite_file(path: Path, asked: Tombstones, ids: set[str]) -> int:
-    """Write a file again without what goes; return how many rows changed or went."""
-    changed = kept = 0
-    beside = path.with_name(f".{path.name}.forgetting")
-    with pq.ParquetFile(path) as file, pq.ParquetWriter(beside, file.schema_arrow, compression="zstd") as new:
-        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
-            rows = batch.to_pylist()
-            left = [_left(row, asked, ids) for row in rows]
-            stay = [row for row in left if row is not None]
-            here = sum(now is not before for now, before in zip(left, rows, strict=True))
-            changed += here
-            kept += len(stay)
-            new.write_batch(pa.RecordBatch.from_pylist(stay, schema=file.schema_arrow) if here else batch)
-    if not changed:
-        beside.unlink()
-    elif kept:
-        beside.replace(path)
-    else:
-        beside.unlink()
-        path.unlink()
-    return changed
-
-
-def _left(row: dict[str, Any], asked: Tombstones, ids: set[str]) -> dict[str, Any] | None:
+def _left(row: Row, known: Tombstones, ids: set[str]) -> Row | None:
     if row["id"] in ids or row.get("duplicate_of") in ids:
         return None
-    record = from_record_row(row)
-    left = asked.left_of(record, row["content_hash"])
+    record = record_of(row)
+    left = known.left_of(record, row["content_hash"])
     if left is record:
         return row
     return None if left is None else {**row, **to_row(left)}
 
 
-def _mend_manifest(folder: Path, now: dict[tuple[str, str, str], str]) -> None:
-    """Count what is missing as forgotten, hash changed files again, note the new hash for children."""
-    manifest = read_manifest(folder)
-    if manifest is None:
-        return
-    files, content = hashed_files(folder)
-    parents = tuple(
-        parent.model_copy(
-            update={
-                "content_hash": now.get((parent.stage, parent.run, parent.content_hash), parent.content_hash)
-            }
-        )
-        for parent in manifest.parents
-    )
-    if files == manifest.files and parents == manifest.parents:
-        return
-    counts, drops = dict(manifest.counts), dict(manifest.drops)
-    is_corpus = manifest.stage == Stage.CORPUS.value
-    lost = 0
-    for prefix in _SIDES if is_corpus else ("part",):
-        name = prefix if is_corpus else "records"
-        there = sum(pq.read_metadata(path).num_rows for path in folder.glob(f"{prefix}-*.parquet"))
-        lost += counts.get(name, there) - there
-        counts[name] = there
-    if is_corpus and "records" in counts:
-        counts["records"] -= lost
-    if "dropped" in counts:
-        counts["dropped"] += lost
-    if lost:
-        drops[FORGOTTEN] = drops.get(FORGOTTEN, 0) + lost
-    update = {"files": files, "content_hash": content, "counts": counts, "drops": drops, "parents": parents}
-    now[manifest.stage, manifest.run, manifest.content_hash] = content
-    write_manifest(folder, manifest.model_copy(update=update))
-
-
 def _remove_copies(data: Path, corpora: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Remove reports and exports made from these corpora, return both and where files of others stay."""
     removed = []
-    beside = []
     for report in complete_runs(data, Stage.REPORTS):
         if any(parent.run in corpora for parent in report.parents):
             shutil.rmtree(stage_folder(data, Stage.REPORTS) / report.run)
             removed.append(f"{Stage.REPORTS.value}/{report.run}")
+    exports, beside = _remove_exports(data, corpora)
+    for folder in run_folders(data, Stage.CORPUS):
+        for page in CORPUS_PAGES:  # of any corpus: what was dropped before it is shown there, too
+            (folder / page).unlink(missing_ok=True)
+        if folder.name in corpora:
+            shutil.rmtree(folder / CORPUS_FINGERPRINTS, ignore_errors=True)
+    if (
+        corpora
+    ):  # a training that broke off would go on with another corpus, and holds a tokenizer of its words
+        remove_unfinished(data, [Stage.MODELS])
+    return (*removed, *exports), beside
+
+
+def _remove_exports(data: Path, corpora: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    removed, beside = [], []
     for facts in sorted((data / EXPORTS).glob(f"*/{EXPORT_FACTS}")):
         if json.loads(facts.read_text("utf-8")).get("corpus") in corpora:
             removed.append(f"{EXPORTS}/{facts.parent.name}")
@@ -296,11 +337,6 @@ def _remove_copies(data: Path, corpora: set[str]) -> tuple[tuple[str, ...], tupl
                 beside.append(removed[-1])
     for torn in (data / EXPORTS).glob(".*.new"):  # an export that was stopped half way
         shutil.rmtree(torn)
-    for folder in _run_folders(data, Stage.CORPUS):
-        for page in CORPUS_PAGES:  # of any corpus: what was dropped before it is shown there, too
-            (folder / page).unlink(missing_ok=True)
-        if folder.name in corpora:
-            shutil.rmtree(folder / CORPUS_FINGERPRINTS, ignore_errors=True)
     return tuple(removed), tuple(beside)
 
 
@@ -326,25 +362,3 @@ def _models_of(data: Path, corpora: set[str]) -> tuple[str, ...]:
         return any(parent.run in corpora for parent in model.parents)
 
     return tuple(model.run for model in complete_runs(data, Stage.MODELS) if is_from(model))
-
-
-def _record_files(data: Path) -> Iterator[Path]:
-    for stage in Stage:
-        for folder in _run_folders(data, stage):
-            yield from (path for path in sorted(folder.glob("*.parquet")) if _is_of_records(path))
-
-
-def _run_folders(data: Path, stage: Stage) -> list[Path]:
-    """Return the folders of all runs, unfinished ones as well."""
-    folder = stage_folder(data, stage)
-    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-
-
-def _is_of_records(path: Path) -> bool:
-    return {"id", "content_hash", "turns"} <= set(pq.read_schema(path).names)
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
-            yield from batch.to_pylist()

@@ -58,7 +58,8 @@ def _count_again(folder: Path, manifest: Manifest, data: Path) -> None:
     for parent in manifest.parents:
         cleaned = read_manifest(stage_folder(data, Stage(parent.stage)) / parent.run)
         if cleaned is not None and parent.run == card["cleaning"]["run"]:
-            card["cleaning"] |= {"counts": cleaned.counts, "drops": cleaned.drops}
+            kept = {"sources": cleaned.details["sources"]} if "sources" in cleaned.details else {}
+            card["cleaning"] |= {"counts": cleaned.counts, "drops": cleaned.drops, **kept}
     write_text_atomically(folder / "card.json", json.dumps(card, ensure_ascii=False, indent=1) + "\n")
     write_text_atomically(folder / "card.md", as_markdown(card))
 

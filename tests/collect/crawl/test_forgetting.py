@@ -42,11 +42,16 @@ def unpacked(data):
     return b"".join(gzip.decompress(path.read_bytes()) for path in (data / "raw").rglob("*.gz"))
 
 
-@pytest.mark.parametrize("how", ["url", "thread"])
+@pytest.mark.parametrize("how", ["url", "thread", "no scheme", "shared"])
 def test_the_page_s_bytes_are_gone_and_the_others_stay_in_their_places(written, how):
     data, urls, places = written
     assert SECRET.encode() in unpacked(data)
-    meant = {"url": [urls[1]], "thread": [f"{urls[1]}?page=3"]}[how]
+    meant = {
+        "url": [urls[1]],
+        "thread": [f"{urls[1]}?page=3"],
+        "no scheme": ["WWW.xinli001.com/qa/2/"],
+        "shared": ["http://www.xinli001.com/qa/2/?from=share&page=3#top"],
+    }[how]
     done = forget_pages(data, meant, [])
     assert (done.pages, done.urls, done.growing) == (1, {urls[1]}, ())
     assert SECRET.encode() not in unpacked(data)

@@ -22,6 +22,7 @@ from typing import IO, NamedTuple
 from warcio.archiveiterator import ArchiveIterator
 
 from psyllm.collect.sites.choose import adapters, choose
+from psyllm.core.addresses import meant_by
 from psyllm.core.private import Private
 
 BLOCK_BYTES = 1 << 20
@@ -77,13 +78,17 @@ def forget_pages(data: Path, urls: Collection[str], passages: Collection[Private
 
 class _Wanted:
     def __init__(self, urls: Collection[str], passages: Collection[Private]) -> None:
-        self._urls = set(urls)
-        self._threads = {thread for url in urls if (thread := _thread(url)) is not None}
+        self._urls = {meant_by(url) for url in urls}
+        # As it was given, which may lack the scheme or end in a slash, no adapter may know it.
+        spellings = {spelling for url in urls for spelling in (url, f"https://{meant_by(url)}")}
+        self._threads = {thread for url in spellings if (thread := _thread(url)) is not None}
         self._passages = [_encoded(passage.reveal()) for passage in passages]
 
     def means(self, url: str) -> bool:
         """Return whether a page is asked for by its address or its thread's."""
-        return bool(url) and (url in self._urls or (bool(self._threads) and _thread(url) in self._threads))
+        if not url:
+            return False
+        return meant_by(url) in self._urls or (bool(self._threads) and _thread(url) in self._threads)
 
     def stands_on(self, url: str, body: bytes) -> bool:
         """Return whether a passage stands on a page of no thread: a list, a copy for small screens."""

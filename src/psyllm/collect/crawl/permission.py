@@ -22,7 +22,7 @@ from psyllm.collect.sites.choose import SITES
 from psyllm.core.errors import BadInput, MissingFile, NoPermission
 from psyllm.core.records import Frozen
 from psyllm.core.stages import file_hash
-from psyllm.core.tombstones import url_mark
+from psyllm.core.tombstones import is_marked_url
 
 TEMPLATE = Path(__file__).with_name("permission.toml")
 TEMPLATE_COMMAND = "psyllm collect permission-template > permission.toml"
@@ -117,7 +117,7 @@ class Permission(Frozen):
     def covers(self, url: str) -> bool:
         """Return whether a URL lies in the scope; one that can be read in two ways does not."""
         host, path = place_of(url)
-        if self.forgotten and url_mark(url) in self.forgotten:
+        if is_marked_url(url, self.forgotten):
             return False
         return bool(host) and any(scope.holds(host, path) for scope in self.scope)
 

@@ -7,15 +7,10 @@ slashes and the parameters that only tell where a reader came from.
 
 from __future__ import annotations
 
-import re
 from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit
 
-# Names of parameters that change nothing on the page: the Urchin names, and what the three sites append.
-_TRACKING = re.compile(
-    r"utm_\w+|from|source|spm|share_code|share_source|sharefrom|hmsr|hmpl|hmcu|hmkw|hmci|fbclid|gclid|_t|timestamp"
-    r"|isappinstalled",
-    re.IGNORECASE,
-)
+from psyllm.core.addresses import TRACKING
+
 _PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -32,7 +27,7 @@ def _canonical(url: str) -> str:
     if parts is None:
         return ""
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = urlencode([pair for pair in pairs if not _TRACKING.fullmatch(pair[0])])
+    query = urlencode([pair for pair in pairs if not TRACKING.fullmatch(pair[0])])
     path = parts.path or "/"
     while "//" in path:
         path = path.replace("//", "/")

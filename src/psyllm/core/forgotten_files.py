@@ -1,0 +1,137 @@
+"""The files of records in all stages: found, read, and written again without what is forgotten.
+
+A data folder and the stages whose locks are held come in; rows go out, and what
+a function leaves of them goes back to the same place. Runs that broke off are
+removed: nobody can be writing them. What is forgotten is decided elsewhere
+(`core/forgetting.py`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from psyllm.core.errors import DiskFull, MalformedInput
+from psyllm.core.records import RECORD_SCHEMA, Record, from_row
+from psyllm.core.stages import NO_SPACE, Stage, read_manifest, stage_folder
+
+Row = dict[str, Any]
+ROWS_AT_ONCE = 256
+
+
+@contextmanager
+def space_needed(data: Path) -> Iterator[None]:
+    """Turn the system's word that nothing more can be written into one that helps.
+
+    Raises:
+        DiskFull: no space is left on the disk that holds the data.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        message = f"no space left on the disk that holds {data}; not everything is taken out yet"
+        raise DiskFull(message, "free some space, then run the same command again") from None
+
+
+def record_files(data: Path, stages: Sequence[Stage] = tuple(Stage)) -> Iterator[Path]:
+    """Yield every file of records of complete runs.
+
+    Raises:
+        MalformedInput: a file can't be read.
+    """
+    for stage in stages:
+        for folder in run_folders(data, stage):
+            paths = sorted(folder.glob("*.parquet")) if read_manifest(folder) is not None else ()
+            yield from filter(_is_of_records, paths)
+
+
+def run_folders(data: Path, stage: Stage) -> list[Path]:
+    """Return the folders of all runs, unfinished ones as well."""
+    folder = stage_folder(data, stage)
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def remove_unfinished(data: Path, stages: Sequence[Stage]) -> None:
+    """Remove runs that broke off, and torn copies of files; the stages' locks must be held."""
+    for stage in stages:
+        for folder in run_folders(data, stage):
+            if read_manifest(folder) is None:
+                shutil.rmtree(folder)
+            else:
+                shutil.rmtree(folder / "work", ignore_errors=True)
+                for torn in folder.glob(".*.forgetting"):
+                    torn.unlink()
+
+
+def rows_of(path: Path) -> Iterator[Row]:
+    """Yield the rows of a file.
+
+    Raises:
+        MalformedInput: it can't be read to its end.
+    """
+    with _readable(path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
+            yield from batch.to_pylist()
+
+
+def record_of(row: Row) -> Record:
+    """Return the record of a row that may carry a reason for its drop."""
+    return from_row({name: row[name] for name in row if name in RECORD_SCHEMA.names})
+
+
+def rewrite_file(path: Path, left_of: Callable[[Row], Row | None]) -> int:
+    """Write a file again with what is left of each row; return how many rows changed or went."""
+    beside = path.with_name(f".{path.name}.forgetting")
+    try:
+        changed, kept = _write_left(path, beside, left_of)
+        if changed and kept:
+            beside.replace(path)
+        elif changed:
+            path.unlink()
+    finally:
+        beside.unlink(missing_ok=True)
+    return changed
+
+
+def _write_left(path: Path, beside: Path, left_of: Callable[[Row], Row | None]) -> tuple[int, int]:
+    changed = kept = 0
+    with (
+        _readable(path),
+        pq.ParquetFile(path) as file,
+        pq.ParquetWriter(beside, file.schema_arrow, compression="zstd") as new,
+    ):
+        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
+            rows = batch.to_pylist()
+            left = [left_of(row) for row in rows]
+            stay = [row for row in left if row is not None]
+            here = sum(now is not before for now, before in zip(left, rows, strict=True))
+            changed += here
+            kept += len(stay)
+            new.write_batch(pa.RecordBatch.from_pylist(stay, schema=file.schema_arrow) if here else batch)
+    return changed, kept
+
+
+def _is_of_records(path: Path) -> bool:
+    with _readable(path):
+        return {"id", "content_hash", "turns"} <= set(pq.read_schema(path).names)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        # Only what the file's bytes say: a full disk or a missing right is another matter.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        message = f"{path} is damaged and can't be read; nothing is taken out of it yet"
+        next_step = f"restore it from your copy, or remove {path.parent} and make it again; then run the same command again"
+        raise MalformedInput(message, next_step) from None

@@ -1,0 +1,91 @@
+"""Broken runs, damaged files and a full disk neither stop what must go nor leave copies of it."""
+
+import errno
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from forgotten_story import HERS, SECRET, collected, holds, question
+from psyllm.core import forgotten_files
+from psyllm.core.errors import DiskFull, MalformedInput
+from psyllm.core.forgetting import containing, forget, marks_of
+from psyllm.core.stages import Stage, StageRun, locked, writing
+from psyllm.core.tombstones import append_tombstones, read_tombstones, tombstones_path
+
+
+@pytest.fixture
+def data(tmp_path):
+    home = tmp_path / "data"
+    collected(home, [question(1, text=SECRET, author_hash=HERS), question(2)])
+    return home
+
+
+@pytest.mark.parametrize("name", [".site.new", "half", ".other.new.old"])
+def test_what_a_killed_run_left_is_removed_and_stops_nothing(data, name):
+    torn = data / "1_collected" / name / "part-00000.parquet"
+    torn.parent.mkdir()
+    whole = (data / "1_collected" / "site" / "part-00000.parquet").read_bytes()
+    torn.write_bytes(whole[: len(whole) // 2])
+    assert [key for key, _ in containing(data, SECRET)] == ["site:1"]
+    forget(data, marks_of((), [HERS], ()))
+    assert not torn.parent.exists()
+    assert not holds(data, SECRET)
+
+
+def test_a_training_that_may_go_on_stays_while_its_corpus_does(data):
+    half = data / "4_models" / "half"
+    half.mkdir(parents=True)
+    forget(data, marks_of((), [HERS], ()))
+    assert half.exists()
+
+
+@pytest.mark.parametrize("damage", ["torn", "inside"])
+def test_a_damaged_file_of_a_complete_run_is_named_with_what_to_do(data, damage):
+    path = data / "1_collected" / "site" / "part-00000.parquet"
+    raw = path.read_bytes()
+    middle = len(raw) // 4
+    path.write_bytes(raw[:middle] if damage == "torn" else raw[:4] + bytes(middle) + raw[4 + middle :])
+    with pytest.raises(MalformedInput, match=r"part-00000.parquet is damaged") as caught:
+        forget(data, marks_of((), [HERS], ()))
+    assert "make it again" in caught.value.next_step
+    assert read_tombstones(data).authors == {HERS}
+
+
+def test_a_full_disk_leaves_no_copy_and_the_same_command_ends_it(data, monkeypatch):
+    class FullDisk(pq.ParquetWriter):
+        def write_batch(self, *_, **__):
+            raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(forgotten_files.pq, "ParquetWriter", FullDisk)
+    with pytest.raises(DiskFull, match="no space left on the disk"):
+        forget(data, marks_of((), [HERS], ()))
+    assert not list(data.rglob("*.forgetting"))
+    monkeypatch.undo()
+    forget(data, marks_of((), [HERS], ()))
+    assert not holds(data, SECRET)
+
+
+def test_half_a_tombstone_does_not_stay_on_a_full_disk(data, monkeypatch):
+    marks = marks_of((), [HERS], ())
+    append_tombstones(data, marks)
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr("psyllm.core.tombstones.os.fsync", full)
+    with pytest.raises(DiskFull):
+        forget(data, marks)
+    assert [json.loads(line)["mark"] for line in tombstones_path(data).read_text().splitlines()] == [HERS]
+
+
+def test_a_stage_that_was_not_there_at_the_start_is_not_touched(data):
+    def somebody_cleans(_):
+        with writing(StageRun(data, Stage.CLEANED, "new", "mark", (), {}), keep_partial=True) as stage_run:
+            (stage_run.folder / "work").mkdir()
+            stage_run.finish(counts={})
+
+    forget(data, marks_of((), [HERS], ()), remake=somebody_cleans)
+    assert (data / "2_cleaned" / "new" / "work").is_dir()
+    with locked(data, Stage.CLEANED):
+        pass
