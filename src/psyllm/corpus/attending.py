@@ -17,7 +17,7 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from psyllm.safety.guard import check
+from psyllm.safety.guard import breaks
 from psyllm.safety.levels import Level
 from psyllm.safety.patterns import compile_pattern, sentence_around
 from psyllm.text.fold import screening_fold
@@ -61,7 +61,7 @@ def attends(reply: str, level: Level = Level.RISK) -> bool:
 
 def harms(reply: str) -> bool:
     """Return whether the guard refuses a reply for what it does to somebody in danger."""
-    return not HARMFUL.isdisjoint(check(reply, final=False).reasons)
+    return breaks(reply, HARMFUL)
 
 
 def _is_said_to_the_visitor(seen: str, start: int, end: int) -> bool:

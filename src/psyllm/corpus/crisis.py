@@ -37,8 +37,9 @@ from psyllm.text.fold import screening_fold
 LEVEL_FLAG = "level:"
 REANSWERED = "crisis_reanswered"
 REPLIES_LOOKED_AT = 2
-# Screening reads as many turns together where each is a word or two.
+# Screening reads as many turns together where each is a word or two; a longer one stands for itself.
 _TURNS_READ_TOGETHER = 4
+_ALONE_FROM_CHARS = 20
 # Sentences are told apart on text whose places are those of the turn as written.
 _ENDS = str.maketrans("！？", "!?")
 
@@ -152,7 +153,8 @@ def _dangers(record: Record) -> list[_Danger]:
                 found[-1].replies.append(turn.text)
             continue
         heard.append(turn.text)
-        screening = screen(heard[-_TURNS_READ_TOGETHER:])
+        is_short = len(turn.text) < _ALONE_FROM_CHARS
+        screening = screen(heard[-_TURNS_READ_TOGETHER if is_short else -1 :])
         if screening.message_level > highest:
             highest = screening.message_level
             found.append(_Danger(place, turn.text, screening, []))

@@ -5,7 +5,8 @@ Cleaned files and a word for each record come in; `train-*`, `dev-*` and
 but for those that `crisis.py` answers anew or leaves out: their word changes.
 Only training is answered anew, and only so often with one text: what a model is
 measured by would else stand word for word in what it learns, and a handful of
-texts would be learnt by heart. A batch of rows is in memory at a time.
+texts would be learnt by heart. Training's crises are therefore looked at once
+before, to know which reply each gets. A batch of rows is in memory at a time.
 """
 
 from __future__ import annotations
