@@ -84,6 +84,7 @@ def test_what_was_left_out_crises_authors_and_terms_stand_on_the_page():
         "The agreement of psyqa ended on 2026-01-01.",
         "test.jsonl: 30 items were looked for.",
         "| reanswered | 2 | 0 | 0 |",
+        "2 of 2 training records (100.0%) end in one of them.",
         "| left out | 0 | 0 | 3 |",
         "Looked at in part: 100.0% of openings, 50.0% of texts.",
         "Of 4 test answers whose author is known, 25.0%",

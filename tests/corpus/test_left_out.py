@@ -233,7 +233,7 @@ def test_whoever_asks_twice_is_on_one_side_and_authors_on_both_sides_are_told(tm
     assert authors["share"] == 0.5
 
 
-def test_crises_that_were_passed_over_are_answered_or_left_out_on_every_side(tmp_path):
+def test_crises_that_were_passed_over_are_answered_in_training_and_left_out_elsewhere(tmp_path):
     data = tmp_path / "data"
     flags = ("level:risk",)
     others = dialogues(80, seed=3)
@@ -251,18 +251,50 @@ def test_crises_that_were_passed_over_are_answered_or_left_out_on_every_side(tmp
     manifest = run(CorpusSettings(opening_chars=40), data)
     assert adds_up(manifest)
     records = [record for side in sides(data).values() for record in side]
-    assert manifest.drops["crisis_passed_over"] == 20
-    answered = [record for record in records if "crisis_reanswered" in record.flags]
-    assert len(answered) == 30
-    assert all(record.turns[-1].text not in {turns[1]["content"] for turns in said} for record in answered)
     outcomes = sum((Counter(counts) for counts in manifest.details["crises"].values()), Counter())
-    assert (outcomes["reanswered"], outcomes["left_out"]) == (30, 20)
+    assert manifest.drops["crisis_passed_over"] == outcomes["left_out"] == 50 - outcomes["reanswered"]
+    answered = [record for record in records if "crisis_reanswered" in record.flags]
+    assert answered == [record for record in sides(data)["train"] if "crisis_reanswered" in record.flags]
+    assert 20 <= len(answered) < 30
+    assert all(record.turns[-1].text not in {turns[1]["content"] for turns in said} for record in answered)
+    assert outcomes["reanswered"] == len(answered)
+    replies = {
+        side: {turn.text for record in found for turn in record.turns if turn.role == "counsellor"}
+        for side, found in sides(data).items()
+    }
+    assert not replies["train"] & (replies["dev"] | replies["test"])
+    assert not replies["dev"] & replies["test"]
     kept = run(CorpusSettings(opening_chars=40, crisis_replies="keep"), data)
     assert "crisis_passed_over" not in kept.drops
     left = run(CorpusSettings(opening_chars=40, crisis_replies="leave_out"), data)
     assert left.drops["crisis_passed_over"] == 50
     assert adds_up(kept)
     assert adds_up(left)
+
+
+def test_no_reply_of_the_protocol_ends_more_training_records_than_it_may(tmp_path, monkeypatch):
+    monkeypatch.setattr("psyllm.corpus.splitting.MOST_OF_ONE_REPLY", 3)
+    data = tmp_path / "data"
+    said = dialogues(90, seed=3)
+    risky = [
+        made_up(
+            f"r{n}",
+            f"{WANTS_TO_DIE}{turns['dialog'][0]['content']}",
+            turns["dialog"][1]["content"],
+            flags=("level:risk",),
+        )
+        for n, turns in enumerate(said[:60])
+    ]
+    written(data, [*plain(60), *risky])
+    manifest = run(CorpusSettings(opening_chars=40), data)
+    assert adds_up(manifest)
+    found = [record for record in sides(data)["train"] if "crisis_reanswered" in record.flags]
+    ends = Counter(record.turns[-1].text for record in found)
+    assert set(ends.values()) == {3}
+    assert manifest.details["crises"]["train"]["reanswered"] == len(found) == 9
+    repeated = manifest.drops["crisis_reply_repeated"]
+    assert repeated == manifest.details["crises"]["train"]["reply_repeated"] > 0
+    assert len(found) + repeated + manifest.drops["crisis_passed_over"] == 60
 
 
 some_records = st.lists(

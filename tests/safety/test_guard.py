@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from psyllm.core.starter import starter_records
-from psyllm.safety.guard import GUARD, check, guard_version, load_guard
+from psyllm.safety.guard import GUARD, breaks, check, guard_version, load_guard
 
 ROWS = tomllib.loads(GUARD.read_text("utf-8"))["rules"]
 DECENT = (
@@ -113,3 +113,10 @@ def test_the_version_names_the_rules():
 def test_a_spelt_out_number_outside_the_directory_does_not_pass(number):
     text = f"{number}，会有人听你说说心里话的，你不是一个人。"
     assert "unknown-number" in check(text, final=False).reasons
+
+
+def test_single_rules_can_be_asked_for_without_the_others():
+    said = "你真没用，去看医生吧。"
+    assert breaks(said, frozenset({"insult"}))
+    assert not breaks(said, frozenset({"diagnosis", "dose"}))
+    assert "insult" in check(said, final=False).reasons

@@ -149,7 +149,16 @@ def _crises_section(card: Mapping[str, Any]) -> list[str]:
         "Records in which somebody speaks of danger, by whether a reply attends to it. The replies of the",
         "protocol were written for this project; no clinician has reviewed them.",
     ]
-    return ["## Crises", "", *told, "", *_table(["Reply", *SPLITS], rows), ""]
+    return ["## Crises", "", *told, *protocol_share(card), "", *_table(["Reply", *SPLITS], rows), ""]
+
+
+def protocol_share(card: Mapping[str, Any]) -> list[str]:
+    """Return the sentence that says how much of training ends in the protocol's texts; none where nothing does."""
+    answered = card["crises"].get("train", {}).get("reanswered", 0)
+    records = card["splits"]["train"]["records"]
+    if not answered or not records:
+        return []
+    return [f"{answered:,} of {records:,} training records ({answered / records:.1%}) end in one of them."]
 
 
 def _looked_at_lines(card: Mapping[str, Any]) -> list[str]:

@@ -1,16 +1,20 @@
 """Records in which somebody speaks of danger and the counsellor passes over it.
 
 A record comes in; it goes out as it was, with a reply from the protocol in the
-place of what passed over the danger, or not at all. A reply attends to a danger
-when it asks about safety, names help or names a person (`crisis.toml`); looked
-at are the replies from the first dangerous turn to the second after the most
-dangerous one, or each answer of a question. What a person of this project wrote,
-reviewed or judged by hand stays as it is. A protocol's reply fits only where the visitor's own life is
-spoken of in that very turn; danger to or from others is told about in too many
-ways, so such records are left out. What follows a new reply answered the old
-one and goes. The rule is the same for training, dev and test: what passes over
-a crisis is no reference either. How great the danger is was decided before, by
-`safety` while cleaning.
+place of what passed over the danger, or not at all. Every turn that speaks of a
+greater danger than all before it is judged by the replies between it and the
+next such turn: one of the first two has to attend to it (`attending.py`), from
+URGENT on the very first; of a question each answer has to. A counsellor's turn
+that harms is never kept, whatever else attends. The first danger that was passed
+over is answered anew, and what follows it goes, because it answered the old
+reply. Danger after which nobody speaks is counted as that and as no help.
+
+What a person of this project wrote, reviewed or judged by hand stays as it is. A
+protocol's reply fits only where the visitor's own life is spoken of in that very
+turn; danger to or from others is told about in too many ways, so such records
+are left out. What passes over a crisis is no reference either: outside training
+nothing is answered anew (`splitting.py`), it is left out. How great the danger
+is was decided before, by `safety` while cleaning.
 """
 
 from __future__ import annotations
@@ -19,24 +23,28 @@ import functools
 import hashlib
 import re
 import tomllib
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from psyllm.core.records import Answer, Record, Turn
 from psyllm.core.starter import level_by_hand
+from psyllm.corpus.attending import CRISIS, attends, harms
 from psyllm.safety.levels import Level
 from psyllm.safety.notices import notice_for
-from psyllm.safety.patterns import compile_pattern, sentence_before
-from psyllm.safety.screen import Reason, screen
+from psyllm.safety.patterns import compile_pattern, sentence_around, sentence_before
+from psyllm.safety.screen import Reason, Screening, screen
 from psyllm.text.fold import screening_fold
 
-CRISIS = Path(__file__).parent / "crisis.toml"
 LEVEL_FLAG = "level:"
 REANSWERED = "crisis_reanswered"
 REPLIES_LOOKED_AT = 2
+# Screening reads as many turns together where each is a word or two; a longer one stands for itself.
+_TURNS_READ_TOGETHER = 4
+_ALONE_FROM_CHARS = 20
+# Sentences are told apart on text whose places are those of the turn as written.
+_ENDS = str.maketrans("！？", "!?")
 
 Policy = Literal["reanswer", "leave_out", "keep"]
-Outcome = Literal["attended", "ignored", "reanswered", "left_out"]
+Outcome = Literal["attended", "ignored", "no_reply", "not_found", "reanswered", "left_out"]
 
 
 class Treated(NamedTuple):
@@ -48,11 +56,18 @@ class Treated(NamedTuple):
 
 
 class _Danger(NamedTuple):
-    """Where the greatest danger stands and the replies to it."""
+    """A turn of greater danger than all before it, and the counsellor's turns up to the next such turn."""
 
     place: int
     text: str
+    screening: Screening
     replies: list[str]
+
+    @property
+    def is_attended(self) -> bool:
+        level = self.screening.message_level
+        looked_at = 1 if level >= Level.URGENT else REPLIES_LOOKED_AT
+        return any(attends(reply, level) for reply in self.replies[:looked_at])
 
 
 def is_crisis(flags: tuple[str, ...] | list[str]) -> bool:
@@ -61,40 +76,62 @@ def is_crisis(flags: tuple[str, ...] | list[str]) -> bool:
     return any(Level.of(level) >= Level.RISK for level in levels)
 
 
-def attends(reply: str) -> bool:
-    """Return whether a reply asks about safety, names help or names a person."""
-    seen = screening_fold(reply).text
-    return any(sign.search(seen) for sign in _signs())
-
-
 def treat(record: Record, policy: Policy) -> Treated:
     """Return what becomes of a record that is a crisis."""
     if record.reviewed_by or level_by_hand(record):
         return Treated(record, "attended")
     if record.kind == "question":
         return _treat_question(record, policy)
-    danger = _greatest_danger(record)
-    if danger is None or not danger.replies or any(map(attends, danger.replies)):
-        return Treated(record, "attended")
+    dangers = _dangers(record)
+    faulty, passed_over = _first_fault(record, dangers)
+    if not faulty:
+        return Treated(record, _outcome(dangers))
     if policy == "keep":
         return Treated(record, "ignored")
-    reply = _protocol_reply(danger.text, record.id) if policy == "reanswer" else None
-    if reply is None:
+    reply = None
+    if passed_over is not None and policy == "reanswer":
+        reply = _protocol_reply(passed_over.screening, passed_over.text, record.id)
+    if passed_over is None or reply is None:
         return Treated(None, "left_out")
-    turns = (*record.turns[: danger.place + 1], Turn(role="counsellor", text=reply))
+    turns = (*record.turns[: passed_over.place + 1], Turn(role="counsellor", text=reply))
     return Treated(_changed(record, turns=turns), "reanswered")
 
 
+def _outcome(dangers: list[_Danger]) -> Outcome:
+    """Return what is said of a record in which no reply passes over a danger."""
+    if not dangers:
+        return "not_found"
+    return "attended" if dangers[-1].replies else "no_reply"
+
+
+def _first_fault(record: Record, dangers: list[_Danger]) -> tuple[bool, _Danger | None]:
+    """Return whether anything is wrong, and the danger to answer anew: None where nothing before it may stay."""
+    harm = next(
+        (place for place, turn in enumerate(record.turns) if turn.role == "counsellor" and harms(turn.text)),
+        None,
+    )
+    for danger in dangers:
+        if danger.replies and not danger.is_attended and (harm is None or harm > danger.place):
+            return True, danger
+    before_harm = [danger for danger in dangers if harm is not None and danger.place < harm]
+    return harm is not None, before_harm[-1] if before_harm else None
+
+
 def _treat_question(record: Record, policy: Policy) -> Treated:
-    kept = tuple(answer for answer in record.answers if _is_ours(answer) or attends(answer.text))
+    screening = screen([record.opening()])
+    kept = tuple(
+        answer
+        for answer in record.answers
+        if _is_ours(answer) or attends(answer.text, max(Level.RISK, screening.level))
+    )
     if len(kept) == len(record.answers):
-        return Treated(record, "attended")
+        return Treated(record, "attended" if kept else "no_reply")
     if policy == "keep":
         return Treated(record, "attended" if kept else "ignored")
     if kept:
         changed = record.model_copy(update={"answers": kept})
         return Treated(changed, "attended", len(record.answers) - len(kept))
-    reply = _protocol_reply(record.opening(), record.id) if policy == "reanswer" else None
+    reply = _protocol_reply(screening, record.opening(), record.id) if policy == "reanswer" else None
     if reply is None:
         return Treated(None, "left_out")
     answer = Answer(text=reply, author="project", written_for_this_project=True)
@@ -105,49 +142,74 @@ def _is_ours(answer: Answer) -> bool:
     return answer.written_for_this_project or bool(answer.reviewed_by) or answer.author == "counsellor"
 
 
-def _greatest_danger(record: Record) -> _Danger | None:
-    """Return the first turn of the greatest danger; None where no turn alone speaks of any."""
-    levels = {
-        place: screen([turn.text]).level for place, turn in enumerate(record.turns) if turn.role == "visitor"
-    }
-    dangers = [place for place, level in levels.items() if level >= Level.RISK]
-    if not dangers:
-        return None
-    place = max(dangers, key=lambda each: (levels[each], -each))
-    before = [turn.text for turn in record.turns[dangers[0] + 1 : place] if turn.role == "counsellor"]
-    after = [turn.text for turn in record.turns[place + 1 :] if turn.role == "counsellor"]
-    return _Danger(place, record.turns[place].text, before + after[:REPLIES_LOOKED_AT] if after else [])
+def _dangers(record: Record) -> list[_Danger]:
+    """Return the turns at which danger begins or grows, each with the replies up to the next."""
+    found: list[_Danger] = []
+    heard: list[str] = []
+    highest = Level.DISTRESS
+    for place, turn in enumerate(record.turns):
+        if turn.role == "counsellor":
+            if found:
+                found[-1].replies.append(turn.text)
+            continue
+        heard.append(turn.text)
+        is_short = len(turn.text) < _ALONE_FROM_CHARS
+        screening = screen(heard[-_TURNS_READ_TOGETHER if is_short else -1 :])
+        if screening.message_level > highest:
+            highest = screening.message_level
+            found.append(_Danger(place, turn.text, screening, []))
+    # Who writes twice before anybody answers is answered once, at the greater danger.
+    return [danger for danger in found[:-1] if danger.replies] + found[-1:]
 
 
-def _protocol_reply(said: str, record_id: str) -> str | None:
-    """Return the reply that fits what was said; one of several, by the record's id."""
-    screening = screen([said])
+def _protocol_reply(screening: Screening, said: str, record_id: str) -> str | None:
+    """Return the reply that fits what was said last; one of several, by the record's id."""
+    own = [reason for reason in screening.reasons if reason.about == "self" and reason.level >= Level.RISK]
     replies = _replies().get(notice_for(screening).value)
-    if not replies or not any(_is_own(reason, said) for reason in screening.reasons):
+    if not replies or not any(_is_certain(reason, own, said) for reason in own):
         return None
     return replies[hashlib.sha256(record_id.encode()).digest()[0] % len(replies)]
 
 
-def _is_own(reason: Reason, said: str) -> bool:
+def _is_certain(reason: Reason, own: list[Reason], said: str) -> bool:
     """Return whether what was found is the visitor's own danger for certain enough to be answered so."""
-    if reason.about != "self" or reason.level < Level.RISK:
+    fits = _fits()
+    said = said.translate(_ENDS)
+    if reason.rule in fits.names_a_thing and (
+        "我" not in sentence_before(said, reason.start)
+        or fits.of_another.search(sentence_around(said, reason.start, reason.end))
+    ):
         return False
-    return reason.rule not in _rules_that_name_a_thing() or "我" in sentence_before(said, reason.start)
+    if reason.rule not in fits.needs_a_second:
+        return True
+    return (
+        len({other.rule for other in own}) > 1 or fits.plainly.search(screening_fold(said).text) is not None
+    )
 
 
 def _changed(record: Record, **fields: tuple[Turn, ...] | tuple[Answer, ...]) -> Record:
     return record.model_copy(update={**fields, "flags": (*record.flags, REANSWERED)})
 
 
-@functools.cache
-def _rules_that_name_a_thing() -> frozenset[str]:
-    return frozenset(tomllib.loads(CRISIS.read_text("utf-8"))["fits"]["names_a_thing"])
+class _Fits(NamedTuple):
+    """When a rule of screening is enough to answer by."""
+
+    names_a_thing: frozenset[str]
+    needs_a_second: frozenset[str]
+    plainly: re.Pattern[str]
+    of_another: re.Pattern[str]
 
 
 @functools.cache
-def _signs() -> tuple[re.Pattern[str], ...]:
+def _fits() -> _Fits:
     tables = tomllib.loads(CRISIS.read_text("utf-8"))
-    return tuple(compile_pattern(row["pattern"], tables["parts"]) for row in tables["signs"])
+    fits = tables["fits"]
+    return _Fits(
+        frozenset(fits["names_a_thing"]),
+        frozenset(fits["needs_a_second"]),
+        compile_pattern(fits["plainly"], tables["parts"]),
+        compile_pattern(fits["of_another"], tables["parts"]),
+    )
 
 
 @functools.cache

@@ -101,6 +101,12 @@ def names_contact(text: str) -> bool:
     return _names_unknown_number(seen) or _says(contact, seen)
 
 
+def breaks(text: str, rules: frozenset[str]) -> bool:
+    """Whether a text says what one of these rules of speech refuses; the other rules are not looked at."""
+    seen = screening_fold(text).text
+    return any(_says(rule, seen) for rule in load_guard() if rule.id in rules)
+
+
 def _says(rule: GuardRule, seen: str) -> bool:
     return any(
         rule.unless is None or not rule.unless.search(sentence_around(seen, match.start(), match.end()))
