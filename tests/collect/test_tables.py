@@ -160,6 +160,35 @@ def test_a_row_of_another_width_is_left_out_and_counted(tmp_path):
     assert is_accounted_for(records, source)
 
 
+@pytest.mark.parametrize("write", [write_csv, write_xlsx])
+def test_two_columns_of_one_name_are_refused_where_they_are_read(tmp_path, write):
+    path = write(tmp_path / "a", [("问题", "回答", "回答"), *[("甲", "乙", "丙")] * 2])
+    with pytest.raises(MalformedInput, match="has 2 columns of one name that hold the answer"):
+        read(path)
+    records, _ = read(write(tmp_path / "b", [("问题", "回答", "备注", "备注"), ("甲", "乙", "丙", "丁")]))
+    assert [record.title for record in records] == ["甲"]
+
+
+def test_a_workbook_s_cells_beyond_its_header_leave_the_row_out(tmp_path):
+    path = write_xlsx(tmp_path / "a", [HEADER, ("甲", "乙", "", "丙"), ("丁", "戊")])
+    records, source = read(path)
+    assert [record.title for record in records] == ["丁"]
+    assert source.left_out == {"row_of_other_width": 1}
+    assert is_accounted_for(records, source)
+
+
+def test_a_workbook_whose_sheet_breaks_off_is_malformed(tmp_path):
+    whole = write_xlsx(tmp_path / "whole", [HEADER, *ROWS * 9])
+    path = tmp_path / "a"
+    for share in (0.2, 0.9):
+        with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
+            for name in old.namelist():
+                raw = old.read(name)
+                new.writestr(name, raw[: int(len(raw) * share)] if "sheet1" in name else raw)
+        with pytest.raises(MalformedInput, match="is no whole workbook"):
+            read(path)
+
+
 def test_a_quote_that_is_never_closed_is_malformed_and_takes_no_rows_with_it(tmp_path):
     path = tmp_path / "a"
     path.write_text("问题,回答\n" + "甲,乙\n" * 30 + '"甲,乙\n' + '甲,"乙"\n' * 3, "utf-8")

@@ -138,9 +138,7 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile | None]:
 
 
 def _names(folder: Path) -> list[str]:
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
-    names = (path.relative_to(folder).as_posix() for path in paths)
-    return [name for name in names if not _is_hidden(name)]
+    return [path.relative_to(folder).as_posix() for path in reading.walk(folder)]
 
 
 def _is_hidden(name: str) -> bool:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from psyllm.collect.json_items import Item
 from psyllm.collect.source import Source, key_of
 from psyllm.core.collect_settings import ColumnSettings
-from psyllm.core.errors import UnknownFormat
+from psyllm.core.errors import MalformedInput, UnknownFormat
 from psyllm.core.records import Answer, Record
 from psyllm.text.pii import find_pii
 
@@ -93,6 +93,20 @@ def _may_be_shown(name: str) -> bool:
     if name.lower() in _known_names():
         return True
     return _GIVEN_BY_A_PROGRAM.fullmatch(name) is not None and not find_pii(name)
+
+
+def need_own_names(header: Sequence[str], columns: Columns, place: str) -> None:
+    """Refuse a table with two columns of the name that holds a field: all but one would be lost.
+
+    Raises:
+        MalformedInput: there are two.
+    """
+    for field, name in columns.by_field.items():
+        if header.count(name) > 1:
+            message = f"{place} has {header.count(name)} columns of one name that hold the {field}"
+            raise MalformedInput(
+                message, "write each answer in a row of its own, or rename what is no answer"
+            )
 
 
 def unclear(header: Sequence[str], place: str) -> UnknownFormat:
