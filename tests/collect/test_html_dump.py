@@ -144,3 +144,14 @@ def test_a_folder_may_hold_files_of_data_larger_than_any_text(tmp_path, monkeypa
     assert (tmp_path / "a").stat().st_size > reading.MOST_MEMBER_BYTES
     source = Source("big", "CC0-1.0")
     assert len(list(recognise(tmp_path).read(tmp_path, source))) == 99
+
+
+def test_pages_that_links_lead_to_are_read(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("a", "b"):
+        page = f"<html><body><h1>{name}</h1><p>{'早点睡，慢慢来。' * 20}</p></body></html>"
+        (tmp_path / name).write_text(page, "utf-8")
+    (tmp_path / "a").rename(folder / "a.html")
+    (folder / "b.html").symlink_to("../b")
+    assert len(import_of(folder)[0]) == 2
