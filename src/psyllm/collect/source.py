@@ -140,6 +140,7 @@ class Source:
         return made
 
 
+@functools.lru_cache(1024)  # every record of a file has that file's name before its key
 def without_person(key: str) -> str:
     """Return the key (or the folder, with its slash), or its hash where it may name somebody.
 
