@@ -82,6 +82,26 @@ def test_a_name_told_in_one_turn_is_masked_in_all_and_an_unchanged_record_is_the
     assert mask_personal_data(plain) is plain
 
 
+def question(text, **labels):
+    said = {"answers": (Answer(text="多久了？"),), "group": "a:1", "source": "a", "licence": "x", **labels}
+    return Record(id="a:1", kind="question", title=text, **said)
+
+
+def test_labels_that_point_at_a_person_are_taken_out():
+    told = question("我睡不着。", topic="王小明的咨询", keywords=("失眠", "王小明", "13800138000"))
+    cleaned = mask_personal_data(told)
+    assert (cleaned.title, cleaned.topic, cleaned.keywords) == ("我睡不着。", "", ("失眠",))
+    by_text = mask_personal_data(question("我叫王小明，睡不着。", topic="王小明的咨询", keywords=("情绪",)))
+    assert (by_text.title, by_text.topic, by_text.keywords) == ("我叫〔姓名〕，睡不着。", "", ("情绪",))
+
+
+def test_labels_of_no_person_stay_and_an_unchanged_record_is_the_same_object():
+    record = question(
+        "我和张力都睡不着。", topic="高考", keywords=("高考", "安全感", "康复", "方法", "人际关系")
+    )
+    assert mask_personal_data(record) is record
+
+
 def test_spans_follow_masks_of_any_kind():
     text = "我叫王志远。住在云水路12号3栋。以后再说。"
     spans = (

@@ -191,7 +191,7 @@ def test_columns_are_named_on_the_command_line(tmp_path, capsys):
     path.write_text("甲列,乙列\n问,答\n问二,答二\n", "utf-8")
     words = ["collect", "import", str(path), "--name", "x", "--licence", "MIT", "--data", str(tmp_path)]
     assert run(words) == 2
-    assert "Its columns: 甲列, 乙列" in capsys.readouterr().err
+    assert "Its columns: 2, none with a usual name" in capsys.readouterr().err
     named = ["--set", "collect.columns.question=甲列", "--set", "collect.columns.answer=乙列"]
     assert run([*words, *named]) == 0
     records = list(read_records(tmp_path / "1_collected" / "x"))

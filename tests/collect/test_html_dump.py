@@ -1,12 +1,14 @@
 import gzip
 import io
 import tarfile
+import time
 
 import pytest
 
 import made_threads as threads
 import site_pages as made
-from psyllm.collect import html_dump
+from made_up import write_lines
+from psyllm.collect import html_dump, reading
 from psyllm.collect.formats import recognise
 from psyllm.collect.source import Source
 from psyllm.core.errors import MalformedInput
@@ -177,3 +179,34 @@ def test_a_tar_damaged_or_cut_between_pages_loses_none_in_silence(tmp_path, pack
 )
 def test_pages_are_told_by_how_they_begin(raw, is_page):
     assert html_dump.is_html(raw) is is_page
+
+
+@pytest.mark.parametrize(
+    "raw", [b"<!-- a -->\n" * 5000, b"<!-- " * 10_000, b" " * 60_000, b"<!----> -->" * 30]
+)
+def test_what_only_looks_like_the_beginning_of_a_page_takes_no_time(raw):
+    before = time.process_time()
+    assert not html_dump.is_html(raw + b"x")
+    assert html_dump.is_html(b"<!-- a --> " * 30 + b"<html>")
+    assert time.process_time() - before < 1
+
+
+def test_a_folder_may_hold_files_of_data_larger_than_any_text(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "MOST_MEMBER_BYTES", 1000)
+    write_lines(
+        [{"question": f"我睡不着{number}。", "answer": "多久了？"} for number in range(99)], tmp_path / "a"
+    )
+    assert (tmp_path / "a").stat().st_size > reading.MOST_MEMBER_BYTES
+    source = Source("big", "CC0-1.0")
+    assert len(list(recognise(tmp_path).read(tmp_path, source))) == 99
+
+
+def test_pages_that_links_lead_to_are_read(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("a", "b"):
+        page = f"<html><body><h1>{name}</h1><p>{'早点睡，慢慢来。' * 20}</p></body></html>"
+        (tmp_path / name).write_text(page, "utf-8")
+    (tmp_path / "a").rename(folder / "a.html")
+    (folder / "b.html").symlink_to("../b")
+    assert len(import_of(folder)[0]) == 2

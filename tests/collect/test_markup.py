@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,3 +71,17 @@ def test_a_long_line_of_marks_is_read_in_time():
         "_a" * 10000,
     ):
         blocks(line)
+
+
+@pytest.mark.parametrize("mark", ["<!-- ", "<script> ", "<STYLE "])
+def test_beginnings_without_an_end_take_no_time_and_stay_text(mark):
+    before = time.process_time()
+    found = blocks(f"<!-- 一 -->{mark * 20_000}\n字")
+    assert time.process_time() - before < 2
+    assert found[-1].text == "字"
+
+
+def test_scripts_and_styles_go_up_to_their_own_end():
+    (block,) = blocks("甲<script>a</style>b</SCRIPT >乙<style>c</style><script>丙")
+    assert block.text.startswith("甲乙")
+    assert block.text.endswith("丙")

@@ -127,12 +127,50 @@ def test_a_long_name_whose_file_is_missing_is_damage(tmp_path, layout):
         list(members(path))
 
 
-def test_a_folder_gives_its_files_by_name_without_links(tmp_path):
-    for name in ("b.txt", "a/2.txt", "a/1.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(name, "utf-8")
-    (tmp_path / "c.txt").symlink_to(tmp_path / "b.txt")
+def laid(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name, "utf-8")
+    return folder
+
+
+def test_a_folder_gives_its_files_by_name_and_each_once(tmp_path):
+    laid(tmp_path, "b.txt", "a/2.txt", "a/1.txt")
+    (tmp_path / "0.txt").symlink_to(tmp_path / "b.txt")
+    (tmp_path / "0").symlink_to(tmp_path / "a")
     assert [member.name for member in members(tmp_path)] == ["a/1.txt", "a/2.txt", "b.txt"]
+
+
+def test_links_to_files_and_folders_elsewhere_are_followed(tmp_path):
+    laid(tmp_path, "blobs/1", "other/2", "folder/a.txt", "folder/.blobs/3")
+    folder = tmp_path / "folder"
+    (folder / "b.txt").symlink_to("../blobs/1")
+    (folder / "b_again.txt").symlink_to("../blobs/1")
+    (folder / "c").symlink_to(tmp_path / "other")
+    (folder / "d.txt").symlink_to(".blobs/3")
+    found = [(member.name, member.raw) for member in members(folder)]
+    assert found == [("a.txt", b"folder/a.txt"), ("b.txt", b"blobs/1"), ("c/2", b"other/2"), ("d.txt", b"folder/.blobs/3")]  # fmt: skip
+    first = content_hash(folder)
+    (tmp_path / "blobs" / "1").write_text("more", "utf-8")
+    assert content_hash(folder) != first
+
+
+def test_links_in_a_circle_and_upwards_bring_nothing_twice(tmp_path):
+    laid(tmp_path, "outside", "folder/a/1", "other/2")
+    folder = tmp_path / "folder"
+    (folder / "a" / "up").symlink_to(folder)
+    (folder / "further").symlink_to(tmp_path)
+    (folder / "other").symlink_to(tmp_path / "other")
+    (tmp_path / "other" / "back").symlink_to(folder)
+    assert [member.name for member in members(folder)] == ["a/1", "other/2"]
+
+
+@pytest.mark.parametrize("target", ["gone", "link", "/dev/null"])
+def test_a_link_that_leads_to_no_file_is_said(tmp_path, target):
+    laid(tmp_path, "a")
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(MalformedInput, match="the link link leads to no file"):
+        list(members(tmp_path))
 
 
 def test_the_hash_of_a_folder_changes_with_names_and_bytes(tmp_path):

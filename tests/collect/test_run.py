@@ -223,6 +223,19 @@ def test_a_folder_is_imported_and_what_is_no_dialogue_is_counted(tmp_path):
     assert [record.id for record in collected(tmp_path)] == [f"source:case_{n}" for n in range(3)]
 
 
+def test_a_name_in_a_file_s_name_reaches_neither_records_nor_the_manifest(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("王小明-13800138000.txt", "0001.txt"):
+        (folder / name).write_text("来访者：你好。\n心理咨询师：你好。\n", "utf-8")
+    manifest = run(settings(folder), tmp_path)
+    assert manifest.details["keys_hashed"] == 1
+    records = collected(tmp_path)
+    assert "source:0001" in {record.id for record in records}
+    written = manifest.model_dump_json() + "".join(record.model_dump_json() for record in records)
+    assert not any(told in written for told in ("王小明", "13800138000"))
+
+
 def test_a_full_disk_is_said_and_the_earlier_import_stays(tmp_path):
     small = write_lines(dialogues(5), tmp_path / "small")
     large = write_lines(dialogues(400, seed=2), tmp_path / "large")

@@ -1,11 +1,12 @@
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from psyllm.collect import source as source_module
 from psyllm.collect.encodings import Decoding
-from psyllm.collect.source import Keys, Source
+from psyllm.collect.source import Keys, Source, key_of, without_person
 
 
 @given(keys=st.lists(st.text(max_size=2)), few=st.integers(0, 5))
@@ -34,6 +35,42 @@ def test_the_same_key_in_two_files_of_an_archive_is_two_keys():
     for source.inside in ("x/", "y/"):
         ids.append(source.provenance("1")["id"])
     assert ids == ["a:x/1", "a:y/1"]
+
+
+@given(keys=st.lists(st.text("a#23", max_size=4), max_size=12))
+def test_no_two_records_have_one_id(keys):
+    source = Source("a", "MIT")
+    said = [source.provenance(key) for key in keys]
+    assert len({one["id"] for one in said}) == len(keys)
+    assert [one["group"] for one in said] == [f"a:{key}" for key in keys]
+
+
+def test_a_made_id_that_is_there_already_is_not_given_again():
+    source = Source("dup", "MIT")
+    ids = [source.provenance(key)["id"] for key in ("a", "a", "a#2", "a")]
+    assert ids == ["dup:a", "dup:a#2", "dup:a#2#2", "dup:a#3"]
+
+
+@pytest.mark.parametrize("key", ["王小明-13800138000", "欧阳锋", "a@example.org", "case/13800138000"])
+def test_a_key_that_may_name_somebody_is_hashed_and_counted(key):
+    source = Source("clinic", "MIT", inside="folder/")
+    said = [source.provenance(key) for _ in range(2)]
+    hashed = f"clinic:folder/{key_of(key.encode())}"
+    assert [one["id"] for one in said] == [hashed, f"{hashed}#2"]
+    assert {one["group"] for one in said} == {hashed}
+    assert source.keys_hashed == 2
+
+
+@pytest.mark.parametrize("key", ["0001", "zhihu/question-12345678", "part-00000", "a/b_c.d", key_of(b"x")])
+def test_a_technical_key_stays(key):
+    assert without_person(key) == key
+    assert without_person(f"{key}/") == f"{key}/"
+
+
+def test_the_file_in_which_a_key_stands_is_hashed_too():
+    source = Source("clinic", "MIT", inside="王小明.csv/")
+    assert source.provenance("7")["id"] == f"clinic:{key_of('王小明.csv'.encode())}/7"
+    assert source.keys_hashed == 1
 
 
 def test_what_is_read_is_counted_as_it_is_taken():

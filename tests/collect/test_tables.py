@@ -113,7 +113,7 @@ def test_a_title_alone_beside_an_answer_is_the_question(tmp_path):
 def test_unclear_columns_are_listed_and_can_be_named(tmp_path, write):
     rows = [("甲列", "乙列"), *[(f"问{n}", f"答{n}") for n in range(3)]]
     path = write(tmp_path / "a", rows)
-    with pytest.raises(UnknownFormat, match="Its columns: 甲列, 乙列") as caught:
+    with pytest.raises(UnknownFormat, match="Its columns: 2, none with a usual name") as caught:
         read(path)
     assert "--set collect.columns.question=NAME" in caught.value.next_step
     records, _ = read(path, question="甲列", answer="乙列")
@@ -128,9 +128,27 @@ def test_named_fields_of_objects_go_before_every_known_form(tmp_path):
 
 def test_words_of_a_table_without_a_header_are_never_shown(tmp_path):
     path = write_csv(tmp_path / "a", [("我睡不着，怎么办？", "多久了？")] * 4)
-    with pytest.raises(UnknownFormat, match="2, and its first row looks like no header") as caught:
+    with pytest.raises(UnknownFormat, match="2, none with a usual name") as caught:
         read(path)
     assert "睡不着" not in str(caught.value)
+
+
+@pytest.mark.parametrize("first", ["13800138000,张三丰,我想自杀怎么办", "x13800138000,Zhang San,title"])
+def test_only_names_that_are_nobody_s_words_are_shown(tmp_path, first):
+    path = tmp_path / "a"
+    path.write_text(f"{first}\n甲,乙,丙\n丁,戊,己\n", "utf-8")
+    with pytest.raises(UnknownFormat, match="Its columns: ") as caught:
+        read(path)
+    assert not any(cell in str(caught.value) for cell in first.split(",") if cell != "title")
+    write_lines([{"张三 13800138000": "我想死", "李四": "", "my_field": ""}], path)
+    with pytest.raises(UnknownFormat, match="has the fields my_field and 2 more, which") as caught:
+        read(path)
+
+
+def test_columns_without_use_are_named_only_by_usual_names(tmp_path):
+    rows = [("问题", "回答", "王小明的妈妈", "备注"), ("我睡不着。", "多久了？", "", "")]
+    _, source = read(write_csv(tmp_path / "a", rows))
+    assert source.facts == {"columns_without_use": "备注 and 1 more"}
 
 
 def test_a_row_of_another_width_is_left_out_and_counted(tmp_path):
@@ -140,6 +158,35 @@ def test_a_row_of_another_width_is_left_out_and_counted(tmp_path):
     assert [record.title for record in records] == ["甲", "丁"]
     assert source.left_out == {"row_of_other_width": 2}
     assert is_accounted_for(records, source)
+
+
+@pytest.mark.parametrize("write", [write_csv, write_xlsx])
+def test_two_columns_of_one_name_are_refused_where_they_are_read(tmp_path, write):
+    path = write(tmp_path / "a", [("问题", "回答", "回答"), *[("甲", "乙", "丙")] * 2])
+    with pytest.raises(MalformedInput, match="has 2 columns of one name that hold the answer"):
+        read(path)
+    records, _ = read(write(tmp_path / "b", [("问题", "回答", "备注", "备注"), ("甲", "乙", "丙", "丁")]))
+    assert [record.title for record in records] == ["甲"]
+
+
+def test_a_workbook_s_cells_beyond_its_header_leave_the_row_out(tmp_path):
+    path = write_xlsx(tmp_path / "a", [HEADER, ("甲", "乙", "", "丙"), ("丁", "戊")])
+    records, source = read(path)
+    assert [record.title for record in records] == ["丁"]
+    assert source.left_out == {"row_of_other_width": 1}
+    assert is_accounted_for(records, source)
+
+
+def test_a_workbook_whose_sheet_breaks_off_is_malformed(tmp_path):
+    whole = write_xlsx(tmp_path / "whole", [HEADER, *ROWS * 9])
+    path = tmp_path / "a"
+    for share in (0.2, 0.9):
+        with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
+            for name in old.namelist():
+                raw = old.read(name)
+                new.writestr(name, raw[: int(len(raw) * share)] if "sheet1" in name else raw)
+        with pytest.raises(MalformedInput, match="is no whole workbook"):
+            read(path)
 
 
 def test_a_quote_that_is_never_closed_is_malformed_and_takes_no_rows_with_it(tmp_path):
@@ -206,9 +253,10 @@ def test_a_parquet_file_that_breaks_off_is_malformed(tmp_path):
 
 
 def test_the_table_of_headers_names_settings_that_exist_and_no_header_twice():
-    table = tomllib.loads((Path(tables.__file__).parent / "columns.toml").read_text("utf-8"))["field"]
+    whole = tomllib.loads((Path(tables.__file__).parent / "columns.toml").read_text("utf-8"))
+    table = whole["field"]
     assert {field["name"] for field in table} == set(ColumnSettings.model_fields)
-    headers = [header for field in table for header in field["headers"]]
+    headers = [header for field in [*table, whole["without_use"]] for header in field["headers"]]
     assert len(headers) == len(set(headers))
     assert all(
         field["source"] and header == header.strip().lower() for field in table for header in field["headers"]

@@ -88,7 +88,8 @@ def test_a_folder_of_archives_is_one_source(tmp_path):
     folder = tmp_path / "segments"
     folder.mkdir()
     (folder / "1.warc.gz").write_bytes(archive_of(captures[::2]))
-    (folder / "2.warc.gz").write_bytes(archive_of(captures[1::2], packed=False))
+    (tmp_path / "blob").write_bytes(archive_of(captures[1::2], packed=False))
+    (folder / "2.warc.gz").symlink_to("../blob")
     assert recognise(folder).name == "WARC archive"
     found, _ = import_of(folder)
     assert [len(record.answers) for record in found] == [12, 12, 12]

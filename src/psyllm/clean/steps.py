@@ -34,7 +34,7 @@ from psyllm.safety.screen import screen
 from psyllm.text.fold import Folded, clean_text
 from psyllm.text.han import han_count, han_share
 from psyllm.text.offsets import Offsets
-from psyllm.text.pii import Masked, mask_texts, without_marks
+from psyllm.text.pii import Masked, find_pii, mask_texts, without_marks
 from psyllm.text.sentences import split_sentences
 from psyllm.text.simplified import simplified
 from psyllm.text.traditional import character_class, traditional_only
@@ -132,13 +132,30 @@ def simplify(record: Record) -> Record:
 
 
 def mask_personal_data(record: Record) -> Record:
-    """Put marks in place of what points at a person; a name told in one text is masked in all."""
+    """Put marks in place of what points at a person; a name told in one text is masked in all.
+
+    A topic or keyword that points at one is taken out.
+    """
     masked = mask_texts(list(record.texts()))
+    labelled = _without_labels_of_persons(record, is_somebody_known=bool(masked))
     if not masked:
-        return record
-    changed = change_texts(record, lambda text: _masked(text, masked))
+        return labelled
+    changed = change_texts(labelled, lambda text: _masked(text, masked))
     # A place may swallow a word of danger that runs into it; what was read before it stays.
     return changed if visitor_level(changed) >= visitor_level(record) else mark_level(record, changed)
+
+
+def _without_labels_of_persons(record: Record, *, is_somebody_known: bool) -> Record:
+    """Return the record without the labels that point at a person, told by themselves or by a text."""
+    labels = [label for label in dict.fromkeys([record.topic, *record.keywords]) if label]
+    if not labels or not (is_somebody_known or find_pii("\n".join(labels))):
+        return record
+    masked = mask_texts([*record.texts(), *labels])
+    if masked.keys().isdisjoint(labels):
+        return record
+    keywords = tuple(word for word in record.keywords if word not in masked)
+    topic = "" if record.topic in masked else record.topic
+    return record.model_copy(update={"topic": topic, "keywords": keywords})
 
 
 def without_foreign_lines(record: Record) -> Record:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from psyllm.collect.reading import text
 from psyllm.collect.source import Source
-from psyllm.collect.tables import Columns, Row, columns_of
+from psyllm.collect.tables import Columns, Row, columns_of, need_own_names
 from psyllm.core.collect_settings import ColumnSettings
 from psyllm.core.errors import MalformedInput
 
@@ -65,8 +65,10 @@ def rows(path: Path, dialect: Dialect, source: Source) -> Iterator[Row]:
     """Yield the rows behind the header; empty lines are passed over.
 
     Raises:
-        MalformedInput: a quote is not closed, or a cell is too large.
+        MalformedInput: a quote is not closed, a cell is too large, or two columns that are read have one name.
     """
+    if dialect.columns is not None:
+        need_own_names(dialect.header, dialect.columns, str(path))
     limit = csv.field_size_limit(MOST_CELL_CHARS)
     try:
         with io.TextIOWrapper(text(path, source.decoding), "utf-8", newline="") as stream:

@@ -38,7 +38,7 @@ from psyllm.collect import (
     zips,
 )
 from psyllm.collect.encodings import Decoding, decode, looks_binary
-from psyllm.collect.source import Source
+from psyllm.collect.source import Source, without_person
 from psyllm.core.collect_settings import ColumnSettings
 from psyllm.core.errors import BadInput, EmptyCorpus, MalformedInput, PsyError, UnknownFormat
 from psyllm.core.records import Record
@@ -248,7 +248,7 @@ def _files(path: Path, source: Source, said: ColumnSettings) -> Iterator[Record]
         if form is None or not form.is_data:
             source.read += 1
             source.leave_out("file_is_no_data")
-            names.append(file.name)
+            names.append(without_person(file.name))
             continue
         source.inside = f"{file.name}/"
         try:

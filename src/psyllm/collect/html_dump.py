@@ -36,13 +36,15 @@ HEAD_BYTES = 1 << 16
 FILES_TRIED = 50
 NOWHERE = "http://file.invalid/"  # RFC 2606: a host that can never be; no record shows it
 # A page begins with a doctype or an element of its frame, at most behind a byte order mark and comments.
+# Nothing is tried twice (possessive, atomic): any file may be asked, also one of nothing but comments.
 _PAGE = re.compile(
-    rb"\s*(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    rb"\s*+(?:\xef\xbb\xbf)?+\s*+(?:<\?xml[^>]*+>\s*+)?+(?>(?><!--.*?-->)\s*+)*+"
+    rb"<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _SAYS = (
-    re.compile(rb"<link\b[^>]*\brel\s*=\s*[\"']?canonical\b[^>]*>", re.IGNORECASE),
-    re.compile(rb"<meta\b[^>]*\bproperty\s*=\s*[\"']?og:url\b[^>]*>", re.IGNORECASE),
+    re.compile(rb"<link\b[^<>]*\brel\s*=\s*[\"']?canonical\b[^<>]*>", re.IGNORECASE),
+    re.compile(rb"<meta\b[^<>]*\bproperty\s*=\s*[\"']?og:url\b[^<>]*>", re.IGNORECASE),
 )
 _ADDRESS = re.compile(rb"(?:href|content)\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
 _SAVED = re.compile(rb"<!--\s*saved from url=\(\d+\)(\S+)\s*-->")
@@ -59,11 +61,11 @@ def is_dump(path: Path) -> bool:
     if path.is_file() and not (reading.is_tar(first := reading.head(path)) or is_html(first)):
         return False
     pages = others = 0
-    for member in itertools.islice(reading.members(path), FILES_TRIED):
+    for member in itertools.islice(reading.heads(path, HEAD_BYTES), FILES_TRIED):
         if is_html(member.raw):
             pages += 1
-        elif b"\x00" not in member.raw[:HEAD_BYTES]:
-            text = member.raw[:HEAD_BYTES].decode("utf-8", "ignore")
+        elif b"\x00" not in member.raw:
+            text = member.raw.decode("utf-8", "ignore")
             others += markdown.is_markdown(text) or dialogues_text.is_dialogue_text(text)
     return pages > others
 
@@ -162,9 +164,7 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile | None]:
 
 
 def _names(folder: Path) -> list[str]:
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
-    names = (path.relative_to(folder).as_posix() for path in paths)
-    return [name for name in names if not _is_hidden(name)]
+    return [path.relative_to(folder).as_posix() for path in reading.walk(folder)]
 
 
 def _is_hidden(name: str) -> bool:

@@ -19,7 +19,6 @@ from psyllm.core.errors import UnknownFormat
 from psyllm.core.records import Record
 
 Begin = Callable[[Decoding], Iterator[Item]]
-MOST_FIELDS_NAMED = 8
 
 
 class ItemForm(NamedTuple):
@@ -38,10 +37,10 @@ def form_of(value: object, said: ColumnSettings) -> ItemForm | None:
 
 
 def unknown_fields(path: Path, value: object, next_step: str) -> UnknownFormat:
-    """Return the error that names an object's fields."""
+    """Return the error that names an object's fields, as far as they may be shown."""
     found = "no object"
     if isinstance(value, dict):
-        found = "the fields " + ", ".join(sorted(str(key)[:20] for key in value)[:MOST_FIELDS_NAMED])
+        found = f"the fields {tables.shown(sorted(map(str, value)))}"
     step = f"{next_step}; or name its fields: add --set collect.columns.question=NAME and so on"
     return UnknownFormat(f"the first record of {path} has {found}, which fits no importer", step)
 

@@ -24,9 +24,19 @@ class Block(NamedTuple):
     text: str
 
 
+# What goes whole, and how it ends: it is looked for up to the last end only, as every beginning
+# without an end would be followed to the end of the text.
+_ENDED = (
+    (re.compile(r"<!--.*?-->", re.DOTALL), re.compile("-->")),
+    *(
+        (
+            re.compile(rf"<{tag}\b.*?</{tag}\s*+>", re.DOTALL | re.IGNORECASE),
+            re.compile(rf"</{tag}\s*+>", re.IGNORECASE),
+        )
+        for tag in ("script", "style")
+    ),
+)
 _WHOLE = (
-    re.compile(r"<!--.*?-->", re.DOTALL),
-    re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE),
     re.compile(r"^([ \t]*)(```+|~~~+)[^\n]*\n.*?(?:^[ \t]*\2[`~]*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE),
     re.compile(r"^\[\^[^\]\n]+\]:[^\n]*(?:\n(?:[ \t]{2,}|\t)[^\n]+)*", re.MULTILINE),  # [^1]: a footnote
     re.compile(r"^[ ]{0,3}\[[^\]\n]+\]:[ \t]*\S[^\n]*$", re.MULTILINE),  # [name]: address
@@ -62,6 +72,9 @@ _SHOWN = {_HIDDEN + ord(mark): mark for mark in "\\`*_{}[]()#+-.!>~|"}
 
 def blocks(body: str) -> list[Block]:
     """Return the blocks of a Markdown body in order."""
+    for pattern, end in _ENDED:
+        last = max((match.end() for match in end.finditer(body)), default=0)
+        body = pattern.sub("", body[:last]) + body[last:]
     for pattern in _WHOLE:
         body = pattern.sub("", body)
     found = [_block(line.strip()) for line in body.split("\n")]

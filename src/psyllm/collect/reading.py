@@ -18,6 +18,7 @@ import os
 import tarfile
 import tempfile
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -203,8 +204,8 @@ def files(path: Path) -> Iterator[File]:
         MalformedInput: the archive breaks off.
     """
     if path.is_dir():
-        for place in _walk(path):
-            yield File(place.relative_to(path).as_posix(), place)
+        for place in walk(path):
+            yield File(_inside(place, path), place)
         return
     with _complete(path), tempfile.TemporaryDirectory(prefix="psyllm-") as folder:
         for name, stream in _opened(path):
@@ -218,9 +219,9 @@ def files(path: Path) -> Iterator[File]:
 def _opened(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield name and stream of each file; a stream is good until the next step."""
     if path.is_dir():
-        for place in _walk(path):
+        for place in walk(path):
             with place.open("rb") as file:
-                yield place.relative_to(path).as_posix(), file
+                yield _inside(place, path), file
     elif is_tar(head(path)):
         yield from _opened_tar(path)
     elif zips.is_zip(path):
@@ -230,19 +231,54 @@ def _opened(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
             yield path.name, stream
 
 
-def _walk(folder: Path) -> list[Path]:
-    """Return the files below a folder by name; a folder that may not be read is an error, never passed over."""
+def walk(folder: Path) -> list[Path]:
+    """Return the files below a folder by name, those that links lead to among them; none is there twice.
+
+    A file that lies in the folder is never named by a link. Links to a folder above are not followed. A
+    folder that may not be read is an error, never passed over.
+
+    Raises:
+        MalformedInput: a link leads to no file or folder.
+    """
+    found: dict[str, Path] = {}
+    seen = set(map(str, Path(os.path.realpath(folder)).parents))
+    links = deque([folder])
+    while links:
+        link = links.popleft()
+        real = os.path.realpath(link)
+        if Path(real).is_dir():
+            links += _walk(link, folder, found, seen)
+        elif Path(real).is_file():
+            found.setdefault(real, link)
+        else:
+            message = f"{folder}: the link {_inside(link, folder)} leads to no file"
+            raise MalformedInput(message, "take it out, or fetch what it leads to; then import again")
+    return sorted(found.values())
+
+
+def _walk(start: Path, folder: Path, found: dict[str, Path], seen: set[str]) -> list[Path]:
+    """Add the files below `start` to `found`, the folders to `seen`, and return the links."""
 
     def refuse(error: OSError) -> None:
         raise error
 
-    found = [
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=refuse)
-        for name in names
-        if not Path(place, name).is_symlink()
-    ]
-    return sorted(path for path in found if not _is_hidden(path.relative_to(folder).as_posix()))
+    links: list[Path] = []
+    for place, folders, names in os.walk(start, onerror=refuse):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        shown = [Path(place, name) for name in (*names, *folders)]
+        links += [path for path in shown if path.is_symlink() and not _is_hidden(_inside(path, folder))]
+        for path in shown[: len(names)]:
+            if not (path.is_symlink() or _is_hidden(_inside(path, folder))):
+                found.setdefault(str(Path(real, path.name)), path)
+    return sorted(links)
+
+
+def _inside(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
 
 
 def _opened_tar(path: Path) -> Iterator[tuple[str, IO[bytes]]]:

@@ -97,6 +97,7 @@ def _found(source: Source) -> dict[str, Any]:
     details = {
         "encodings": dict(source.decoding.found),
         "parts_left_out": dict(source.parts_left_out),
+        "keys_hashed": source.keys_hashed,
         **source.facts,
     }
     return {name: found for name, found in details.items() if found}

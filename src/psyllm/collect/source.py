@@ -1,7 +1,7 @@
 """What every importer needs to know of the source, and where it counts what it left out.
 
 A `Source` gives each record its name, licence and permissions and an id that is
-unique within the source. It counts what was read (`each`), what of that is no
+unique within the source and names nobody: a key that may (王小明.txt) is hashed. It counts what was read (`each`), what of that is no
 record (`leave_out`) and what became part of the record before it (`joined`), so
 that nothing is lost in silence: read = records + left out + joined. What is cut
 off a record that stays (a system prompt, spans that do not fit) is counted in
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -24,10 +25,14 @@ import numpy as np
 
 from psyllm.collect.encodings import REPLACEMENT, Decoding
 from psyllm.collect.sites.authors import Authors
+from psyllm.text.han import han_count
+from psyllm.text.pii import find_pii
 
 T = TypeVar("T")
 # Digests held in a set before they move into the sorted array; a set needs ten times an array's memory.
 FEWEST_RECENT = 1 << 16
+# Keys that point at nobody, so that most need no look: a short number, a hash (of digits alone it is looked at).
+_NUMBER_OR_HASH = re.compile(r"\d{1,9}|(?=\d*[a-f])[0-9a-f]{16}")
 
 
 class Keys:
@@ -82,6 +87,7 @@ class Source:
     left_out: Counter[str] = field(default_factory=Counter)
     parts_left_out: Counter[str] = field(default_factory=Counter)
     facts: dict[str, str] = field(default_factory=dict)
+    keys_hashed: int = 0
     inside: str = ""
     _keys: Keys = field(default_factory=Keys)
 
@@ -113,16 +119,37 @@ class Source:
 
     def provenance(self, key: str) -> dict[str, Any]:
         """Return the fields that tell where a record comes from; records of one key are one group."""
-        group = f"{self.name}:{self.inside}{key}"
-        again = self._keys.times(self.inside + key)
+        inside, own = without_person(self.inside), without_person(key)
+        self.keys_hashed += (inside, own) != (self.inside, key)
+        group = f"{inside}{own}"
         return {
-            "id": group if again == 1 else f"{group}#{again}",
-            "group": group,
+            "id": f"{self.name}:{self._unused(group)}",
+            "group": f"{self.name}:{group}",
             "source": self.name,
             "licence": self.licence,
             "may_train": self.may_train,
             "may_show": self.may_show,
         }
+
+    def _unused(self, key: str) -> str:
+        """Return the key, with a number when it has come before; none comes twice, also not by having one."""
+        made, times = key, self._keys.times(key)
+        while times > 1:
+            made = f"{key}#{times}"
+            times = 1 if self._keys.times(made) == 1 else self._keys.times(key)
+        return made
+
+
+@functools.lru_cache(1024)  # every record of a file has that file's name before its key
+def without_person(key: str) -> str:
+    """Return the key (or the folder, with its slash), or its hash where it may name somebody.
+
+    Names alone are found too seldom, so that anything Chinese counts as one.
+    """
+    bare = key.rstrip("/")
+    if _NUMBER_OR_HASH.fullmatch(bare) or not (han_count(bare) or find_pii(bare)):
+        return key
+    return key_of(bare.encode()) + key[len(bare) :]
 
 
 def key_of(raw: bytes) -> str:

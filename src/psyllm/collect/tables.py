@@ -3,15 +3,17 @@
 Comes in: rows as names and values, and which column holds what: the settings'
 names, else the usual headers (`columns.toml`). Goes out: question records
 (rows of one question that follow each other are one) or documents. Columns
-without a use stay behind and are named in the source's facts; the column of an
-author is one of them. Where it is unclear which column is what, the error lists
-them and says how to name them.
+without a use stay behind and are told in the source's facts; the column of an
+author is one of them. Where it is unclear which column is what, the error says
+how to name them. Of columns nobody's words may be shown: a table without a
+header begins with what somebody said, so that odd names are only counted.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,12 +22,14 @@ from typing import Any, NamedTuple
 from psyllm.collect.json_items import Item
 from psyllm.collect.source import Source, key_of
 from psyllm.core.collect_settings import ColumnSettings
-from psyllm.core.errors import UnknownFormat
+from psyllm.core.errors import MalformedInput, UnknownFormat
 from psyllm.core.records import Answer, Record
+from psyllm.text.pii import find_pii
 
 _TABLE = Path(__file__).parent / "columns.toml"
-MOST_HEADER_CHARS = 24
 MOST_COLUMNS_NAMED = 12
+# A name that a program gave: no digits, no Chinese, and shorter than a sentence.
+_GIVEN_BY_A_PROGRAM = re.compile(r"[A-Za-z_]{1,24}")
 
 
 Row = dict[str, str]  # values by column
@@ -69,17 +73,49 @@ def _kind_of(by_field: dict[str, str], said: ColumnSettings) -> str:
     return "document" if "text" in by_field else ""
 
 
+@functools.cache
+def _known_names() -> frozenset[str]:
+    table = tomllib.loads(_TABLE.read_text("utf-8"))
+    return frozenset(usual_headers()) | frozenset(table["without_use"]["headers"])
+
+
+def shown(names: Iterable[str]) -> str:
+    """Return the names of columns or fields that hold nobody's words, and how many others there are."""
+    bare = [name.strip() for name in names]
+    named = [name for name in bare if _may_be_shown(name)][:MOST_COLUMNS_NAMED]
+    others = len(bare) - len(named)
+    if not named:
+        return f"{others}, none with a usual name"
+    return ", ".join(named) + (f" and {others} more" if others else "")
+
+
+def _may_be_shown(name: str) -> bool:
+    if name.lower() in _known_names():
+        return True
+    return _GIVEN_BY_A_PROGRAM.fullmatch(name) is not None and not find_pii(name)
+
+
+def need_own_names(header: Sequence[str], columns: Columns, place: str) -> None:
+    """Refuse a table with two columns of the name that holds a field: all but one would be lost.
+
+    Raises:
+        MalformedInput: there are two.
+    """
+    for field, name in columns.by_field.items():
+        if header.count(name) > 1:
+            message = f"{place} has {header.count(name)} columns of one name that hold the {field}"
+            raise MalformedInput(
+                message, "write each answer in a row of its own, or rename what is no answer"
+            )
+
+
 def unclear(header: Sequence[str], place: str) -> UnknownFormat:
-    """Return the error that lists the columns and says how to name them."""
-    names = [name.strip() for name in header]
-    shown = ", ".join(name or "(no name)" for name in names[:MOST_COLUMNS_NAMED])
-    if any(len(name) > MOST_HEADER_CHARS or any(mark in name for mark in "。！？，") for name in names):
-        shown = f"{len(names)}, and its first row looks like no header"  # a person's words, perhaps
-    message = f"{place} is a table; which column holds what is unclear. Its columns: {shown}"
+    """Return the error that tells the columns, as far as they may be shown, and how to name them."""
+    message = f"{place} is a table; which column holds what is unclear. Its columns: {shown(header)}"
     return UnknownFormat(
         message,
-        "name them: add --set collect.columns.question=NAME --set collect.columns.answer=NAME, "
-        "or --set collect.columns.text=NAME for articles",
+        "look at its first row and name them: add --set collect.columns.question=NAME "
+        "--set collect.columns.answer=NAME, or --set collect.columns.text=NAME for articles",
     )
 
 
@@ -89,7 +125,7 @@ def records(rows: Iterable[Row], columns: Columns, source: Source) -> Iterator[R
     The rows come counted as read.
     """
     if columns.unused:
-        source.facts["columns_without_use"] = ", ".join(sorted(columns.unused)[:MOST_COLUMNS_NAMED])
+        source.facts["columns_without_use"] = shown(sorted(columns.unused))
     found = (_fields(row, columns) for row in rows)
     if columns.kind == "document":
         for fields in found:

@@ -22,6 +22,7 @@ from warcio.bufferedreaders import ChunkedDataReader
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecord
 
+from psyllm.collect import reading
 from psyllm.collect.page_threads import Loaded, PageArchive
 from psyllm.collect.sites.contract import Page
 from psyllm.collect.sites.times import fetched
@@ -41,7 +42,7 @@ _REFETCH = "fetch the archive again, or mend it: warcio recompress OLD NEW"
 
 def is_archive(path: Path) -> bool:
     """Return whether a file, or the first file of a folder, is a WARC archive."""
-    return any(_is_warc(file) for file in (_files(path)[:1] if path.is_dir() else [path]))
+    return any(_is_warc(file) for file in (reading.walk(path)[:1] if path.is_dir() else [path]))
 
 
 def records(path: Path, source: Source) -> Iterator[Record]:
@@ -50,19 +51,12 @@ def records(path: Path, source: Source) -> Iterator[Record]:
     Raises:
         MalformedInput: an archive breaks off, is damaged, or is packed so that its records can't be found again.
     """
-    files = _files(path) if path.is_dir() else [path]
+    files = reading.walk(path) if path.is_dir() else [path]
     archive = PageArchive(source, lambda place: _load(files, place))
     for number, file in enumerate(files):
         for url, offset in _responses(file, source):
             archive.add(url, number << _OFFSET_BITS | offset)
     yield from archive.records()
-
-
-def _files(folder: Path) -> list[Path]:
-    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
-    return [
-        path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
 
 
 def _is_warc(path: Path) -> bool:

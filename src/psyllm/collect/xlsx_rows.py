@@ -2,7 +2,8 @@
 
 Comes in: an .xlsx file; each sheet's first row that is not empty is its header.
 Goes out: rows of every sheet whose columns are known, by column name. Sheets
-of other columns are passed over and counted. Rows are streamed; the workbook's
+of other columns are passed over and counted, rows with cells beyond the header
+are left out and counted. Rows are streamed; the workbook's
 table of strings is held by openpyxl as a whole.
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 
 from psyllm.collect import zips
 from psyllm.collect.source import Source
-from psyllm.collect.tables import Columns, Row, columns_of
+from psyllm.collect.tables import Columns, Row, columns_of, need_own_names
 from psyllm.core.collect_settings import ColumnSettings
 from psyllm.core.errors import MalformedInput
 
@@ -30,7 +31,7 @@ def is_workbook(path: Path) -> bool:
 def headers(path: Path) -> list[tuple[str, ...]]:
     """Return the header of each sheet that is not empty."""
     with _workbook(path) as book:
-        found = (next(_cells(sheet.iter_rows(values_only=True)), ()) for sheet in book.worksheets)
+        found = (_header(_cells(sheet.iter_rows(values_only=True))) for sheet in book.worksheets)
         return [header for header in found if header]
 
 
@@ -44,19 +45,23 @@ def rows(path: Path, columns: Columns, said: ColumnSettings, source: Source) -> 
     """Yield the rows of all sheets that have the columns.
 
     Raises:
-        MalformedInput: the workbook is damaged.
+        MalformedInput: the workbook is damaged, or two columns that are read have one name.
     """
     with _workbook(path) as book:
         for sheet in book.worksheets:
             cells = _cells(sheet.iter_rows(values_only=True))
-            header = next(cells, ())
+            header = _header(cells)
             if not header:
                 continue
             found = columns_of(header, said)
             if found is None or found.by_field != columns.by_field:
                 source.cut("sheet_of_other_columns")
                 continue
+            need_own_names(header, found, str(path))
             for row in source.each(cells):
+                if any(row[len(header) :]):
+                    source.leave_out("row_of_other_width")
+                    continue
                 yield dict(zip(header, (*row, *[""] * (len(header) - len(row))), strict=False))
 
 
@@ -66,17 +71,26 @@ def _workbook(path: Path) -> Iterator[Any]:
 
     with zips.zip_file(path), path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles and print settings
+        book = None
         try:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            yield book  # sheets are read as their rows are asked for, and may break off there
         except (KeyError, ValueError, TypeError, AttributeError, SyntaxError, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             message = f"{path} is no whole workbook ({type(error).__name__})"
             raise MalformedInput(message, "open it, save it as .xlsx or CSV, then import that") from None
-        try:
-            yield book
         finally:
-            book.close()
+            if book is not None:
+                book.close()
+
+
+def _header(rows: Iterator[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the first row without the empty cells that pad it to the sheet's widest row."""
+    cells = list(next(rows, ()))
+    while cells and not cells[-1]:
+        cells.pop()
+    return tuple(cells)
 
 
 def _cells(rows: Iterable[tuple[object, ...]]) -> Iterator[tuple[str, ...]]:
