@@ -245,6 +245,18 @@ def test_a_stop_writes_nowhere_but_below_raw(tmp_path, name):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+def stored_pages(ground):
+    place = ground.data / "raw" / "test" / "frontier.sqlite3"
+    if not place.exists():
+        return 0
+    frontier, clock = open_frontier(str(place), crawl="test")
+    try:
+        return frontier.counts()["stored"]
+    finally:
+        frontier.close()
+        clock.close()
+
+
 def let_expire(ground):
     over = time.time() - 40 * 86400
     for path in (ground.data / "raw" / "test" / "segments").glob("*.warc.gz"):
@@ -271,14 +283,14 @@ def test_what_expired_keeps_its_records_and_new_pages_become_records_beside_them
 
 
 def test_a_crawl_that_outlived_its_first_pages_still_ends_in_records(tmp_path):
-    with served(tmp_path, [{"questions": 12}]) as ground:
+    with served(tmp_path, [{"questions": 20}]) as ground:
         running = subprocess.Popen(
             ground.command(ground.permission(delay_s=0.4, retention_days=30)),
             env=environment(tmp_path),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_until(lambda: len(ground.seen()) > 5)
+        wait_until(lambda: stored_pages(ground) > 3)  # fetched is not enough: they are written by the batch
         running.send_signal(signal.SIGINT)
         running.wait(timeout=30)
         let_expire(ground)
