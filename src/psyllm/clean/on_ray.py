@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,12 +33,12 @@ def run_shards_on_ray(work: Work, shards: Sequence[Shard], workers: int, task: s
     report(task, 0, total)
     if not ray.is_initialized():
         _start(workers)
-    rows = [{"number": shard.number, "shard": pickle.dumps(shard)} for shard in shards]
+    rows = [{"place": place} for place in range(len(shards))]
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     done = 0
     if rows:
-        found = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_Doing(work))
+        found = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_Doing(work, shards))
         for row in found.iter_rows():
             done += row["rows"]
             report(task, done, total)
@@ -47,13 +46,14 @@ def run_shards_on_ray(work: Work, shards: Sequence[Shard], workers: int, task: s
 
 
 class _Doing:
-    """The work as a function from a row with a shard to a row with how much was done."""
+    """The work as a function from a row with a shard's place to a row with how much was done."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, shards: Sequence[Shard]) -> None:
         self._work = work
+        self._shards = tuple(shards)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, int]:
-        shard: Shard = pickle.loads(row["shard"])  # noqa: S301
+        shard = self._shards[row["place"]]
         self._work(shard, _nothing)
         return {"rows": shard.rows}
 
