@@ -1,30 +1,10 @@
 """One contract, two stores: each test that takes `store` runs on SQLite and on a real Redis."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from conftest import IN_CI
-from frontier_stores import Hands, RedisProcess, Store
-
-
-@pytest.fixture(scope="session")
-def redis_program() -> str:
-    """The path of redis-server; without one these tests fail in CI and are skipped elsewhere."""
-    program = shutil.which("redis-server")
-    if program is None:
-        message = "redis-server is missing; install it: apt-get install redis-server"
-        pytest.fail(message) if IN_CI else pytest.skip(message)
-    return program
-
-
-@pytest.fixture(scope="session")
-def redis_address(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = RedisProcess(redis_program, tmp_path_factory.mktemp("redis"), "--appendonly", "yes")
-    yield server.address
-    server.kill()
+from frontier_stores import Hands, Store
 
 
 @pytest.fixture(params=["sqlite", "redis"])
