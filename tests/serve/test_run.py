@@ -68,6 +68,16 @@ def until_ready(visitor: httpx.Client) -> None:
     raise AssertionError("the model did not come up")
 
 
+def engine_process() -> psutil.Process:
+    """Return the process that holds the model (pools of other tests leave processes that track resources)."""
+    [engine] = [
+        child
+        for child in psutil.Process().children()
+        if "psyllm.lm.engine_process" in " ".join(child.cmdline())
+    ]
+    return engine
+
+
 def stream(visitor: httpx.Client, run_id: str, after: int = 0) -> Iterator[tuple[int, str, dict[str, str]]]:
     with visitor.stream(
         "GET", f"/api/runs/{run_id}/events", headers={"Last-Event-ID": str(after)}
@@ -130,7 +140,7 @@ def test_a_model_folder_that_cannot_be_used_leaves_the_service_running(tmp_path:
 def test_a_model_that_dies_in_the_middle_is_replaced_and_comes_back(served: str) -> None:
     with browser(served) as visitor:
         turn = ask(visitor, MEMORISED[1][0])
-        [child] = psutil.Process().children()
+        child = engine_process()
         child.suspend()  # so that the answer can't be quicker than the kill
         path = f"/api/conversations/{turn['conversation_id']}/runs"
         view = visitor.post(path, json={"kind": "another_view", "request_key": key()}).json()
