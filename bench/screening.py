@@ -4,7 +4,7 @@ Reads the folder of outside test data (PSYLLM_TEST_DATA, default ../shared/data)
 and prints tables: recall and false alarms per half with Wilson intervals
 beside the keyword floor, recall per label, latency, share of visitors' turns
 raised in an unlabelled corpus, and the guard's pass rates. `speed` measures
-CPU time alone; `common` counts the characters and pairs that text/needs.py keeps.
+CPU time alone; `common` counts the characters and pairs that text/commonness.py keeps.
 
     python bench/screening.py
     taskset -c 1 python bench/screening.py speed
@@ -36,8 +36,8 @@ from psyllm.safety.report import (
     wilson,
 )
 from psyllm.safety.screen import screen
+from psyllm.text.commonness import COMMON, COMMON_PAIRS
 from psyllm.text.fold import clean_text
-from psyllm.text.needs import COMMON, COMMON_PAIRS
 from psyllm.text.simplified import is_traditional
 
 DATA = Path(os.environ.get("PSYLLM_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
@@ -141,7 +141,7 @@ def mb_of(texts: Iterable[str]) -> float:
 
 
 def print_common() -> None:
-    """Print the commonest Chinese characters and pairs of all visitors' turns, as text/needs.py keeps them."""
+    """Print the commonest Chinese characters and pairs of all visitors' turns, as text/commonness.py keeps them."""
     characters: Counter[str] = Counter()
     pairs: Counter[str] = Counter()
     with lzma.open(DATA / "smilechat" / "train.jsonl.xz", "rt", encoding="utf-8") as lines:

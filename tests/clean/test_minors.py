@@ -47,6 +47,13 @@ def test_questions_are_marked_documents_are_not_and_other_flags_stay():
     assert mark_minors(asked.model_copy(update={"kind": "document", "flags": ()})).flags == ()
 
 
+def test_a_flag_that_stands_is_not_taken_back():
+    once = dialogue("好多了。").model_copy(update={"flags": ("x", "minor")})
+    assert mark_minors(once) is once
+    child = once.model_copy(update={"flags": ("about_minor",)})
+    assert mark_minors(child) is child
+
+
 def test_a_minor_is_never_dropped_for_being_one():
     found = dialogue("我今年15岁，不想活了。")
     for step in steps(CleanSettings()):

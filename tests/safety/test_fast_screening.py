@@ -16,7 +16,7 @@ from psyllm.core.errors import MalformedInput
 from psyllm.safety import screen as screen_module
 from psyllm.safety.lexicon import LEXICON, Lexicon, load_lexicon
 from psyllm.safety.report import read_labelled
-from psyllm.safety.screen import screen
+from psyllm.safety.screen import screen, screen_all
 from psyllm.text.fold import DISGUISES, screening_fold, stands_as_it_is
 from psyllm.text.needs import Gate, Needs, needs_of
 from psyllm.text.traditional import SOMETIMES_CHANGED
@@ -136,6 +136,27 @@ def test_in_a_text_that_stands_as_it_is_only_the_known_characters_change(text):
         read = slow_screening_fold(text).text
         back = str.maketrans({new: old for old, new in SOMETIMES_CHANGED.items()})
         assert steady.sub("|", read).translate(back) == steady.sub("|", text).translate(back)
+
+
+@settings(max_examples=80)
+@given(TEXTS | EDITED)
+def test_the_fold_of_a_text_that_stands_leaves_nothing_out(text):
+    if stands_as_it_is(text):
+        assert screening_fold(text, stands=True).text == slow_screening_fold(text).text
+
+
+@settings(max_examples=40)
+@given(st.lists(st.lists(TEXTS | EDITED, min_size=1, max_size=4), max_size=5))
+def test_dialogues_screened_together_are_screened_as_each_alone(dialogues):
+    assert screen_all(dialogues) == [screen(turns) for turns in dialogues]
+    turns = [turn for dialogue in dialogues for turn in dialogue]
+    gate = load_lexicon().way_gate
+    assert gate.numbers_of(turns) == [gate.numbers(turn) for turn in turns]
+
+
+def test_a_dialogue_without_a_turn_is_refused_among_others():
+    with pytest.raises(ValueError, match="at least one turn"):
+        screen_all([["晚上睡不着"], []])
 
 
 def test_no_row_of_ours_runs_on_every_text():

@@ -155,7 +155,7 @@ def test_nothing_to_look_at_is_an_error_not_safety():
 
 
 def test_a_fault_inside_reaches_the_caller(monkeypatch):
-    def broken(text):
+    def broken(text, *, stands):
         raise RuntimeError("fold")
 
     monkeypatch.setattr(screen_module, "screening_fold", broken)

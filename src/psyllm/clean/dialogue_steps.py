@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 
 from psyllm.clean.drop import Drop
 from psyllm.clean.rewriting import change_turns, without_parts
@@ -28,9 +29,14 @@ def without_stage_directions(record: Record) -> Record:
     return change_turns(record, _without_directions)
 
 
+def may_hold_directions(records: Sequence[Record]) -> list[bool]:
+    """Return which records `without_stage_directions` has to look at."""
+    return [any(map("".join([turn.text for turn in record.turns]).count, "（(")) for record in records]
+
+
 def without_empty_turns(record: Record) -> Record:
     """Take out turns in which nothing is said."""
-    turns = tuple(turn for turn in record.turns if any(character.isalnum() for character in turn.text))
+    turns = tuple(turn for turn in record.turns if _says_something(turn.text))
     return record if len(turns) == len(record.turns) else record.model_copy(update={"turns": turns})
 
 
@@ -63,6 +69,10 @@ def need_both_voices(record: Record) -> Record | Drop:
         if role not in roles:
             return Drop(f"no_{role}")
     return record
+
+
+def _says_something(text: str) -> bool:
+    return text[:1].isalnum() or any(map(str.isalnum, text))
 
 
 def _without_directions(text: str) -> Folded:

@@ -8,6 +8,7 @@ in rare corners. What a mixture means is decided in `quality.py`.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,15 +43,28 @@ class Makeup(NamedTuple):
 
 
 def makeup(text: str) -> Makeup:
-    """Return the counts of a text; a few hundred MB a second."""
-    codes = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype=np.uint16)
-    counts = np.bincount(_classes().take(codes >> _BLOCK_BITS, mode="clip"), minlength=_BLANK)
-    blank = sum(map(text.count, " \n\t\r\u3000\u00a0")) if text else 0
+    """Return the counts of a text."""
+    return makeups([text])[0]
+
+
+def makeups(texts: Sequence[str]) -> list[Makeup]:
+    """Return the counts of each text, all counted at once; a few hundred MB a second."""
+    encoded = [text.encode("utf-16-le", "surrogatepass") for text in texts]
+    lengths = [len(one) // 2 for one in encoded]
+    codes = np.frombuffer(b"".join(encoded), dtype=np.uint16)
+    classes = _classes().take(codes >> _BLOCK_BITS, mode="clip")
+    classes += np.repeat(np.arange(len(texts)) * _BLANK, lengths)
+    counts = np.bincount(classes, minlength=len(texts) * _BLANK).reshape(-1, _BLANK)
+    return [_counted(text, row) for text, row in zip(texts, counts.tolist(), strict=True)]
+
+
+def _counted(text: str, counts: list[int]) -> Makeup:
+    blank = sum(map(text.count, " \n\t\r\u3000\u00a0"))
     return Makeup(
-        han=int(counts[_HAN]) + text.count("\u3007"),
-        kana=int(counts[_KANA]),
-        hangul=int(counts[_HANGUL]),
-        pictures=int(counts[_PICTURE]),
+        han=counts[_HAN] + text.count("\u3007"),
+        kana=counts[_KANA],
+        hangul=counts[_HANGUL],
+        pictures=counts[_PICTURE],
         broken=text.count("\ufffd"),
         visible=len(text) - blank,
     )

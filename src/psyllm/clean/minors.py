@@ -8,6 +8,7 @@ nobody says are not guessed, and documents have no visitor.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 from psyllm.clean.rule_rows import RuleTable, read_table
@@ -24,15 +25,26 @@ def ages() -> RuleTable:
 
 
 def mark_minors(record: Record) -> Record:
-    """Put `minor` or `about_minor` among the flags; own words outweigh those about a child."""
-    found = _found(record)
+    """Put `minor` or `about_minor` among the flags; own words outweigh those about a child.
+
+    What was known of a record is never forgotten: its words may have been masked or edited since.
+    """
+    known = {*_told(record), *record.flags}
+    found = next(((flag,) for flag in FLAGS if flag in known), ())
     flags = (*(flag for flag in record.flags if flag not in FLAGS), *found)
     return record if flags == record.flags else record.model_copy(update={"flags": flags})
 
 
-def _found(record: Record) -> tuple[str, ...]:
+def may_tell_age(records: Sequence[Record]) -> list[bool]:
+    """Return which records `mark_minors` has to look at: one look at all of them at once."""
+    return ages().may_match_any([_said(record) for record in records])
+
+
+def _said(record: Record) -> str:
+    return "\n".join([turn.text for turn in record.turns if turn.role == "visitor"]) or record.opening()
+
+
+def _told(record: Record) -> set[str]:
     if record.kind == "document":
-        return ()
-    said = "\n".join(turn.text for turn in record.turns if turn.role == "visitor") or record.opening()
-    flags = {row.more["flag"] for row in ages().matching(said)}
-    return next(((flag,) for flag in FLAGS if flag in flags), ())
+        return set()
+    return {row.more["flag"] for row in ages().matching(_said(record))}

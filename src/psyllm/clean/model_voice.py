@@ -8,6 +8,7 @@ same to somebody in need. Good and bad advice are not told apart here.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 from psyllm.clean.drop import Drop
@@ -22,6 +23,11 @@ TABLE = Path(__file__).parent / "model_voice.toml"
 def voices() -> RuleTable:
     """Return the rows of the table."""
     return read_table(TABLE, "voice")
+
+
+def may_be_model_voice(records: Sequence[Record]) -> list[bool]:
+    """Return which records `leave_out_model_voice` has to look at: one look at all of them at once."""
+    return voices().may_match_any(["\n".join(record.replies()) for record in records])
 
 
 def leave_out_model_voice(record: Record) -> Record | Drop:

@@ -36,6 +36,22 @@ def signs() -> RuleTable:
     return read_table(TABLE, "sign")
 
 
+def may_be_personas(records: Sequence[Record]) -> list[bool]:
+    """Return which records `leave_out_personas` has to look at: one look at all of them at once."""
+    replies = [list(record.replies()) for record in records]
+    said = ["\n".join(texts) for texts in replies]
+    signed = signs().may_match_any(said)
+    # An answer is judged alone, a dialogue's turns together.
+    alone = [text for record, texts in zip(records, replies, strict=True) if record.answers for text in texts]
+    table = load_score(WEIGHTS)
+    high = {text for text, score in zip(alone, table.of_all(alone), strict=True) if score > 0}
+    scores = table.of_all(said)
+    return [
+        is_signed or score > 0 or not high.isdisjoint(texts)
+        for is_signed, score, texts in zip(signed, scores, replies, strict=True)
+    ]
+
+
 def leave_out_personas(record: Record) -> Record | Drop:
     """Drop a dialogue whose counselling side plays a part; take such answers out of a question."""
     if record.kind == "dialogue":

@@ -13,10 +13,11 @@ import functools
 import html
 import re
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from psyllm.clean.drop import Drop
-from psyllm.clean.makeup import makeup
+from psyllm.clean.makeup import Makeup, makeups
 from psyllm.clean.rewriting import change_texts
 from psyllm.clean.rule_rows import RuleTable, read_table
 from psyllm.core.records import Record
@@ -59,6 +60,13 @@ def mend_markup(record: Record) -> Record:
     return change_texts(record, _without_markup)
 
 
+def may_be_broken(records: Sequence[Record]) -> list[bool]:
+    """Return which records `need_whole_text` has to look at: one look at all of them at once."""
+    joined = ["\n".join(record.texts()) for record in records]
+    found = broken_rows().may_match_any(joined)
+    return [is_found or "\ufffd" in text for is_found, text in zip(found, joined, strict=True)]
+
+
 def need_whole_text(record: Record) -> Record | Drop:
     """Drop a record with a text that was read in the wrong encoding."""
     texts = "\n".join(record.texts())
@@ -69,8 +77,17 @@ def need_whole_text(record: Record) -> Record | Drop:
 
 
 def need_chinese(record: Record, *, least_share: float) -> Record | Drop:
-    """Drop a record in another language, or mostly of something else than Chinese characters."""
-    found = makeup("".join(record.texts()))
+    """Do `need_chinese_all` with one record."""
+    return need_chinese_all([record], least_share=least_share)[0]
+
+
+def need_chinese_all(records: Sequence[Record], *, least_share: float) -> list[Record | Drop]:
+    """Drop each record in another language, or mostly of something else than Chinese characters."""
+    found = makeups(["".join(record.texts()) for record in records])
+    return [_chinese(record, one, least_share) for record, one in zip(records, found, strict=True)]
+
+
+def _chinese(record: Record, found: Makeup, least_share: float) -> Record | Drop:
     if found.kana > MOST_KANA_SHARE * found.visible or found.hangul > MOST_HANGUL_SHARE * found.visible:
         return Drop("other_language")
     if found.han == 0 or found.han_share < least_share:

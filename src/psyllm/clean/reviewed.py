@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from psyllm.clean.drop import Drop
 from psyllm.clean.rewriting import moved
-from psyllm.clean.steps import Step
+from psyllm.clean.step import Step
 from psyllm.clean.tally import Tally
 from psyllm.core.records import Answer, Record, Span, Turn
 from psyllm.core.settled_reviews import EditedTexts, SettledReview, SettledReviews

@@ -8,6 +8,7 @@ sure of both sides, nothing is changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from psyllm.clean.linear_score import load_score
@@ -27,15 +28,30 @@ def turn_swapped_roles(record: Record) -> Record:
     return record.model_copy(update={"turns": turned(record.turns), "flags": (*record.flags, FLAG)})
 
 
+def may_be_swapped(records: Sequence[Record]) -> list[bool]:
+    """Return which records `turn_swapped_roles` has to look at: one look at all of them at once."""
+    sides = [_sides(record.turns) for record in records]
+    visitors, counsellors = (load_score(WEIGHTS).of_all([one[at] for one in sides]) for at in (0, 1))
+    return [
+        first > LEAST_MARGIN and second < -LEAST_MARGIN
+        for first, second in zip(visitors, counsellors, strict=True)
+    ]
+
+
 def are_swapped(turns: tuple[Turn, ...]) -> bool:
     """Return whether the visitor's side sounds like a counsellor's and the counsellor's like a visitor's."""
-    visitor, counsellor = (
-        "\n".join(turn.text for turn in turns if turn.role == role) for role in ("visitor", "counsellor")
-    )
+    visitor, counsellor = _sides(turns)
     if min(len(visitor), len(counsellor)) < LEAST_CHARS:
         return False
     table = load_score(WEIGHTS)
     return table.of(visitor) > LEAST_MARGIN and table.of(counsellor) < -LEAST_MARGIN
+
+
+def _sides(turns: tuple[Turn, ...]) -> tuple[str, str]:
+    """Return what the visitor says, and what the counsellor says."""
+    visitor = [turn.text for turn in turns if turn.role == "visitor"]
+    counsellor = [turn.text for turn in turns if turn.role == "counsellor"]
+    return "\n".join(visitor), "\n".join(counsellor)
 
 
 def turned(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:

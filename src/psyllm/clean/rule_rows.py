@@ -9,10 +9,14 @@ that the needs are true is held by a test. What a match leads to is the caller's
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from psyllm.text.many_words import ManyWords
 
 REACH_CHARS = 80  # no pattern reaches further from what it needs
 LOOKED_AHEAD_CHARS = 20  # and none looks further past its end
@@ -50,6 +54,17 @@ class RuleTable:
     def may_match(self, text: str) -> bool:
         """Return whether a text has what any row needs; mostly it has not."""
         return bool(self._words.search(text) or self._any_class.search(text))
+
+    def may_match_any(self, texts: Sequence[str]) -> list[bool]:
+        """Return `may_match` of each text, from a look at all of them at once."""
+        return [
+            bool(words or self._any_class.search(text))
+            for words, text in zip(self._many.found(texts), texts, strict=True)
+        ]
+
+    @functools.cached_property
+    def _many(self) -> ManyWords:
+        return ManyWords(self._rows_of)
 
     def matching(self, text: str) -> tuple[RuleRow, ...]:
         """Return the rows whose pattern is found in a text, in the order of the table."""

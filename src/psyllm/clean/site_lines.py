@@ -8,6 +8,7 @@ advertising goes as a whole. A visitor's words stay, and the advice itself is no
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +35,12 @@ class _Found(NamedTuple):
 def site_lines() -> RuleTable:
     """Return the rows of the table."""
     return read_table(TABLE, "line")
+
+
+def may_hold_site_lines(records: Sequence[Record]) -> list[bool]:
+    """Return which records `take_out_site_lines` has to look at: one look at all of them at once."""
+    written = ["\n".join(record.replies()) or record.text for record in records]
+    return site_lines().may_match_any(written)
 
 
 def take_out_site_lines(record: Record) -> Record | Drop:

@@ -14,24 +14,24 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from psyllm.clean import dialogue_ends, dialogue_steps, document_lines, quality
 from psyllm.clean.drop import Drop
-from psyllm.clean.minors import mark_minors
-from psyllm.clean.model_voice import leave_out_model_voice
-from psyllm.clean.persona import leave_out_personas
+from psyllm.clean.minors import mark_minors, may_tell_age
+from psyllm.clean.model_voice import leave_out_model_voice, may_be_model_voice
+from psyllm.clean.persona import leave_out_personas, may_be_personas
 from psyllm.clean.rewriting import change_texts
-from psyllm.clean.roles import turn_swapped_roles
-from psyllm.clean.site_lines import take_out_site_lines
-from psyllm.clean.topic import score_topic
+from psyllm.clean.roles import may_be_swapped, turn_swapped_roles
+from psyllm.clean.site_lines import may_hold_site_lines, take_out_site_lines
+from psyllm.clean.step import Apply, Result, Step, where
+from psyllm.clean.topic import score_topic, score_topics
 from psyllm.core.records import Answer, Record
 from psyllm.core.settings import CleanSettings
 from psyllm.safety.levels import Level
-from psyllm.safety.screen import screen
-from psyllm.text.fold import Folded, clean_text
+from psyllm.safety.screen import screen, screen_all
+from psyllm.text.fold import Folded, are_tidy, clean_text
 from psyllm.text.han import han_count, han_share
 from psyllm.text.offsets import Offsets
 from psyllm.text.pii import Masked, find_pii, mask_texts, without_marks
@@ -47,13 +47,6 @@ LOOP_SENTENCE_CHARS = 10
 FEWEST_REPEATS_OF_A_SENTENCE = 3
 
 
-class Step(NamedTuple):
-    """A step's name, by which its changes are counted, and what it does."""
-
-    name: str
-    apply: Callable[[Record], Record | Drop]
-
-
 def steps(settings: CleanSettings) -> tuple[Step, ...]:
     """Return the steps in the order in which they are taken."""
     floors = {
@@ -62,22 +55,34 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
     }
     marking = (
         Step("mend_markup", quality.mend_markup),
-        Step("even_out_text", partial(change_texts, change=clean_text)),
+        _looking("even_out_text", may_be_untidy, partial(change_texts, change=clean_text)),
         *([Step("simplify", simplify)] if settings.simplify else []),
         *([Step("mask_personal_data", mask_personal_data)] if settings.mask_pii else []),
-        *([Step("turn_swapped_roles", turn_swapped_roles)] if settings.turn_swapped_roles else []),
-        Step("mark_minors", mark_minors),
-        Step("mark_level", mark_level),
+        *(
+            [_looking("turn_swapped_roles", may_be_swapped, turn_swapped_roles)]
+            if settings.turn_swapped_roles
+            else []
+        ),
+        _looking("mark_minors", may_tell_age, mark_minors),
+        Step("mark_level", mark_level, mark_levels),
     )
     later = (
-        Step("need_whole_text", quality.need_whole_text),
-        Step("leave_out_model_voice", leave_out_model_voice),
-        *([Step("leave_out_personas", leave_out_personas)] if settings.leave_out_personas else []),
-        Step("take_out_site_lines", take_out_site_lines),
+        _looking("need_whole_text", quality.may_be_broken, quality.need_whole_text),
+        _looking("leave_out_model_voice", may_be_model_voice, leave_out_model_voice),
+        *(
+            [_looking("leave_out_personas", may_be_personas, leave_out_personas)]
+            if settings.leave_out_personas
+            else []
+        ),
+        _looking("take_out_site_lines", may_hold_site_lines, take_out_site_lines),
         Step("take_out_page_lines", document_lines.without_page_lines),
         Step("take_out_foreign_lines", without_foreign_lines),
         Step("take_out_repeated_paragraphs", document_lines.without_repeated_paragraphs),
-        Step("take_out_stage_directions", dialogue_steps.without_stage_directions),
+        _looking(
+            "take_out_stage_directions",
+            dialogue_steps.may_hold_directions,
+            dialogue_steps.without_stage_directions,
+        ),
         Step("take_out_empty_turns", dialogue_steps.without_empty_turns),
         Step("merge_turns_of_one_role", dialogue_steps.with_turns_merged),
         Step("cut_at_loop", dialogue_steps.cut_at_loop),
@@ -92,28 +97,49 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
         Step("need_length", partial(need_length, floors=floors)),
         Step("need_text", quality.need_text),
         Step("need_variety", quality.need_variety),
-        Step("need_chinese", partial(quality.need_chinese, least_share=settings.least_han_share)),
-        Step("score_topic", partial(score_topic, least=settings.least_topic_score)),
+        _with_setting(
+            "need_chinese",
+            quality.need_chinese,
+            quality.need_chinese_all,
+            least_share=settings.least_han_share,
+        ),
+        _with_setting("score_topic", score_topic, score_topics, least=settings.least_topic_score),
     )
-    return (*marking, *(Step(step.name, keeping_danger(step.apply)) for step in later))
+    return (*marking, *map(keeping_danger, later))
 
 
-def keeping_danger(apply: Callable[[Record], Record | Drop]) -> Callable[[Record], Record | Drop]:
+def _looking(name: str, look: Callable[[Sequence[Record]], list[bool]], apply: Apply) -> Step:
+    return Step(name, apply, where(look, apply))
+
+
+def _with_setting(
+    name: str, apply: Callable[..., Result], apply_all: Callable[..., list[Result]], **setting: float
+) -> Step:
+    return Step(name, partial(apply, **setting), partial(apply_all, **setting))
+
+
+def keeping_danger(step: Step) -> Step:
     """Return the step so that it never takes away the words for which a record was marked.
 
     A farewell behind thanks, a confession in brackets: what looks like an empty courtesy or a stage
     direction may be the one sentence that tells of the danger. Such a record stays as it is.
     """
 
-    def careful(record: Record) -> Record | Drop:
-        result = apply(record)
-        if isinstance(result, Drop) or result is record or not _is_marked(record):
-            return result
-        if _said(result) == _said(record):
-            return result
-        return result if visitor_level(result) >= visitor_level(record) else record
+    def apply(record: Record) -> Result:
+        return _kept_dangerous(record, step.apply(record))
 
-    return careful
+    def apply_all(records: Sequence[Record]) -> list[Result]:
+        return list(map(_kept_dangerous, records, step.take(records)))
+
+    return Step(step.name, apply, apply_all)
+
+
+def _kept_dangerous(record: Record, result: Result) -> Result:
+    if result is record or isinstance(result, Drop) or not _is_marked(record):
+        return result
+    if _said(result) == _said(record):
+        return result
+    return result if visitor_level(result) >= visitor_level(record) else record
 
 
 def _is_marked(record: Record) -> bool:
@@ -122,6 +148,11 @@ def _is_marked(record: Record) -> bool:
 
 def _said(record: Record) -> list[str]:
     return [turn.text for turn in record.turns if turn.role == "visitor"] or [record.opening()]
+
+
+def may_be_untidy(records: Sequence[Record]) -> list[bool]:
+    """Return in which records a text may have to be evened out."""
+    return [not are_tidy(list(record.texts())) for record in records]
 
 
 def simplify(record: Record) -> Record:
@@ -199,20 +230,37 @@ def mark_level(record: Record, marked: Record | None = None) -> Record:
 
     A level that stands there already is never lowered. The flag goes to `marked`, if one is given.
     """
+    return _with_level(record, visitor_level(record), record if marked is None else marked)
+
+
+def mark_levels(records: Sequence[Record]) -> list[Result]:
+    """Do `mark_level` with many records."""
+    speaking = [record for record in records if record.kind != "document"]
+    levels = iter(screen_all([_screened(record) for record in speaking]))
+    return [
+        _with_level(record, Level.NONE if record.kind == "document" else next(levels).level, record)
+        for record in records
+    ]
+
+
+def _with_level(record: Record, read: Level, marked: Record) -> Record:
     known = [level for level in Level if f"{LEVEL_FLAG}{level.label}" in record.flags]
-    level = max([visitor_level(record), *known])
+    level = max([read, *known])
     flags = tuple(flag for flag in record.flags if not flag.startswith(LEVEL_FLAG))
     if level > Level.NONE:
         flags += (f"{LEVEL_FLAG}{level.label}",)
-    target = record if marked is None else marked
-    return target if flags == target.flags else target.model_copy(update={"flags": flags})
+    return marked if flags == marked.flags else marked.model_copy(update={"flags": flags})
 
 
 def visitor_level(record: Record) -> Level:
     """Return the level of a dialogue's visitor or of a question; a document has none."""
     if record.kind == "document":
         return Level.NONE
-    return screen([without_marks(text) for text in _said(record)]).level
+    return screen(_screened(record)).level
+
+
+def _screened(record: Record) -> list[str]:
+    return [without_marks(text) for text in _said(record)]
 
 
 @functools.cache

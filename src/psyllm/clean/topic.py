@@ -9,6 +9,7 @@ general text, wanted as such, are left alone.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from psyllm.clean.drop import Drop
@@ -21,20 +22,24 @@ GENERAL = "general"  # the name of the source that `train.general_share` takes f
 
 
 def score_topic(record: Record, *, least: float) -> Record | Drop:
-    """Put the topic score on the record; drop a document below the floor, and nothing else."""
+    """Do `score_topics` with one record."""
+    return score_topics([record], least=least)[0]
+
+
+def score_topics(records: Sequence[Record], *, least: float) -> list[Record | Drop]:
+    """Put the topic score on each record; drop a document below the floor, and nothing else."""
+    scores = load_score(WEIGHTS).of_all(["\n".join(record.texts()) for record in records])
+    return [_scored(record, as_share(score), least) for record, score in zip(records, scores, strict=True)]
+
+
+def _scored(record: Record, score: float, least: float) -> Record | Drop:
     if record.source == GENERAL:
         return record
-    score = topic_score("\n".join(record.texts()))
     if record.kind == "document" and score < least:
         return Drop(REASON)
     return record if score == record.topic_score else record.model_copy(update={"topic_score": score})
 
 
-def topic_score(text: str) -> float:
-    """Return how much a text is about troubles and minds, 0 to 1, to three digits."""
-    return as_share(load_score(WEIGHTS).of(text))
-
-
 def as_share(score: float) -> float:
-    """Return a score, which has no bounds, as a number from 0 to 1."""
+    """Return a score, which has no bounds, as a number from 0 to 1, to three digits."""
     return round(1 / (1 + math.exp(-max(-60.0, min(60.0, score)))), 3)

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 SCHEMA_VERSION = 2
 NORMALISER_VERSION = "fold-space-1"
@@ -117,6 +117,11 @@ class Record(Frozen):
         candidates += [answer.text for answer in self.answers]
         return (text for text in candidates if text)
 
+    def replies(self) -> Iterator[str]:
+        """Yield what was written for the visitor: the counsellor's turns, or the answers."""
+        yield from (turn.text for turn in self.turns if turn.role == "counsellor")
+        yield from (answer.text for answer in self.answers)
+
     def opening(self) -> str:
         """Return what the visitor wrote first, or a document's title and text."""
         for turn in self.turns:
@@ -132,6 +137,12 @@ class Record(Frozen):
         return digest.hexdigest()
 
 
+_RECORDS = TypeAdapter(list[Record])
+_PARTS: dict[str, TypeAdapter[Any]] = {
+    "spans": TypeAdapter(list[Span]),
+    "turns": TypeAdapter(list[Turn]),
+    "answers": TypeAdapter(list[Answer]),
+}
 _SPANS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("type", pa.string())]))
 _TURN = pa.struct([("role", pa.string()), ("text", pa.string()), ("spans", _SPANS)])
 _ANSWER = pa.struct(
@@ -199,9 +210,34 @@ def records_to_batch(records: Sequence[Record]) -> pa.RecordBatch:
 
 
 def batch_to_records(batch: pa.RecordBatch) -> list[Record]:
-    """Return the records of a batch of `RECORD_SCHEMA`, in their order; each is validated."""
-    bare = batch.select([field.name for field in RECORD_SCHEMA if field.name != "content_hash"])
-    return [Record.model_validate(row) for row in bare.to_pylist()]
+    """Return the records of a batch of `RECORD_SCHEMA` or an older one, in their order; each is validated.
+
+    Column by column: faster than `from_row` row by row, most of all where no text has spans.
+    """
+    names = [name for name in batch.schema.names if name != "content_hash"]
+    return _RECORDS.validate_python(_rows(names, [_values(batch.column(name), name) for name in names]))
+
+
+def _rows(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = [{} for _ in columns[0]]
+    for name, values in zip(names, columns, strict=True):
+        for row, value in zip(rows, values, strict=True):
+            row[name] = value
+    return rows
+
+
+def _values(column: pa.Array, name: str) -> list[Any]:
+    """Return the values of a column; those of a list of structs as tuples of validated parts."""
+    parts = _PARTS.get(name)
+    if not pa.types.is_list(column.type) or column.null_count or parts is None:
+        return cast("list[Any]", column.to_pylist())
+    flat = column.flatten()
+    if not len(flat):
+        return [()] * len(column)
+    names = [field.name for field in flat.type]
+    found = parts.validate_python(_rows(names, [_values(flat.field(name), name) for name in names]))
+    ends = column.offsets.to_pylist()
+    return [tuple(found[start - ends[0] : end - ends[0]]) for start, end in pairwise(ends)]
 
 
 def _column(items: Sequence[Any], field: pa.Field) -> pa.Array:

@@ -12,7 +12,7 @@ are stands in lexicon.toml.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from psyllm.safety.levels import About, Level
@@ -28,6 +28,7 @@ _BLANK = "□"
 _NOT_SUBJECT = re.compile(
     r"(?:被|让|因为|和|跟|与|离开|恨|爱|为了?|对|给|怕|受不了|讨厌|面对|没有|失去|想|不在|是)$"
 )
+_Known = Mapping[str, list[int]]
 _SWALLOWS = re.compile("[吃吞喝服灌磕]")
 
 
@@ -76,11 +77,41 @@ def screen(turns: Sequence[str]) -> Screening:
     Raises:
         ValueError: there is no turn; nothing to look at must not read as no danger.
     """
-    if not turns:
+    [screening] = screen_all([turns])
+    return screening
+
+
+def screen_all(dialogues: Sequence[Sequence[str]]) -> list[Screening]:
+    """Return what `screen` returns of each dialogue; most of many are told from a look at all of them at once.
+
+    Raises:
+        ValueError: a dialogue has no turn.
+    """
+    if not all(dialogues):
         raise ValueError("screening needs at least one turn")
     lexicon = load_lexicon()
-    earlier = [reason for number in range(len(turns) - 1) for reason in _turn_reasons(turns, number, lexicon)]
-    own = _turn_reasons(turns, len(turns) - 1, lexicon)
+    known = _ways_of_turns(dialogues, lexicon)
+    return [_screened(turns, known, lexicon) for turns in dialogues]
+
+
+def _ways_of_turns(dialogues: Sequence[Sequence[str]], lexicon: Lexicon) -> _Known:
+    """Return for each turn that stands as it is which ways have to be tried on it."""
+    standing = [turn for turns in dialogues for turn in _standing(turns)]
+    return dict(zip(standing, lexicon.way_gate.numbers_of(standing), strict=True))
+
+
+def _standing(turns: Sequence[str]) -> Sequence[str]:
+    """Return the turns that the fold leaves as they are, together where one look tells."""
+    if len(turns) > 1 and stands_as_it_is("\n".join(turns)):
+        return turns
+    return [turn for turn in turns if stands_as_it_is(turn)]
+
+
+def _screened(turns: Sequence[str], known: _Known, lexicon: Lexicon) -> Screening:
+    earlier = [
+        reason for number in range(len(turns) - 1) for reason in _turn_reasons(turns, number, known, lexicon)
+    ]
+    own = _turn_reasons(turns, len(turns) - 1, known, lexicon)
     message_level = _highest(own)
     level = max(message_level, _highest(earlier))
     reasons = list(own)
@@ -95,10 +126,10 @@ def _highest(reasons: Sequence[Reason]) -> Level:
     return max((reason.level for reason in reasons), default=Level.NONE)
 
 
-def _turn_reasons(turns: Sequence[str], number: int, lexicon: Lexicon) -> list[Reason]:
+def _turn_reasons(turns: Sequence[str], number: int, known: _Known, lexicon: Lexicon) -> list[Reason]:
     """Return the reasons of one turn, read alone and joined to short ones right before it."""
     turn = turns[number]
-    reasons = _text_reasons(turn, lexicon)
+    reasons = _text_reasons(turn, known.get(turn), lexicon)
     one_line = _short_lines_joined(turn)
     if one_line != turn:
         reasons += _further_reasons(one_line, turn, reasons, lexicon)
@@ -114,7 +145,7 @@ def _turn_reasons(turns: Sequence[str], number: int, lexicon: Lexicon) -> list[R
 def _further_reasons(joined: str, turn: str, known: Sequence[Reason], lexicon: Lexicon) -> list[Reason]:
     """Return what the joined reading adds; its places are lost, so the whole turn stands for them."""
     rules = {reason.rule for reason in known}
-    found = [reason for reason in _text_reasons(joined, lexicon) if reason.rule not in rules]
+    found = [reason for reason in _text_reasons(joined, None, lexicon) if reason.rule not in rules]
     return [reason._replace(start=0, end=len(turn)) for reason in found]
 
 
@@ -136,17 +167,19 @@ def _is_short(turn: str) -> bool:
     return 0 < len(turn.strip()) <= _SHORT_TURN_CHARS
 
 
-def _text_reasons(text: str, lexicon: Lexicon) -> list[Reason]:
-    as_written = stands_as_it_is(text)
-    numbers = lexicon.way_gate.numbers(text) if as_written else []
+def _text_reasons(text: str, numbers: list[int] | None, lexicon: Lexicon) -> list[Reason]:
+    """Return the reasons of a text; `numbers` are the ways to try on it, if it is known to stand as it is."""
+    as_written = numbers is not None or stands_as_it_is(text)
+    if as_written and numbers is None:
+        numbers = lexicon.way_gate.numbers(text)
     if as_written and not numbers:
         return []
-    folded = screening_fold(text)
+    folded = screening_fold(text, stands=as_written)
     seen = folded.text
     if not as_written:
         numbers = lexicon.way_gate.numbers(seen)
     ways: dict[int, list[re.Pattern[str]]] = {}
-    for number in numbers:
+    for number in numbers or ():
         ways.setdefault(lexicon.ways[number].rule, []).append(lexicon.ways[number].pattern)
     for number in lexicon.quiet_gate.numbers(seen) if ways else ():
         seen = _blanked(seen, lexicon.quiet[number])
