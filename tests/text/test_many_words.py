@@ -1,5 +1,7 @@
 """Many words in many texts, against looking for each word in each text."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +20,14 @@ def test_the_words_of_each_text_are_found(words, texts):
     found = ManyWords(words).found(texts)
     assert [set(one) for one in found] == [{word for word in words if word in text} for text in texts]
     assert all(len(one) == len(set(one)) for one in found)
+
+
+@given(WORDS, TEXTS, st.sampled_from(["[a-z]", "[死\U0001f601]", "[\uffff😀]"]))
+def test_characters_of_a_class_are_found_beside_the_words(words, texts, characters):
+    found = ManyWords(words, characters).found(texts)
+    for one, text in zip(found, texts, strict=True):
+        assert set(one) == {word for word in words if word in text} | set(re.findall(characters, text))
+        assert len(one) == len(set(one))
 
 
 @pytest.mark.parametrize("chars", [1, 2, 3, 7])

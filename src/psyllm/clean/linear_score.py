@@ -20,7 +20,7 @@ Buckets = NDArray[np.uint32]
 BITS = 16
 # More of one text tells nothing new, and a record may be 50 MB long.
 MOST_CHARS = 20_000
-CHARS_AT_ONCE = 1 << 16
+CHARS_AT_ONCE = 1 << 14
 _FIRST, _SECOND, _THIRD = (
     np.uint32(0x9E3779B1),
     np.uint32(0x85EBCA77),

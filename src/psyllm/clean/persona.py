@@ -36,42 +36,60 @@ def signs() -> RuleTable:
     return read_table(TABLE, "sign")
 
 
-def may_be_personas(records: Sequence[Record]) -> list[bool]:
-    """Return which records `leave_out_personas` has to look at: one look at all of them at once."""
-    replies = [list(record.replies()) for record in records]
-    said = ["\n".join(texts) for texts in replies]
-    signed = signs().may_match_any(said)
-    # An answer is judged alone, a dialogue's turns together.
-    alone = [text for record, texts in zip(records, replies, strict=True) if record.answers for text in texts]
-    table = load_score(WEIGHTS)
-    high = {text for text, score in zip(alone, table.of_all(alone), strict=True) if score > 0}
-    scores = table.of_all(said)
+def leave_out_personas(record: Record) -> Record | Drop:
+    """Do `leave_out_all_personas` with one record."""
+    return leave_out_all_personas([record])[0]
+
+
+def leave_out_all_personas(records: Sequence[Record]) -> list[Record | Drop]:
+    """Drop each dialogue whose counselling side plays a part; take such answers out of questions."""
+    voices = [_voices(record) for record in records]
+    judged = iter(are_personas([said for each in voices for said in each]))
     return [
-        is_signed or score > 0 or not high.isdisjoint(texts)
-        for is_signed, score, texts in zip(signed, scores, replies, strict=True)
+        _without(record, [next(judged) for _ in each]) for record, each in zip(records, voices, strict=True)
     ]
 
 
-def leave_out_personas(record: Record) -> Record | Drop:
-    """Drop a dialogue whose counselling side plays a part; take such answers out of a question."""
+def _voices(record: Record) -> list[list[str]]:
+    """Return what each counselling voice says: a dialogue has one, every answer is one."""
     if record.kind == "dialogue":
-        said = [turn.text for turn in record.turns if turn.role == "counsellor"]
-        return Drop(REASON) if is_persona(said) else record
-    kept = tuple(answer for answer in record.answers if not is_persona([answer.text]))
-    if len(kept) == len(record.answers):
+        return [[turn.text for turn in record.turns if turn.role == "counsellor"]]
+    return [[answer.text] for answer in record.answers]
+
+
+def _without(record: Record, are_played: list[bool]) -> Record | Drop:
+    if not any(are_played):
         return record
-    return record.model_copy(update={"answers": kept}) if kept else Drop(REASON)
+    if record.kind == "dialogue" or all(are_played):
+        return Drop(REASON)
+    kept = [answer for answer, is_played in zip(record.answers, are_played, strict=True) if not is_played]
+    return record.model_copy(update={"answers": tuple(kept)})
 
 
 def is_persona(said: Sequence[str]) -> bool:
     """Return whether these turns of one voice are a persona's chatter."""
-    return signs_alone(said) or scores_high("\n".join(said), load_score(WEIGHTS))
+    return are_personas([said])[0]
+
+
+def are_personas(voices: Sequence[Sequence[str]]) -> list[bool]:
+    """Return of each voice's turns whether they are a persona's chatter, from a look at all of them at once."""
+    joined = ["\n".join(said) for said in voices]
+    signed = signs().may_match_any(joined)
+    scores = load_score(WEIGHTS).of_all(joined)
+    return [
+        _is_enough(text, score) or (may_be_signed and signs_alone(said))
+        for said, text, may_be_signed, score in zip(voices, joined, signed, scores, strict=True)
+    ]
 
 
 def scores_high(text: str, table: LinearScore) -> bool:
     """Return whether a table gives a text more than one of its length needs; chance weighs more in a short one."""
+    return _is_enough(text, table.of(text))
+
+
+def _is_enough(text: str, score: float) -> bool:
     needed = max(0.0, (SCORED_CHARS - len(text)) / SHORT_TEXT_STEP_CHARS)
-    return len(text) >= FEWEST_SCORED_CHARS and bool(table.of(text) > needed)
+    return len(text) >= FEWEST_SCORED_CHARS and bool(score > needed)
 
 
 def signs_alone(said: Sequence[str]) -> bool:

@@ -57,14 +57,11 @@ class RuleTable:
 
     def may_match_any(self, texts: Sequence[str]) -> list[bool]:
         """Return `may_match` of each text, from a look at all of them at once."""
-        return [
-            bool(words or self._any_class.search(text))
-            for words, text in zip(self._many.found(texts), texts, strict=True)
-        ]
+        return [bool(found) for found in self._many.found(texts)]
 
     @functools.cached_property
     def _many(self) -> ManyWords:
-        return ManyWords(self._rows_of)
+        return ManyWords(self._rows_of, self._any_class.pattern if self._classes else "")
 
     def matching(self, text: str) -> tuple[RuleRow, ...]:
         """Return the rows whose pattern is found in a text, in the order of the table."""

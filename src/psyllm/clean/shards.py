@@ -10,6 +10,8 @@ is decided in `execute.py`.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,6 +36,7 @@ from psyllm.core.tombstones import NO_TOMBSTONES, Tombstones
 from psyllm.text.hashed_ngrams import ngrams_in_order
 
 ROWS_AT_ONCE = 256
+ALLOCATIONS_BETWEEN_COLLECTIONS = 200_000  # some ten batches; Python's own number is 700
 MENDED = "mended.parquet"
 DROPPED = "dropped.parquet"
 TALLY = "tally.json"
@@ -78,6 +81,7 @@ def mend(shard: Shard, beat: Beat) -> None:
     tally = Tally()
     signatures = []
     with (
+        _rare_collections(),
         BatchFile(folder / MENDED, RECORD_SCHEMA) as mended,
         BatchFile(folder / DROPPED, DROPPED_SCHEMA) as dropped,
     ):
@@ -91,6 +95,17 @@ def mend(shard: Shard, beat: Beat) -> None:
     save(folder, joined(signatures))
     tally.save(folder / TALLY)
     folder.rename(shard.work)
+
+
+@contextlib.contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python look for cycles rarely: records are in none, and every look goes over all the tables, too."""
+    before = gc.get_threshold()
+    gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def store_ngrams(shard: Shard, beat: Beat) -> None:

@@ -8,7 +8,7 @@ advertising goes as a whole. A visitor's words stay, and the advice itself is no
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,23 +37,21 @@ def site_lines() -> RuleTable:
     return read_table(TABLE, "line")
 
 
-def may_hold_site_lines(records: Sequence[Record]) -> list[bool]:
-    """Return which records `take_out_site_lines` has to look at: one look at all of them at once."""
-    written = ["\n".join(record.replies()) or record.text for record in records]
-    return site_lines().may_match_any(written)
-
-
 def take_out_site_lines(record: Record) -> Record | Drop:
+    """Do `take_out_all_site_lines` with one record."""
+    return take_out_all_site_lines([record])[0]
+
+
+def take_out_all_site_lines(records: Sequence[Record]) -> list[Record | Drop]:
     """Take sites' sentences out of what was written for visitors; drop what is mostly advertising."""
-    if record.kind == "document":
-        return _document(record)
-    if record.kind == "question":
-        kept = tuple(answer for answer in record.answers if not is_advertisement(answer.text))
-        if record.answers and not kept:
-            return Drop(REASON)
-        if len(kept) < len(record.answers):
-            record = record.model_copy(update={"answers": kept})
-    return change_replies(record, without_site_lines)
+    written = [_written(record) for record in records]
+    texts = [text for each in written for text in each]
+    may_match = site_lines().may_match_any(texts)
+    suspect = {text for text, may in zip(texts, may_match, strict=True) if may}
+    return [
+        record if suspect.isdisjoint(each) else _without_lines(record, suspect)
+        for record, each in zip(records, written, strict=True)
+    ]
 
 
 def without_site_lines(text: str, *, in_document: bool = False) -> Folded:
@@ -68,6 +66,29 @@ def is_advertisement(text: str, *, in_document: bool = False) -> bool:
     """Return whether most of a text is sentences that advertise."""
     found = _found(text, in_document=in_document)
     return sum(part.end - part.start for part in found if part.advertises) > MOST_ADVERTISED * len(text)
+
+
+def _written(record: Record) -> list[str]:
+    return [record.text] if record.kind == "document" else list(record.replies())
+
+
+def _without_lines(record: Record, suspect: Collection[str]) -> Record | Drop:
+    """Do it to a record of which only the suspect texts can hold such a sentence."""
+    if record.kind == "document":
+        return _document(record)
+    if record.kind == "question":
+        kept = tuple(
+            answer
+            for answer in record.answers
+            if answer.text not in suspect or not is_advertisement(answer.text)
+        )
+        if record.answers and not kept:
+            return Drop(REASON)
+        if len(kept) < len(record.answers):
+            record = record.model_copy(update={"answers": kept})
+    return change_replies(
+        record, lambda text: without_site_lines(text) if text in suspect else Folded(text, Offsets())
+    )
 
 
 def _document(record: Record) -> Record | Drop:

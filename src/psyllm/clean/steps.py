@@ -21,10 +21,10 @@ from psyllm.clean import dialogue_ends, dialogue_steps, document_lines, quality
 from psyllm.clean.drop import Drop
 from psyllm.clean.minors import mark_minors, may_tell_age
 from psyllm.clean.model_voice import leave_out_model_voice, may_be_model_voice
-from psyllm.clean.persona import leave_out_personas, may_be_personas
+from psyllm.clean.persona import leave_out_all_personas, leave_out_personas
 from psyllm.clean.rewriting import change_texts
 from psyllm.clean.roles import may_be_swapped, turn_swapped_roles
-from psyllm.clean.site_lines import may_hold_site_lines, take_out_site_lines
+from psyllm.clean.site_lines import take_out_all_site_lines, take_out_site_lines
 from psyllm.clean.step import Apply, Result, Step, where
 from psyllm.clean.topic import score_topic, score_topics
 from psyllm.core.records import Answer, Record
@@ -70,11 +70,11 @@ def steps(settings: CleanSettings) -> tuple[Step, ...]:
         _looking("need_whole_text", quality.may_be_broken, quality.need_whole_text),
         _looking("leave_out_model_voice", may_be_model_voice, leave_out_model_voice),
         *(
-            [_looking("leave_out_personas", may_be_personas, leave_out_personas)]
+            [Step("leave_out_personas", leave_out_personas, leave_out_all_personas)]
             if settings.leave_out_personas
             else []
         ),
-        _looking("take_out_site_lines", may_hold_site_lines, take_out_site_lines),
+        Step("take_out_site_lines", take_out_site_lines, take_out_all_site_lines),
         Step("take_out_page_lines", document_lines.without_page_lines),
         Step("take_out_foreign_lines", without_foreign_lines),
         Step("take_out_repeated_paragraphs", document_lines.without_repeated_paragraphs),

@@ -115,12 +115,13 @@ class Record(Frozen):
         candidates = [self.title, self.text]
         candidates += [turn.text for turn in self.turns]
         candidates += [answer.text for answer in self.answers]
-        return (text for text in candidates if text)
+        return filter(None, candidates)
 
     def replies(self) -> Iterator[str]:
         """Yield what was written for the visitor: the counsellor's turns, or the answers."""
-        yield from (turn.text for turn in self.turns if turn.role == "counsellor")
-        yield from (answer.text for answer in self.answers)
+        said = [turn.text for turn in self.turns if turn.role == "counsellor"]
+        said += [answer.text for answer in self.answers]
+        return iter(said)
 
     def opening(self) -> str:
         """Return what the visitor wrote first, or a document's title and text."""

@@ -9,6 +9,7 @@ costs next to nothing, however many words there are. What a word means is the ca
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -17,21 +18,22 @@ from numpy.typing import NDArray
 from psyllm.text.commonness import share_of
 
 # So many characters are looked at together: the arrays for them fill a few megabytes.
-CHARS_AT_ONCE = 1 << 18
+CHARS_AT_ONCE = 1 << 14
 _END = "\n"  # between the texts; no word may hold it
 _LAST = np.uint32(0xFFFF)  # characters beyond share a place in the tables: the comparison tells them apart
 _NO_PLACES, _NO_ENTRIES = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
 _Part = tuple[str, int]  # a word, and where in it stands what is looked up
+_OF_CLASS: _Part = ("", 0)
 
 
 class ManyWords:
-    """Finds words; made once, used for every lot of texts.
+    """Finds words, and single characters by a class (`[a-z]`); made once, used for every lot of texts.
 
     Raises:
         ValueError: a word is empty or holds a line break.
     """
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Iterable[str], characters: str = "") -> None:
         self.words = tuple(dict.fromkeys(words))
         if any(not word or _END in word for word in self.words):
             raise ValueError("a word is empty or holds a line break")
@@ -52,13 +54,22 @@ class ManyWords:
             self._pairs[place] = self._add(found)
         singles = _grouped(single, lambda word, _: _code(word))
         self._singles = _by_code({code: self._add(found) for code, found in singles.items()})
+        self._class = re.compile(characters)
+        if characters:
+            self._add_class()
+
+    def _add_class(self) -> None:
+        """Lead the characters of the class, and all beyond the tables, to a comparison with the class."""
+        within = self._class.findall("".join(map(chr, range(int(_LAST)))))
+        for code in [*map(ord, within), int(_LAST)]:
+            self._singles[code] = self._add([*self._entries[self._singles[code]], _OF_CLASS])
 
     def _add(self, found: list[_Part]) -> int:
         self._entries.append(tuple(found))
         return len(self._entries) - 1
 
     def found(self, texts: Sequence[str]) -> list[list[str]]:
-        """Return for each text the words that stand in it, each once, in no order that means anything."""
+        """Return for each text the words and characters that stand in it, each once, in no order of meaning."""
         result: list[list[str]] = [[] for _ in texts]
         for first, last in _lots(texts):
             joined = _END.join(texts[first:last])
@@ -67,8 +78,11 @@ class ManyWords:
             numbers = np.searchsorted(starts, places, side="right") - 1 + first
             for place, entry, number in zip(places.tolist(), entries.tolist(), numbers.tolist(), strict=True):
                 for word, offset in self._entries[entry]:
-                    if joined.startswith(word, place - offset) and word not in result[number]:
-                        result[number].append(word)
+                    stands = word if joined.startswith(word, place - offset) else ""
+                    if not word and self._class.match(joined, place):
+                        stands = joined[place]
+                    if stands and stands not in result[number]:
+                        result[number].append(stands)
         return result
 
     def _hits(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
