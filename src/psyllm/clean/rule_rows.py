@@ -42,13 +42,19 @@ class RuleTable:
         self._classes = tuple(row for row in rows if row.needs.startswith("["))
         union = "".join(row.needs[1:-1] for row in self._classes)
         self._any_class = re.compile(f"[{union}]") if union else re.compile("(?!)")
-        words = {word: row for row in rows if row not in self._classes for word in row.needs.split()}
+        needed: dict[str, frozenset[str]] = {}  # words, and the rows that need them
+        for row in rows:
+            for word in () if row in self._classes else row.needs.split():
+                needed[word] = needed.get(word, frozenset()) | {row.name}
         # Branches that all begin with a plain character are skipped through by that character.
-        self._words = re.compile("|".join(map(re.escape, words))) if words else re.compile("(?!)")
+        self._words = re.compile("|".join(map(re.escape, needed))) if needed else re.compile("(?!)")
         # A word may hide behind another that overlaps it: whoever is found speaks for both.
+        speaks_for = {
+            word: frozenset().union(*(names for other, names in needed.items() if _overlap(word, other)))
+            for word in needed
+        }
         self._rows_of = {
-            word: tuple(row for row in rows if any(_overlap(word, other) for other in row.needs.split()))
-            for word in words
+            word: tuple(row for row in rows if row.name in names) for word, names in speaks_for.items()
         }
 
     def may_match(self, text: str) -> bool:
@@ -103,6 +109,8 @@ def _row(row: dict[str, Any]) -> RuleRow:
 
 
 def _overlap(one: str, other: str) -> bool:
+    if set(one).isdisjoint(other):
+        return False
     if one in other or other in one:
         return True
     longest = min(len(one), len(other))

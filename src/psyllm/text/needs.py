@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -96,106 +95,56 @@ class Gate:
 
     def __init__(self, needs: Sequence[Needs]) -> None:
         self._always = 0
-        by_anchor: dict[str, dict[Clause, list[_Speaker]]] = {}
+        bits: dict[str, dict[tuple[re.Pattern[str], ...], int]] = {}
         for number, need in enumerate(needs):
             if not all(need.alternatives):
                 self._always |= 1 << number
                 continue
             for clauses in need.alternatives:
                 first, *others = sorted(clauses, key=_cost)
-                rare = (clause for clause in others if _cost(clause) < _SAYS_LITTLE)
-                speaker = _Speaker(1 << number, tuple(map(_one_of, rare)))
-                for anchor, words in _by_anchor(first).items():
-                    by_anchor.setdefault(anchor, {}).setdefault(words, []).append(speaker)
-        self._anchors = {anchor: _anchored(anchor, groups) for anchor, groups in by_anchor.items()}
-        self._first = re.compile(f"[{''.join(sorted(by_anchor))}]") if by_anchor else None
+                rare = tuple(_one_of(clause) for clause in others if _cost(clause) < _SAYS_LITTLE)
+                for word in first:
+                    by_others = bits.setdefault(word, {})
+                    by_others[rare] = by_others.get(rare, 0) | 1 << number
+        self._speakers = {
+            word: tuple(_Speaker(spoken, others) for others, spoken in by_others.items())
+            for word, by_others in bits.items()
+        }
+        self._by_anchor: dict[str, list[str]] = {}
+        for word in bits:
+            self._by_anchor.setdefault(min(word, key=share_of), []).append(word)
+        anchors = "".join(sorted(self._by_anchor))
+        self._anchors = re.compile(f"[{anchors}]" if anchors else "(?!)")
 
     def numbers(self, text: str) -> list[int]:
         """Return in order the numbers of the patterns that may match in the text; the others do not."""
-        found = self._always
-        if self._first is not None:
-            for anchor in set(self._first.findall(text)):
-                any_word, groups, _ = self._anchors[anchor]
-                if any_word.search(text) is not None:
-                    found |= _speaking(groups, text, found)
-        return list(_bits(found)) if found else []
+        anchors = set(self._anchors.findall(text))
+        words = [word for anchor in anchors for word in self._by_anchor[anchor] if word in text]
+        return self._spoken(words, text)
 
     def numbers_of(self, texts: Sequence[str]) -> list[list[int]]:
         """Return `numbers` of each text, looked for in all of them at once: the quicker way for many."""
-        return [
-            list(_bits(self._spoken(words, text))) if words or self._always else []
-            for words, text in zip(self._words.found(texts), texts, strict=True)
-        ]
+        return list(map(self._spoken, self._words.found(texts), texts))
 
     @functools.cached_property
     def _words(self) -> ManyWords:
         return ManyWords(self._speakers)
 
-    @functools.cached_property
-    def _speakers(self) -> dict[str, tuple[_Speaker, ...]]:
-        """For each word who speaks once it is there; patterns that ask for the same besides are one."""
-        bits: dict[str, dict[tuple[re.Pattern[str], ...], int]] = {}
-        for anchored in self._anchors.values():
-            for words, speakers in anchored.speakers.items():
-                for word, (bit, others) in itertools.product(words, speakers):
-                    by_others = bits.setdefault(word, {})
-                    by_others[others] = by_others.get(others, 0) | bit
-        return {
-            word: tuple(_Speaker(bit, others) for others, bit in by_others.items())
-            for word, by_others in bits.items()
-        }
-
-    def _spoken(self, words: Sequence[str], text: str) -> int:
+    def _spoken(self, words: Sequence[str], text: str) -> list[int]:
+        """Return what these words speak for, all of them being in the text."""
         found = self._always
         for word in words:
-            for bit, others in self._speakers[word]:
-                if found & bit != bit and all(other.search(text) for other in others):
-                    found |= bit
-        return found
+            for bits, others in self._speakers[word]:
+                if found & bits != bits and all(other.search(text) for other in others):
+                    found |= bits
+        return list(_bits(found)) if found else []
 
 
 class _Speaker(NamedTuple):
-    """A pattern, as a bit, and what else has to stand in the text for it."""
+    """Patterns, as bits, and what else has to stand in the text for them."""
 
-    bit: int
+    bits: int
     others: tuple[re.Pattern[str], ...]
-
-
-_Groups = tuple[tuple[re.Pattern[str], tuple[_Speaker, ...]], ...]
-
-
-class _Anchored(NamedTuple):
-    """What is looked for once a character is there: any word that it stands for, then whose words they are."""
-
-    any_word: re.Pattern[str]
-    groups: _Groups
-    speakers: dict[Clause, tuple[_Speaker, ...]]
-
-
-def _anchored(anchor: str, groups: dict[Clause, list[_Speaker]]) -> _Anchored:
-    every_word = frozenset().union(*groups)
-    return _Anchored(
-        _at_anchor(anchor, every_word),
-        tuple((_at_anchor(anchor, words), tuple(speakers)) for words, speakers in groups.items()),
-        {words: tuple(speakers) for words, speakers in groups.items()},
-    )
-
-
-def _by_anchor(clause: Clause) -> dict[str, Clause]:
-    """Return the words by the rarest character of each."""
-    words: dict[str, set[str]] = {}
-    for word in clause:
-        words.setdefault(min(word, key=share_of), set()).add(word)
-    return {anchor: frozenset(group) for anchor, group in words.items()}
-
-
-def _speaking(groups: _Groups, text: str, found: int) -> int:
-    for any_word, speakers in groups:
-        if any_word.search(text) is not None:
-            for bit, others in speakers:
-                if not found & bit and all(other.search(text) for other in others):
-                    found |= bit
-    return found
 
 
 def _bits(found: int) -> Iterator[int]:
@@ -209,16 +158,6 @@ def _bits(found: int) -> Iterator[int]:
 def _one_of(clause: Clause) -> re.Pattern[str]:
     # Each branch begins with a plain character, so that the search skips to such characters.
     return re.compile("|".join(sorted(clause)))
-
-
-@functools.cache
-def _at_anchor(anchor: str, words: Clause) -> re.Pattern[str]:
-    """Return what finds any of the words, led by the character that they share, which is quick to look for."""
-    branches = []
-    for word in sorted(words):
-        before, after = word[: word.index(anchor)], word[word.index(anchor) + 1 :]
-        branches.append((f"(?<={before}{anchor})" if before else "") + after)
-    return re.compile(f"{anchor}(?:{'|'.join(branches)})")
 
 
 def _cost(clause: Clause) -> float:
