@@ -13,7 +13,7 @@ from psyllm.clean.tally import Tally
 from psyllm.collect.run import run as collect
 from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import LostRecords
-from psyllm.core.records import RECORD_SCHEMA, read_records, to_row
+from psyllm.core.records import RECORD_SCHEMA, from_row, read_records, to_row
 from psyllm.core.settings import CleanSettings
 from psyllm.core.stages import Manifest, Stage, complete_runs, current_run
 
@@ -61,13 +61,13 @@ def test_rows_that_no_step_changed_are_handed_on_and_changed_ones_stand_in_their
         {"id": "a:4", "text": bodies[2], "topic_score": 0.5},
     ]
     base = {"kind": "document", "group": "a", "source": "a", "licence": "x"}
-    records = [shards.from_row({**base, **value}) for value in values]
+    records = [from_row({**base, **value}) for value in values]
     batch = pa.RecordBatch.from_pylist([to_row(record) for record in records], schema=RECORD_SCHEMA)
     tally = Tally()
     taken = [step for step in steps(CleanSettings()) if step.name != "score_topic"]
     cleaned = clean_batch(batch, taken, tally)
     assert cleaned.kept.column("id").to_pylist() == ["a:1", "a:2", "a:4"]
-    assert [shards.from_row(row) for row in cleaned.kept.to_pylist()] == list(cleaned.records)
+    assert [from_row(row) for row in cleaned.kept.to_pylist()] == list(cleaned.records)
     hashes = [record.content_hash for record in cleaned.records]
     assert cleaned.kept.column("content_hash").to_pylist() == hashes
     assert "〔电话〕" in cleaned.records[1].text

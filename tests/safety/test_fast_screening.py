@@ -148,10 +148,10 @@ def test_the_fold_of_a_text_that_stands_leaves_nothing_out(text):
 @settings(max_examples=40)
 @given(st.lists(st.lists(TEXTS | EDITED, min_size=1, max_size=4), max_size=5))
 def test_dialogues_screened_together_are_screened_as_each_alone(dialogues):
-    assert screen_all(dialogues) == [screen(turns) for turns in dialogues]
+    assert screen_all(dialogues * 16) == [screen(turns) for turns in dialogues] * 16
     turns = [turn for dialogue in dialogues for turn in dialogue]
     gate = load_lexicon().way_gate
-    assert gate.numbers_of(turns) == [gate.numbers(turn) for turn in turns]
+    assert gate.numbers_of(turns * 16) == [gate.numbers(turn) for turn in turns] * 16
 
 
 def test_a_dialogue_without_a_turn_is_refused_among_others():

@@ -29,7 +29,7 @@ from psyllm.clean.rows import BatchFile
 from psyllm.clean.signatures import compared_text, joined, save, sign
 from psyllm.clean.steps import LEVEL_FLAG, steps
 from psyllm.clean.tally import Tally
-from psyllm.core.records import RECORD_SCHEMA, from_row
+from psyllm.core.records import RECORD_SCHEMA, batch_to_records
 from psyllm.core.settings import CleanSettings
 from psyllm.core.settled_reviews import NO_REVIEWS, SettledReviews
 from psyllm.core.tombstones import NO_TOMBSTONES, Tombstones
@@ -117,7 +117,7 @@ def store_ngrams(shard: Shard, beat: Beat) -> None:
         here = rows[(rows >= start) & (rows < start + batch.num_rows)] - start
         start += batch.num_rows
         if len(here):
-            found = [from_row(row) for row in batch.take(pa.array(here)).to_pylist()]
+            found = batch_to_records(batch.take(pa.array(here)))
             sets.append(ngrams_in_order([compared_text(record) for record in found]))
     NgramFiles.write(shard.work, rows, sets)
     beat(shard.rows)

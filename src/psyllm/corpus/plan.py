@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from psyllm.core.errors import EmptyCorpus
-from psyllm.core.records import RECORD_SCHEMA, Record, from_row
+from psyllm.core.records import RECORD_SCHEMA, Record, batch_to_records
 from psyllm.core.settings import CorpusSettings
 from psyllm.corpus.caps import above_cap, most_of_each
 from psyllm.corpus.columns import batches, runs_of
@@ -77,7 +77,7 @@ def records_with(paths: Sequence[Path], fates: Sequence[str], wanted: Sequence[s
         mask = [fate in wanted for fate in fates[start : start + batch.num_rows]]
         start += batch.num_rows
         rows = batch if all(mask) else batch.filter(pa.array(mask))
-        yield from map(from_row, rows.to_pylist())
+        yield from batch_to_records(rows)
 
 
 def _before_grouping(paths: Sequence[Path], over: dict[str, str], settings: CorpusSettings) -> list[str]:

@@ -27,6 +27,7 @@ _SAYS_LITTLE = 0.06
 _MOST_IN_A_RUN = 64
 _MOST_IN_A_CLAUSE = 400
 _MOST_IN_A_SET = 40
+_FEWEST_TOGETHER = 16  # of fewer texts each is looked at alone sooner
 # Only what screening leaves as it stands: Chinese characters, small letters, digits.
 _STEADY = re.compile(
     f"[a-z0-9]|(?![{''.join(SOMETIMES_CHANGED)}{''.join(SOMETIMES_CHANGED.values())}])[\u4e00-\u9fff]"
@@ -124,6 +125,8 @@ class Gate:
 
     def numbers_of(self, texts: Sequence[str]) -> list[list[int]]:
         """Return `numbers` of each text, looked for in all of them at once: the quicker way for many."""
+        if len(texts) < _FEWEST_TOGETHER:
+            return list(map(self.numbers, texts))
         return list(map(self._spoken, self._words.found(texts), texts))
 
     @functools.cached_property
