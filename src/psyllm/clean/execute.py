@@ -79,7 +79,8 @@ def _run_in_pool(work: Work, shards: Sequence[Shard], workers: int, task: str) -
                 done, waiting = wait(waiting, SECONDS_BETWEEN_REPORTS, FIRST_EXCEPTION)
                 for future in done:
                     future.result()
-                report(task, min(counter.value, total), total)
+                # Without its lock, which a worker that was killed may hold for ever.
+                report(task, min(counter.get_obj().value, total), total)
         except BrokenProcessPool:
             return [shard for future, shard in futures.items() if _is_not_done(future)] or list(shards)
         finally:
