@@ -64,7 +64,7 @@ def test_a_model_is_not_measured_once_an_agreement_has_ended(tmp_path, make_data
     permit = {"uses": "any", "expires": "2026-01-01", "share_alike": False, "sources": []}
     manifest["details"]["lineage"] = {"permit": permit, "base_lineage": None}
     path.write_text(json.dumps(manifest), "utf-8")
-    with pytest.raises(MissingStage, match="model-abc .* agreement ended on 2026-01-01") as caught:
+    with pytest.raises(MissingStage, match=r"model-abc .* agreement ended on 2026-01-01") as caught:
         run(small_settings, data)
     assert "psyllm corpus" in caught.value.next_step
 

@@ -10,7 +10,6 @@ from psyllm.core.settings import ServeSettings
 from psyllm.core.stages import Parent, Stage, StageRun, writing
 from psyllm.serve.fitness import fit_model
 
-
 FREE = {"uses": "any", "expires": "", "share_alike": False, "sources": []}
 TODAY = dt.date(2027, 6, 30)
 
