@@ -6,6 +6,7 @@ from pathlib import Path
 from psyllm.clean.batches import DROPPED_SCHEMA
 from psyllm.core.records import Answer, Record, Span, Turn, to_row, write_records, write_rows
 from psyllm.core.review_sample import Sample
+from psyllm.core.settled_reviews import REVIEWS_RUN, SettledReview, write_settled
 from psyllm.core.stages import Stage, StageRun, set_current, writing
 
 CALM = "谢谢你愿意说出来。睡前把担心写在纸上，明天再看，也许会轻一点。" * 2
@@ -67,6 +68,13 @@ def put_cleaned(
         run.finish(counts={"records": len(kept), "read": len(kept) + len(dropped), "dropped": len(dropped)})
     set_current(data, Stage.CLEANED, name)
     return run.folder
+
+
+def put_reviews(data: Path, reviews: Sequence[SettledReview], mark: str = "mark") -> None:
+    """Write settled decisions as the complete run of reviews."""
+    with writing(StageRun(data, Stage.FEEDBACK, REVIEWS_RUN, mark, (), {}), beside=True) as run:
+        write_settled(run.folder, reviews)
+        run.finish(counts={"records": 0}, details={"run": "cleaned-one"})
 
 
 def item_of(sample: Sample, record_id: str) -> str:

@@ -1,6 +1,7 @@
 """A whole service in the test's own process: real casebook and routes, a scripted model."""
 
 import asyncio
+import datetime as dt
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -26,7 +27,7 @@ from psyllm.safety.screen import Reason, Screening
 from psyllm.serve.answer import Library
 from psyllm.serve.app import create_app
 from psyllm.serve.parts import Parts, open_parts
-from psyllm.serve.reply import Limits, Speaker
+from psyllm.serve.reply import Limits, Speaker, today_utc
 from psyllm.serve.screening import Screener
 
 PASSWORD = "correct horse battery"
@@ -147,6 +148,8 @@ async def open_house(
     guard: Callable[..., Verdict] = guard_signs,
     timeout_s: float = 10.0,
     limit_s: float = 2.0,
+    last_day: dt.date | None = None,
+    today: Callable[[], dt.date] = today_utc,
     **changes: Any,
 ) -> AsyncIterator[House]:
     """Open a house with scripted parts; `changes` are settings."""
@@ -156,7 +159,8 @@ async def open_house(
     async def start(folder: Path, threads: int) -> FakeEngine:
         return scripted
 
-    speaker = Speaker(data, Limits(Decoding(), timeout_s, 1), start, guard)
+    limits = Limits(Decoding(), timeout_s, 1)
+    speaker = Speaker(data, limits, start, guard, last_day=last_day, today=today)
     app = create_app(
         lambda: open_parts(
             settings,

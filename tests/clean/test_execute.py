@@ -1,25 +1,31 @@
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import psutil
 import pytest
 
+from cleaned_story import put_reviews
 from hardship import finished
 from made_up import dialogues, write_lines
 from psyllm.clean import execute
+from psyllm.clean.draw import draw
 from psyllm.clean.run import run
 from psyllm.clean.shards import Shard
 from psyllm.collect.run import run as collect
 from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import WorkerLost
+from psyllm.core.records import read_records
 from psyllm.core.settings import CleanSettings
+from psyllm.core.settled_reviews import EditedTexts, SettledReview
 from psyllm.core.stages import Stage, current_run
 
 _RUN = """
 import sys
 from pathlib import Path
 from psyllm.clean import execute
+from psyllm.clean.draw import draw
 from psyllm.clean.run import run
 from psyllm.core.settings import CleanSettings
 if __name__ == "__main__":
@@ -46,8 +52,31 @@ def content(data):
 def copy_of(data, name):
     target = data.with_name(name)
     target.mkdir()
-    (target / "1_collected").symlink_to(data / "1_collected")
+    for stage in ("1_collected", "6_feedback"):
+        if (data / stage).exists():
+            (target / stage).symlink_to(data / stage)
     return target
+
+
+def decide(data):
+    """Collect what is dropped as unanswered and as near, clean all, and decide in every way on what came of it."""
+    alone, near = dialogues(1, seed=5, turns=1)[0], dialogues(1, seed=0)[0]
+    near["dialog"][0]["content"] += "就是这样。"
+    path = write_lines([alone, {**near, "id": "near"}], data.with_name("hard.input"))
+    collect(CollectSettings(path=path, name="hard", licence="CC0-1.0"), data)
+    run(CleanSettings(workers=1), data)
+    sample = draw(data, 60, seed=1)
+    kept = {record.id: record for record in read_records(current_run(data, Stage.CLEANED))}
+    decisions = []
+    for number, item in enumerate(sample.items):
+        reason = item.stratum.partition("dropped/")[2]
+        verdict = "accept" if reason else ("accept", "reject", "edit")[number % 3]
+        turns = tuple(f"{turn.text}就这样。" for turn in kept[item.id].turns) if verdict == "edit" else ()
+        edited = EditedTexts(turns=turns) if turns else None
+        told = {"verdict": verdict, "edited": edited, "dropped_for": reason, "reviewers": ("a", "b")}
+        decisions.append(SettledReview(id=item.id, words=item.words, **told))
+    put_reviews(data, decisions)
+    return decisions
 
 
 def program(tmp_path):
@@ -65,9 +94,17 @@ def test_processes_give_the_bytes_of_one(collected, monkeypatch):
     assert content(beside) == content(collected)
 
 
-def test_ray_gives_the_bytes_of_one_process(collected):
+def test_ray_gives_the_bytes_of_one_process_with_what_people_decided_applied(collected):
     pytest.importorskip("ray")
-    alone = run(CleanSettings(), collected)
+    decisions = decide(collected)
+    alone = run(CleanSettings(workers=1), collected)
+    told = alone.details["reviews"]
+    assert (told["decisions_applied"], told["decisions_stale"]) == (len(decisions), 0)
+    assert told["wrong_drops_kept"] == 1
+    verdicts = Counter(one.verdict for one in decisions)
+    assert alone.drops["rejected_in_review"] == verdicts["reject"] > 5
+    assert verdicts["edit"] > 5
+    assert {one.dropped_for for one in decisions} == {"", "no_counsellor", "near_duplicate"}
     beside = copy_of(collected, "beside")
     ended = finished("clean", CleanSettings(engine="ray", workers=2), beside)
     assert ended.content_hash == alone.content_hash

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleaned_story import CALM, dialogue, question
+from cleaned_story import CALM, dialogue, put_reviews, question
 from psyllm.clean.draw import draw
 from psyllm.clean.reviewed import Decisions, edited, moved_spans
 from psyllm.clean.run import run as clean
@@ -15,7 +15,6 @@ from psyllm.clean.tally import Tally
 from psyllm.core.records import Span, read_records, write_records
 from psyllm.core.settings import CleanSettings
 from psyllm.core.settled_reviews import (
-    REVIEWS_RUN,
     EditedTexts,
     SettledReview,
     read_settled,
@@ -62,12 +61,6 @@ def put_collected(data, records, name="talks"):
     with writing(StageRun(data, Stage.COLLECTED, name, f"mark-{name}", (), {})) as run:
         write_records(records, run.folder)
         run.finish(counts={"records": len(records)})
-
-
-def put_reviews(data, reviews, mark="mark"):
-    with writing(StageRun(data, Stage.FEEDBACK, REVIEWS_RUN, mark, (), {}), beside=True) as run:
-        write_settled(run.folder, reviews)
-        run.finish(counts={"records": 0}, details={"run": "cleaned-one"})
 
 
 def cleaned(data, config=ONE_PROCESS):

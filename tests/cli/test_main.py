@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib import metadata
 
 import pytest
 from openpyxl import load_workbook
@@ -75,6 +76,28 @@ def test_help_loads_no_heavy_library():
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
     assert "evaluate" in result.stdout
+
+
+def test_help_lists_the_rooms_in_the_order_of_the_flow_and_then_the_rest(capsys):
+    assert run(["--help"]) == 0
+    shown = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
+    names = [line.split()[0] for line in shown if line.startswith("  ") and line[2] != " "]
+    flow = ["collect", "clean", "corpus", "train", "evaluate", "serve", "feedback"]
+    assert names == [*flow, "forget", "status", "doctor", "settings"]
+
+
+def test_version_prints_name_and_version(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"psyllm {metadata.version('psyllm')}\n"
+
+
+def test_feedback_from_a_folder_that_is_not_there_makes_none(tmp_path, capsys):
+    missing = tmp_path / "my tpyo"
+    assert run(["feedback", "--data", str(missing)]) == 2
+    error, next_step = capsys.readouterr().err.splitlines()
+    assert f"{missing} does not exist" in error
+    assert f"--data '{missing}'" in next_step
+    assert not missing.exists()
 
 
 def test_status_names_the_six_folders_and_what_to_type(tmp_path, capsys):

@@ -13,7 +13,8 @@ from psyllm.core import forgetting
 from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import MalformedInput, StageBusy
 from psyllm.core.forgetting import containing, forget, marks_of
-from psyllm.core.records import Answer, read_records
+from psyllm.core.forgotten_files import rows_named, rows_of
+from psyllm.core.records import Answer, Record, Turn, read_records
 from psyllm.core.settings import CleanSettings, CorpusSettings
 from psyllm.core.stages import (
     Stage,
@@ -241,6 +242,42 @@ def test_what_nobody_named_keeps_every_byte(data):
     assert not done.rows
     assert {path: path.read_bytes() for path in data.rglob("*.parquet")} == before
     assert read_tombstones(data).urls == {url_mark("https://elsewhere.example/")}
+
+
+@pytest.mark.parametrize("by", ["url", "author", "content"])
+def test_of_a_record_that_nothing_names_only_what_is_compared_is_looked_at(tmp_path, monkeypatch, by):
+    talk = Record(
+        id="site:talk", kind="dialogue", group="g", source="site", licence="x",
+        turns=(Turn(role="visitor", text="我睡不着"), Turn(role="counsellor", text="先把灯关上，慢慢呼吸")),
+    )  # fmt: skip
+    mine = question(1, author_hash=HERS)
+    data = tmp_path / "data"
+    collected(data, [mine, question(2), talk])
+    asked = {
+        "url": marks_of([mine.url], (), ()),
+        "author": marks_of((), [HERS], ()),
+        "content": marks_of((), (), [mine.content_hash]),
+    }[by]
+    real, seen = forgetting.record_of, []
+
+    def noted(row):
+        seen.append(row)
+        return real(row)
+
+    monkeypatch.setattr(forgetting, "record_of", noted)
+    assert forget(data, asked).ids == {mine.id}
+    assert len([row for row in seen if row["id"] == mine.id and row.get("turns") is not None]) > 0
+    others = [row for row in seen if row["id"] != mine.id]
+    assert all("turns" not in row for row in others)
+    assert sum("answers" in row for row in others if row["id"] == "site:2") <= 2
+
+
+def test_a_duplicate_is_named_by_the_record_that_stays_for_it_too(data):
+    dropped = data / "2_cleaned" / current_run(data, Stage.CLEANED).name / "dropped-00000.parquet"
+    (row,) = rows_of(dropped)
+    assert {row["id"], row["duplicate_of"]} == {"site:40", "site:41"}
+    assert list(rows_named(dropped, {row["duplicate_of"]})) == [row]
+    assert list(rows_named(dropped, {"site:1"})) == []
 
 
 def test_a_stage_that_is_being_written_is_waited_for_by_hand(data):

@@ -1,5 +1,6 @@
 """The room's door: refusals, a whole run, and what makes it stale."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -54,6 +55,18 @@ def test_a_model_that_names_no_corpus_is_refused(tmp_path, tiny_model, small_set
     make_model(tmp_path, tiny_model, corpus.as_parent().model_copy(update={"stage": "base"}))
     with pytest.raises(MissingStage, match="names no corpus"):
         run(small_settings, tmp_path)
+
+
+def test_a_model_is_not_measured_once_an_agreement_has_ended(tmp_path, make_data, small_settings):
+    data = make_data(tmp_path)
+    path = data / "4_models" / "model-abc" / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    permit = {"uses": "any", "expires": "2026-01-01", "share_alike": False, "sources": []}
+    manifest["details"]["lineage"] = {"permit": permit, "base_lineage": None}
+    path.write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(MissingStage, match=r"model-abc .* agreement ended on 2026-01-01") as caught:
+        run(small_settings, data)
+    assert "psyllm corpus" in caught.value.next_step
 
 
 def test_an_empty_split_is_refused_with_its_name(tmp_path, make_data, small_settings):

@@ -1,18 +1,29 @@
-"""A model that knows too little Chinese stays silent."""
+"""A model that knows too little Chinese, or whose terms do not let it, stays silent."""
 
+import datetime as dt
 import json
+import re
 
 import pytest
 
 from psyllm.core.settings import ServeSettings
-from psyllm.core.stages import Stage, StageRun, writing
+from psyllm.core.stages import Parent, Stage, StageRun, writing
 from psyllm.serve.fitness import fit_model
 
+FREE = {"uses": "any", "expires": "", "share_alike": False, "sources": []}
+TODAY = dt.date(2027, 6, 30)
 
-def put_model(data, name="model-1", words="weights"):
-    with writing(StageRun(data, Stage.MODELS, name, "m", (), {})) as run:
+
+def put_model(data, name="model-1", words="weights", base=None, **said):
+    lineage = {"permit": {**FREE, **said}, "base_lineage": base}
+    parents = () if base is None else (Parent(stage="base", run="gpt2", content_hash="b"),)
+    with writing(StageRun(data, Stage.MODELS, name, "m", parents, {})) as run:
         (run.folder / "weights").write_text(words)
-        return run.finish(counts={})
+        return run.finish(counts={}, details={"lineage": lineage})
+
+
+def row(source, uses):
+    return {"source": source, "licence": "x", "uses": uses, "expires": "", "agreement": ""}
 
 
 def put_report(data, model, bits, split="test", passed=90.0):
@@ -69,3 +80,40 @@ def test_a_report_on_the_dev_split_does_not_count(tmp_path):
 def test_few_bits_do_not_help_a_model_whose_answers_the_guard_refuses(tmp_path):
     put_report(tmp_path, put_model(tmp_path), 3.56, passed=40.0)
     assert fit_model(ServeSettings(), tmp_path).folder is None
+
+
+@pytest.mark.parametrize("which", ["fit", "any"])
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"expires": "2027-06-29"}, "agreement ended on 2027-06-29"),
+        ({"uses": "research"}, "for research only"),
+        ({"uses": "research", "sources": [row("psyqa", "research")]}, r"for research only \(psyqa\)"),
+        # What is unknown besides does not make a source for research free.
+        ({"uses": "unknown", "sources": [row("psyqa", "research"), row("x", "unknown")]}, "psyqa"),
+        ({"base": {"permit": {**FREE, "uses": "research"}}}, "for research only"),
+        ({"base": {"permit": {**FREE, "expires": "2027-01-01"}}}, "ended on 2027-01-01"),
+    ],
+)
+def test_a_model_whose_terms_do_not_let_it_is_silent_however_fit(tmp_path, which, said, why):
+    put_report(tmp_path, put_model(tmp_path, **said), 3.2)
+    found = fit_model(ServeSettings(model=which), tmp_path, TODAY)
+    assert found.folder is None
+    assert re.search(why, found.reason)
+    assert f"psyllm corpus --data {tmp_path}, then psyllm train" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"expires": "2027-06-30"}, "its terms end on 2027-06-30"),
+        ({"uses": "non_commercial"}, "no commercial service"),
+        ({"uses": "unknown"}, "read their own terms"),
+    ],
+)
+def test_what_the_terms_ask_is_told_where_they_let_it_speak(tmp_path, said, told):
+    put_report(tmp_path, put_model(tmp_path, **said), 3.2)
+    found = fit_model(ServeSettings(), tmp_path, TODAY)
+    assert found.folder is not None
+    assert told in found.reason
+    assert found.last_day == (TODAY if "expires" in said else None)

@@ -1,5 +1,6 @@
 """Another view: sentence by sentence, guarded, resumable, replaced when it fails."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,30 @@ async def test_a_run_that_an_earlier_server_left_ends_with_a_notice(tmp_path: Pa
     assert [name for _, name, _ in found] == ["state", "state", "sentence", "message", "state", "done"]
     assert found[-2][2] == {"state": "failed"}
     assert messages[-1]["author"] == "notice"
+
+
+async def test_from_the_day_after_its_terms_end_a_running_service_answers_from_the_library(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    last = dt.date(2027, 6, 30)
+    days = [last]
+    async with open_house(tmp_path, last_day=last, today=lambda: days[0]) as house:
+        _, before = await whole_run(house)
+        days[0] += dt.timedelta(days=1)
+        _, after = await whole_run(house)
+        status = await house.browser().get("/api/status")
+    assert before["messages"][-1]["author"] == "model"
+    assert after["messages"][-1]["author"] == "library"
+    assert status.json()["generation"] == "off"
+    assert caplog.text.count("agreement ended on 2027-06-30; run: psyllm corpus") == 1
+
+
+async def test_terms_that_end_after_a_view_was_asked_for_still_end_it(tmp_path: Path) -> None:
+    last = dt.date(2027, 6, 30)
+    days = iter([last, last])  # when the first answer is done, and when another view is asked for
+    tomorrow = last + dt.timedelta(days=1)
+    async with open_house(tmp_path, last_day=last, today=lambda: next(days, tomorrow)) as house:
+        found, conversation = await whole_run(house)
+        assert house.engine.asked == []
+    assert [data["reason"] for _, name, data in found if name == "replaced"] == ["engine"]
+    assert conversation["messages"][-1]["author"] == "library"

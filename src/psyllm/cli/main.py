@@ -11,16 +11,31 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from psyllm.cli import cleaning, collecting, forgetting, looking, making, reviewing, serving
 
 WRONG_INPUT = 2
 STOPPED = 130
 
+FLOW = ("collect", "clean", "corpus", "train", "evaluate", "serve", "feedback")
+
+
+class InOrderOfFlow(TyperGroup):
+    """Lists the rooms in the order of the flow, then the rest; typer would list commands before groups."""
+
+    def list_commands(self, _ctx: object) -> list[str]:
+        """Return the names of the commands as `--help` lists them."""
+        rest = [name for name in self.commands if name not in FLOW]
+        return [*FLOW, *rest]
+
+
 app = typer.Typer(
     name="psyllm",
+    cls=InOrderOfFlow,
     help="Psy-LLM: from raw Chinese text to a counsellor's desk. Not a doctor, not an emergency service.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -37,6 +52,19 @@ app.command("forget")(forgetting.forget)
 app.command("status")(looking.status)
 app.command("doctor")(looking.doctor)
 app.command("settings")(looking.settings)
+
+
+Version = Annotated[bool, typer.Option("--version", help="Print name and version.")]
+
+
+@app.callback(invoke_without_command=True)
+def before_any_command(version: Version = False) -> None:
+    """Take the options that stand before a command."""
+    if version:
+        from importlib import metadata
+
+        typer.echo(f"psyllm {metadata.version('psyllm')}")
+        raise typer.Exit
 
 
 def main() -> None:

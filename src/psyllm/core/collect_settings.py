@@ -32,7 +32,7 @@ class CrawlSettings(Frozen):
 
     frontier: str = Field(
         "",
-        description="where the URLs are kept: redis://… for many machines; empty is a file in DATA/raw/SOURCE",
+        description="where the URLs are kept: redis://… for many machines, DATA on a disk of each; empty is a file in DATA/raw/SOURCE",
     )
     workers: Positive = Field(1, description="processes that fetch; one clock a host is shared by all")
     timeout_s: Annotated[float, Field(gt=0)] = Field(

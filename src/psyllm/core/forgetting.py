@@ -32,6 +32,7 @@ from psyllm.core.forgotten_files import (
     record_of,
     remove_unfinished,
     rewrite_file,
+    rows_named,
     rows_of,
     run_folders,
     space_needed,
@@ -63,6 +64,10 @@ from psyllm.core.tombstones import (
 
 EXPORTS = "exports"
 EXPORT_FACTS = "export.json"
+# Of every row, whatever is looked for: what a record can't be without, and what names or ties it.
+_KEYS = (
+    "id", "kind", "group", "source", "licence", "url", "author_hash", "parents", "content_hash", "duplicate_of",
+)  # fmt: skip
 # What a corpus shows and keeps of texts besides its records; `corpus/refresh.py` makes it again.
 CORPUS_PAGES = ("samples.json", "card.html")
 CORPUS_FINGERPRINTS = "fingerprints"
@@ -128,7 +133,7 @@ def forget(
 
     Raises:
         StageBusy: a stage is being written; nothing was changed.
-        MalformedInput: a complete run has a file that can't be read; nothing was taken out.
+        MalformedInput: what has to be read of a complete run can't be; nothing was taken out.
         DiskFull: no space is left to write files again.
     """
     with ExitStack() as opened:
@@ -155,9 +160,9 @@ def _take_out(
     erase: Callable[[frozenset[str]], object] | None,
 ) -> Forgotten:
     """Find what goes and note its marks, remove copies, then write the files again."""
-    parts, ids, known = _found(asked, known, files)
+    parts, ids, partly_named, known = _found(asked, known, files)
     whole, partly = Traces(set(), set(), set()), Traces(set(), set(), set())
-    held = _held(files, known, ids, whole, partly)
+    held = _held(files, known, ids, partly_named, whole, partly)
     touched = frozenset(ids | partly.ids)
     if erase is not None:
         erase(touched)
@@ -169,7 +174,7 @@ def _take_out(
     without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
     changed: Counter[str] = Counter()
     for path in track(list(held), "take it out", len(held)):
-        rows = rewrite_file(path, lambda row: _left(row, known, ids))
+        rows = rewrite_file(path, touched, lambda row: _left(row, known, ids))
         changed[f"{path.parent.parent.name}/{path.parent.name}"] += rows
     return Forgotten(dict(changed), frozenset(ids), removed, _models_of(data, corpora), whole, partly, beside)
 
@@ -195,13 +200,17 @@ def containing(data: Path, text: str) -> Iterator[tuple[str, str]]:
 
 def _found(
     asked: Tombstones, known: Tombstones, files: Sequence[Path]
-) -> tuple[list[Tombstone], set[str], Tombstones]:
-    """Return marks of the parts of what goes, the ids of records that go whole, and all marks."""
+) -> tuple[list[Tombstone], set[str], set[str], Tombstones]:
+    """Return marks of the parts of what goes, the ids of records that go whole or lose answers, and all marks.
+
+    Of what is not named no more is read than these marks are compared with.
+    """
     reach: dict[str, Reach] = {}
     ties: list[tuple[str, str]] = []
     answers: set[str] = set()
+    partly: set[str] = set()
     for path in track(files, "look for it", len(files)):
-        for row in rows_of(path):
+        for row in rows_of(path, _compared_with(asked)):
             record = record_of(row)
             _reach_at_least(reach, record.id, _reach_of(record, row["content_hash"], asked))
             answers |= {answer_mark(one.text) for one in record.answers if one.author_hash in asked.authors}
@@ -214,11 +223,23 @@ def _found(
     known = known.with_more(Tombstones.of(parts))
     for path in track(files, "look for copies", len(files)):
         is_original = path.parent.parent.name in STAGES_WITH_ALL_RUNS_IN_USE
-        for row in rows_of(path):
-            if _goes_whole(record_of(row), row["content_hash"], known, is_original=is_original):
+        for row in rows_of(path, _compared_with(known)):
+            record, content_hash = record_of(row), row["content_hash"]
+            if _goes_whole(record, content_hash, known, is_original=is_original):
                 _reach_at_least(reach, row["id"], Reach.WHOLE)
+            elif known.left_of(record, content_hash) is not record:
+                partly.add(record.id)
     _spread(reach, ties)
-    return parts, set(reach), known
+    return parts, set(reach), partly, known
+
+
+def _compared_with(marks: Tombstones) -> list[str]:
+    """Return the columns by which a row is, or is not, what these marks name.
+
+    What is left of a record without some answers is compared whole; one with answers has no turns.
+    """
+    answers = ["answers"] if marks.authors or marks.answers else []
+    return [*_KEYS, *(["title", "text"] if answers or marks.questions else []), *answers]
 
 
 def _reach_of(record: Record, content_hash: str, asked: Tombstones) -> Reach | None:
@@ -254,13 +275,14 @@ def _goes_whole(record: Record, content_hash: str, known: Tombstones, *, is_orig
 def _marks_of_parts(files: Sequence[Path], reach: dict[str, Reach], answers: set[str]) -> list[Tombstone]:
     """Return marks of the questions, answers and ids of what was named, in every form that a stage has."""
     questions: set[str] = set()
-    for row in (row for path in files for row in rows_of(path)):
-        if reach.get(row["id"], Reach.WHOLE) > Reach.WHOLE:
+    far = {key for key, how in reach.items() if how > Reach.WHOLE}
+    for row in (row for path in files for row in rows_named(path, far)):
+        if row["id"] in far:
             record = record_of(row)
             questions.add(question_mark(record))
             if reach[record.id] is Reach.EVERYTHING:
                 answers |= {answer_mark(one.text) for one in record.answers}
-    ids = {id_mark(key) for key, far in reach.items() if far > Reach.WHOLE}
+    ids = set(map(id_mark, far))
     return [
         *_tombstones("question", sorted(questions - {""})),
         *_tombstones("answer", sorted(answers - {""})),
@@ -269,12 +291,17 @@ def _marks_of_parts(files: Sequence[Path], reach: dict[str, Reach], answers: set
 
 
 def _held(
-    files: Sequence[Path], known: Tombstones, ids: set[str], whole: Traces, partly: Traces
+    files: Sequence[Path],
+    known: Tombstones,
+    ids: set[str],
+    partly_named: set[str],
+    whole: Traces,
+    partly: Traces,
 ) -> dict[Path, set[str]]:
     """Return the files in which something goes, and the content hashes of whole records in them; note traces."""
     held: dict[Path, set[str]] = {}
     for path in files:
-        for row in rows_of(path):
+        for row in rows_named(path, ids | partly_named):
             if row["id"] in ids:
                 held.setdefault(path, set()).add(row["content_hash"])
                 _trace(record_of(row), None, whole)

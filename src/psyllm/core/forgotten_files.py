@@ -9,12 +9,13 @@ removed: nobody can be writing them. What is forgotten is decided elsewhere
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from psyllm.core.errors import DiskFull, MalformedInput
@@ -23,6 +24,9 @@ from psyllm.core.stages import NO_SPACE, Stage, read_manifest, stage_folder
 
 Row = dict[str, Any]
 ROWS_AT_ONCE = 256
+# A row is named by its own id, and a duplicate by that of the record which stays for it.
+_NAMES = ("id", "duplicate_of")
+_OF_RECORDS = frozenset(RECORD_SCHEMA.names)
 
 
 @contextmanager
@@ -71,27 +75,43 @@ def remove_unfinished(data: Path, stages: Sequence[Stage]) -> None:
                     torn.unlink()
 
 
-def rows_of(path: Path) -> Iterator[Row]:
-    """Yield the rows of a file.
+def rows_of(path: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    """Yield the rows of a file, with the named columns only of those that it has.
 
     Raises:
         MalformedInput: it can't be read to its end.
     """
     with _readable(path), pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
+        chosen = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
+        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=chosen, use_threads=False):
             yield from batch.to_pylist()
+
+
+def rows_named(path: Path, ids: Collection[str]) -> Iterator[Row]:
+    """Yield the rows that these ids name, or whose duplicate they name; of a file without one no text is read.
+
+    Raises:
+        MalformedInput: a file with such a row can't be read to its end.
+    """
+    wanted = pa.array(sorted(ids), pa.string())
+    with _readable(path), pq.ParquetFile(path) as file:
+        names = [name for name in _NAMES if name in file.schema_arrow.names]
+        if not any(_mask(batch, wanted).true_count for batch in file.iter_batches(columns=names)):
+            return
+        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
+            yield from batch.filter(_mask(batch, wanted)).to_pylist()
 
 
 def record_of(row: Row) -> Record:
     """Return the record of a row that may carry a reason for its drop."""
-    return from_row({name: row[name] for name in row if name in RECORD_SCHEMA.names})
+    return from_row({name: row[name] for name in row if name in _OF_RECORDS})
 
 
-def rewrite_file(path: Path, left_of: Callable[[Row], Row | None]) -> int:
-    """Write a file again with what is left of each row; return how many rows changed or went."""
+def rewrite_file(path: Path, ids: Collection[str], left_of: Callable[[Row], Row | None]) -> int:
+    """Write a file again with what is left of each row that the ids name; return how many rows changed or went."""
     beside = path.with_name(f".{path.name}.forgetting")
     try:
-        changed, kept = _write_left(path, beside, left_of)
+        changed, kept = _write_left(path, beside, pa.array(sorted(ids), pa.string()), left_of)
         if changed and kept:
             beside.replace(path)
         elif changed:
@@ -101,7 +121,14 @@ def rewrite_file(path: Path, left_of: Callable[[Row], Row | None]) -> int:
     return changed
 
 
-def _write_left(path: Path, beside: Path, left_of: Callable[[Row], Row | None]) -> tuple[int, int]:
+def _mask(batch: pa.RecordBatch, ids: pa.Array) -> pa.BooleanArray:
+    masks = [pc.is_in(batch.column(name), ids) for name in _NAMES if name in batch.schema.names]
+    return masks[0] if len(masks) == 1 else pc.or_(*masks)
+
+
+def _write_left(
+    path: Path, beside: Path, ids: pa.Array, left_of: Callable[[Row], Row | None]
+) -> tuple[int, int]:
     changed = kept = 0
     with (
         _readable(path),
@@ -109,8 +136,15 @@ def _write_left(path: Path, beside: Path, left_of: Callable[[Row], Row | None]) 
         pq.ParquetWriter(beside, file.schema_arrow, compression="zstd") as new,
     ):
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
+            named = _mask(batch, ids)
+            if not named.true_count:
+                kept += batch.num_rows
+                new.write_batch(batch)
+                continue
             rows = batch.to_pylist()
-            left = [left_of(row) for row in rows]
+            left = [
+                left_of(row) if is_named.as_py() else row for row, is_named in zip(rows, named, strict=True)
+            ]
             stay = [row for row in left if row is not None]
             here = sum(now is not before for now, before in zip(left, rows, strict=True))
             changed += here

@@ -1,9 +1,10 @@
 """What texts may be used for, and until when: one permit for a corpus, an export, a model.
 
 Permits come in as a manifest or a model card holds them, or in parts; out go
-the strictest of them together, and a refusal where one has ended. What is not
-said, or can't be read, is unknown, which is stricter than every known use.
-What a licence permits is `corpus/terms.py`'s.
+the strictest of them together, a refusal where one has ended, and why one keeps
+a model from speaking to visitors. What is not said, or can't be read, is
+unknown, which is stricter than every known use. What a licence permits is
+`corpus/terms.py`'s.
 """
 
 from __future__ import annotations
@@ -95,9 +96,28 @@ def refuse_ended(permit: Permit, what: str, next_step: str, today: dt.date) -> N
     Raises:
         MissingStage: the agreement has ended.
     """
-    if permit.expires and dt.date.fromisoformat(permit.expires) < today:
+    if has_ended(permit, today):
         message = f"{what} rests on a source whose agreement ended on {permit.expires}"
         raise MissingStage(message, next_step)
+
+
+def has_ended(permit: Permit, today: dt.date) -> bool:
+    """Return whether the last day has passed; the last day itself still counts."""
+    return bool(permit.expires) and dt.date.fromisoformat(permit.expires) < today
+
+
+def kept_from_visitors(permit: Permit, today: dt.date) -> str:
+    """Return why a model under this permit may not speak to visitors, as half a sentence; empty if it may.
+
+    Serving somebody is no research, whatever else is unknown of the model. Unknown uses alone forbid
+    nothing: records that visitors consented to have no licence that a table knows either.
+    """
+    if has_ended(permit, today):
+        return f"rests on a source whose agreement ended on {permit.expires}"
+    bound = [row["source"] for row in permit.sources if row.get("uses") == "research"]
+    if bound or permit.uses == "research":
+        return f"may be used for research only ({', '.join(bound) or 'its own terms say so'})"
+    return ""
 
 
 def _unknown(of: str) -> Permit:

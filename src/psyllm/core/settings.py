@@ -182,7 +182,8 @@ class ServeSettings(Frozen):
         "", description="SQLAlchemy URL of the casebook; empty is SQLite at DATA/casebook/casebook.sqlite3"
     )
     model: Literal["fit", "any", "none"] = Field(
-        "fit", description="which model may write to visitors: one that its report finds fit, any, or none"
+        "fit",
+        description="which model may write to visitors, if its terms let it: one that its report finds fit, any, or none",
     )
     most_bits_per_char: Annotated[float, Field(gt=0)] = Field(
         4.0, description="a model is fit when its report says at most so many bits per character"

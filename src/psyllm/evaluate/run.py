@@ -3,14 +3,17 @@
 In: the current model and the corpus that its manifest names. Out: a run with
 `report.html` (one file, no links), `metrics.json` and `answers.jsonl`. The
 split measured is the one the model's own corpus kept apart, never that of a
-newer corpus. Nothing is trained or chosen here.
+newer corpus. A model whose terms have ended is not measured. Nothing is trained
+or chosen here.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 from psyllm.core.errors import MissingStage
+from psyllm.core.permits import permit_of_model, refuse_ended
 from psyllm.core.settings import EvaluateSettings
 from psyllm.core.stages import (
     Manifest,
@@ -32,10 +35,13 @@ def run(settings: EvaluateSettings, data: Path) -> Manifest:
     """Measure the model in use; return at once if this was done before.
 
     Raises:
-        MissingStage: there is no model, or the corpus it was made from is gone.
+        MissingStage: there is no model, the corpus it was made from is gone, or an agreement that
+            it rests on has ended.
         EmptyCorpus: the split holds nothing to measure on.
     """
     model_folder, model = need_current(data, Stage.MODELS)
+    again = f"train one without it: psyllm corpus --data {data}, then psyllm train --data {data}"
+    refuse_ended(permit_of_model(model), f"model {model.run}", again, dt.datetime.now(dt.UTC).date())
     corpus_folder, corpus = _corpus_of(model, data)
     parents = (model.as_parent(), corpus.as_parent())
     resolved = settings.model_dump(mode="json")

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shlex
 import shutil
 from pathlib import Path
 
 from psyllm.casebook.consented import SOURCE, Consented, consented_answers
 from psyllm.casebook.open import casebook_path, casebook_url, open_casebook
+from psyllm.core.errors import MissingFile
 from psyllm.core.progress import report
 from psyllm.core.records import write_records
 from psyllm.core.settings import FeedbackSettings
@@ -35,9 +37,17 @@ def run(settings: FeedbackSettings, data: Path) -> Manifest:
     """Write the consented answers as records, and what reviewers decided; unchanged runs stay as they are.
 
     Raises:
+        MissingFile: there is no such data folder; none is made.
         CasebookError: the casebook can't be opened.
         StageBusy: another process writes to the stage.
     """
+    if not data.is_dir():
+        message = f"the data folder {data} does not exist"
+        here = shlex.quote(str(data))
+        next_step = (
+            f"check the path after --data; a new folder begins with: psyllm collect starter --data {here}"
+        )
+        raise MissingFile(message, next_step)
     report(TASK, 0, 1)
     write_reviews(data)
     chosen = _without_forgotten(choose(asyncio.run(_consented(data)), settings), data)

@@ -1,39 +1,66 @@
 """May the model in use write to visitors at all?
 
 The settings and a data folder come in; the model's folder or the reason why it
-stays silent comes out. A model is fit when its own report says at most
-`serve.most_bits_per_char` bits per character (a character 5-gram needs 3.95 on
-counselling dialogues) and that the guard passed at least
-`serve.least_guard_passed_percent` of its answers: on uniform text few bits alone
-prove little. The guard still looks at every sentence of a fit model.
+stays silent comes out. What it was trained on must permit it, whatever
+`serve.model` says: an agreement that ended, or that is for research, silences it.
+A model is fit when its own report says at most `serve.most_bits_per_char` bits
+per character (a character 5-gram needs 3.95 on counselling dialogues) and that
+the guard passed at least `serve.least_guard_passed_percent` of its answers: on
+uniform text few bits alone prove little. The guard still looks at every sentence
+of a fit model. That its terms end while it serves is seen in `reply.py`.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
+from psyllm.core.permits import kept_from_visitors, permit_of_model
 from psyllm.core.settings import ServeSettings
 from psyllm.core.stages import Stage, current_run, read_manifest
 
 METRICS = "metrics.json"
+_SAID_OF_USES = {
+    "unknown": "; nobody said what all of its sources may be used for: read their own terms",
+    "non_commercial": "; it may be used for no commercial service",
+}
 
 
 class Fitness(NamedTuple):
-    """The folder of a model that may write, or None and why not."""
+    """The folder of a model that may write, or None and why not; `last_day` is that of its terms, None for no end."""
 
     folder: Path | None
     reason: str
+    last_day: dt.date | None = None
 
 
-def fit_model(settings: ServeSettings, data: Path) -> Fitness:
-    """Return the model that may write to visitors under these settings."""
+def fit_model(settings: ServeSettings, data: Path, today: dt.date | None = None) -> Fitness:
+    """Return the model that may write to visitors under these settings; `today` is the day in UTC if not said."""
     run = current_run(data, Stage.MODELS)
     if settings.model == "none":
         return Fitness(None, "generated answers are switched off (serve.model=none)")
-    if run is None:
+    model = None if run is None else read_manifest(run)
+    if run is None or model is None:
         return Fitness(None, "there is no model yet; run: psyllm train")
+    permit = permit_of_model(model)
+    kept = kept_from_visitors(permit, today or dt.datetime.now(dt.UTC).date())
+    if kept:
+        here = shlex.quote(str(data))
+        again = f"psyllm corpus --data {here}, then psyllm train --data {here}"
+        said = f"the model in use {kept}, so visitors get bundled answers"
+        return Fitness(None, f"{said}; for one without that source and base, run: {again}")
+    found = _fit(settings, data, run)
+    if found.folder is None:
+        return found
+    last_day = dt.date.fromisoformat(permit.expires) if permit.expires else None
+    until = f"; its terms end on {permit.expires}" if permit.expires else ""
+    return Fitness(found.folder, f"{found.reason}{_SAID_OF_USES.get(permit.uses, '')}{until}", last_day)
+
+
+def _fit(settings: ServeSettings, data: Path, run: Path) -> Fitness:
     if settings.model == "any":
         return Fitness(run / "model", "any model may write (serve.model=any)")
     measured = _measured(data, run)

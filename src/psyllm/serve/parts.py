@@ -56,7 +56,9 @@ async def open_parts(
     """Open casebook, library and model; runs that an earlier server left are marked as failed."""
     notices = Notices.load()
     screener = screener or Screener()
-    speaker = speaker or Speaker(fit_model(settings, data).folder, limits(settings))
+    if speaker is None:
+        fit = fit_model(settings, data)
+        speaker = Speaker(fit.folder, limits(settings), last_day=fit.last_day)
     if library is None:
         library = await asyncio.to_thread(Library.load, data, settings.nearest_floor)
     articles = await asyncio.to_thread(load_articles, data)

@@ -3,14 +3,15 @@
 In: a run's work. Out: sentences in the casebook, each released only after the
 guard has passed the whole text so far and the sentence is stored. When the
 guard fails, time runs out or the model's process dies, what was released is
-withdrawn and a written answer takes its place. The model lives in a child
-process, started in the background. Screening is not done here; a run for a
+withdrawn and a written answer takes its place; so it does from the day after the
+last one on which the model's terms let it speak. The model lives in a child process, started in the background. Screening is not done here; a run for a
 dangerous conversation never comes to be.
 """
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -77,11 +78,23 @@ async def start_engine(folder: Path, threads: int) -> Talker:
     return await Engine.start(folder, threads=threads)
 
 
+def today_utc() -> dt.date:
+    """Return the day in UTC, by which terms end."""
+    return dt.datetime.now(dt.UTC).date()
+
+
 class Speaker:
-    """Lets the model answer, watched; without a model folder it is off."""
+    """Lets the model answer, watched; without a model folder, or after the last day of its terms, it is off."""
 
     def __init__(
-        self, folder: Path | None, limits: Limits, start: Start = start_engine, guard: Check = check
+        self,
+        folder: Path | None,
+        limits: Limits,
+        start: Start = start_engine,
+        guard: Check = check,
+        *,
+        last_day: dt.date | None = None,
+        today: Callable[[], dt.date] = today_utc,
     ) -> None:
         self._folder = folder
         self._limits = limits
@@ -89,6 +102,9 @@ class Speaker:
         self._guard = guard
         self._engine: Talker | None = None
         self._failed = False
+        self._last_day = last_day
+        self._today = today
+        self._ended = False
         self._tickets: dict[str, str] = {}
 
     async def open(self) -> None:
@@ -108,7 +124,7 @@ class Speaker:
 
     async def state(self) -> Generation:
         """Return whether a generated answer can be had now."""
-        if self._folder is None:
+        if self._folder is None or self._has_ended():
             return "off"
         if self._failed:
             return "failed"
@@ -147,6 +163,9 @@ class Speaker:
 
     async def _release(self, book: Casebook, work: Work, ring: Callable[[], None]) -> None:
         deadline = asyncio.get_running_loop().time() + self._limits.timeout_s
+        if self._has_ended():  # since the run was asked for
+            message = "the terms of the model have ended"
+            raise EngineFailed(message, "run: psyllm corpus, then psyllm train, then psyllm serve")
         engine = self._engine
         if engine is None:
             message = "the model has not started"
@@ -164,6 +183,17 @@ class Speaker:
                     return
                 await runs.publish_sentence(book, work.run_id, Private(sentence), source)
                 ring()
+
+    def _has_ended(self) -> bool:
+        ended = self._last_day is not None and self._today() > self._last_day
+        if ended and not self._ended:
+            log.warning(
+                "no generated answers any more: the model rests on a source whose agreement ended on %s;"
+                " run: psyllm corpus, then psyllm train, and start the service again",
+                self._last_day,
+            )
+        self._ended = ended
+        return ended
 
     async def _passed(self, engine: Talker, ticket: str) -> AsyncGenerator[str, None]:
         """Yield whole sentences, each after the guard has passed everything up to it."""

@@ -59,7 +59,7 @@ SHARED_FILE = "frontier.txt"
 RAW = "raw"
 _PERMISSION = "permission"
 FRONTIER = "frontier.sqlite3"
-# One clock a host for all crawls of a data folder: several permissions may name the same host.
+# One clock a host for all crawls of a data folder, those on a Redis too: several permissions may name the same host.
 CLOCK = "clock.sqlite3"
 FORMAT = "crawl"
 

@@ -12,8 +12,8 @@ expired is waiting again, yet its old token stays the newest until somebody
 claims the URL, so a slow worker may still settle or extend it; after the next
 claim it may not. Giving a lease back ends it at once.
 
-The clock is no crawl's own: all crawls of a data folder, or of a Redis, share it. No
-two requests to a host leave nearer to each other than the delay. A grant holds
+The clock is no crawl's own: all crawls of a data folder share it, and all of a Redis;
+one that is both keeps both. No two requests to a host leave nearer to each other than the delay. A grant holds
 the host until `sent` ends it, and `hold` renews it meanwhile; a holder that
 says neither is taken to have sent at the last moment it was allowed to
 (`HOLD_S` after it last spoke), so even a crash makes no gap too small. A worker

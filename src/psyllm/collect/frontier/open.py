@@ -1,8 +1,8 @@
 """Opens the frontier of a crawl: a path is one machine's (SQLite), `redis://…` many machines'.
 
-One place comes in, a frontier and the host clock that goes with it go out: on a
-Redis one for all of its crawls, else a file that several crawls may share. A
-process opens its own, after a fork and never before.
+One place comes in, a frontier and the host clock that goes with it go out: a
+file that several crawls of one machine may share, and on a Redis one for all of
+its crawls as well. A process opens its own, after a fork and never before.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def open_frontier(
 ) -> tuple[Frontier, HostClock]:
     """Open (or begin) the frontier at `where`; `crawl` names one of several that share a Redis.
 
-    `clock` is the file of the host clock, which a Redis does without; if not said, one beside the frontier.
+    `clock` is the file of the host clock. If not said, it is one beside the frontier; on a Redis its own
+    clock alone then counts, and crawls of this machine without that Redis are not known to it.
 
     `must_last=False` takes a Redis that keeps nothing on disk: for tests, and
     for a crawl that may be begun anew.
@@ -38,7 +39,7 @@ def open_frontier(
     if where.startswith(REDIS_SCHEMES):
         from psyllm.collect.frontier.redis import open_redis
 
-        return open_redis(where, crawl, lease_s, must_last=must_last)
+        return open_redis(where, crawl, lease_s, clock, must_last=must_last)
     from psyllm.collect.frontier.sqlite import open_sqlite
 
     return open_sqlite(Path(where), lease_s, clock)

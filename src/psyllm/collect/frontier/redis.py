@@ -13,6 +13,7 @@ import base64
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ from psyllm.collect.frontier.contract import (
     LEASE_S,
     Ask,
     Done,
+    HostClock,
     Lease,
     Outcome,
     RobotsSnapshot,
@@ -29,6 +31,8 @@ from psyllm.collect.frontier.contract import (
 )
 from psyllm.collect.frontier.redis_clock import CLOCK, RedisHostClock
 from psyllm.collect.frontier.redis_server import RedisServer
+from psyllm.collect.frontier.sqlite_clock import SqliteHostClock
+from psyllm.collect.frontier.two_clocks import TwoHostClocks
 
 ROWS_AT_ONCE = 1000
 
@@ -165,18 +169,28 @@ class RedisFrontier:
 
 
 def open_redis(
-    address: str, crawl: str, lease_s: float = LEASE_S, *, must_last: bool = True
-) -> tuple[RedisFrontier, RedisHostClock]:
+    address: str,
+    crawl: str,
+    lease_s: float = LEASE_S,
+    clock_file: Path | None = None,
+    *,
+    must_last: bool = True,
+) -> tuple[RedisFrontier, HostClock]:
     """Open the frontier of `crawl` on the Redis at `address`, and the clock of all crawls there.
+
+    With a `clock_file`, the crawls of this machine that share it are waited for, too.
 
     Raises:
         FrontierLost: the server does not answer.
         BadSetting: the address is none, or that Redis would lose or evict URLs.
+        UnusablePath: the clock's file can't be made or opened.
+        MalformedInput: it is no clock.
     """
     server = RedisServer(address, crawl)
     server.require_lasting(must_last=must_last)
     clock = RedisHostClock(RedisServer(address, CLOCK))
-    return RedisFrontier(server, clock, lease_s), clock
+    both = clock if clock_file is None else TwoHostClocks(clock, SqliteHostClock(clock_file))
+    return RedisFrontier(server, clock, lease_s), both
 
 
 def _plain_asks(asks: Sequence[Ask]) -> list[dict[str, Any]]:
