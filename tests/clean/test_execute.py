@@ -134,14 +134,14 @@ def test_workers_killed_twice_are_an_error_that_keeps_what_is_done(tmp_path, mon
     shards = [Shard(number, tmp_path, 1, tmp_path, CleanSettings()) for number in range(3)]
     tried = []
 
-    def loses_one(_, left, workers, __):
-        tried.append((len(left), workers))
+    def loses_one(_, left, __, wanted, ___):
+        tried.append((len(left), wanted))
         return list(left)[1:]
 
     monkeypatch.setattr(execute, "_run_in_pool", loses_one)
     monkeypatch.setattr(execute, "FEWEST_ROWS_FOR_WORKERS", 1)
     with pytest.raises(WorkerLost, match="1 of 3 files are not done") as caught:
-        execute.run_shards(lambda *_: None, shards, 2, "clean")
+        execute.run_shards(lambda *_: None, shards, execute.Workers(2), "clean")
     assert tried == [(3, 2), (2, 1)]
     assert "--set clean.workers=1" in caught.value.next_step
 

@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from multiprocessing.sharedctypes import Synchronized
+from typing import Self
 
 import pyarrow as pa
 
@@ -29,21 +30,54 @@ SECONDS_BETWEEN_REPORTS = 0.2
 _counters: list[Synchronized[int]] = []  # in a worker: the one that the parent reads
 
 
-def run_shards(work: Work, shards: Sequence[Shard], workers: int, task: str) -> None:
-    """Do the work with every shard, on so many cores; 0 takes all.
+class Workers:
+    """Worker processes for one pass after the other: begun when a pass needs them, anew after a loss.
+
+    Use it as a context. `most` is how many there may be; 0 stands for as many as there are cores.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most or len(os.sched_getaffinity(0))
+        self._context = multiprocessing.get_context("spawn")
+        self._pool: ProcessPoolExecutor | None = None
+        self._counter = self._context.Value("q", 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
+
+    def pool(self, workers: int) -> tuple[ProcessPoolExecutor, Synchronized[int]]:
+        """Return processes, so many if they have to be begun, and the counter of the rows that they did."""
+        if self._pool is None:
+            self._counter = self._context.Value("q", 0)
+            self._pool = ProcessPoolExecutor(workers, self._context, _begin, (self._counter,))
+        self._counter.get_obj().value = 0
+        return self._pool, self._counter
+
+    def end(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+
+def run_shards(work: Work, shards: Sequence[Shard], workers: Workers, task: str) -> None:
+    """Do the work with every shard.
 
     Raises:
         WorkerLost: workers were killed twice; what is done stays done.
     """
     total = sum(shard.rows for shard in shards)
-    wanted = min(workers or len(os.sched_getaffinity(0)), len(shards))
+    wanted = min(workers.most, len(shards))
     report(task, 0, total)
     if wanted < 2 or total < FEWEST_ROWS_FOR_WORKERS:
         _run_here(work, shards, task, total)
         return
-    left = _run_in_pool(work, shards, wanted, task)
+    left = _run_in_pool(work, shards, workers, wanted, task)
     if left:
-        left = _run_in_pool(work, left, max(1, wanted // 2), task)
+        left = _run_in_pool(work, left, workers, max(1, wanted // 2), task)
     if left:
         message = (
             f"workers of `{task}` were killed twice; {len(left):,} of {len(shards):,} files are not done"
@@ -65,26 +99,25 @@ def _run_here(work: Work, shards: Sequence[Shard], task: str, total: int) -> Non
     report(task, total, total)
 
 
-def _run_in_pool(work: Work, shards: Sequence[Shard], workers: int, task: str) -> list[Shard]:
+def _run_in_pool(
+    work: Work, shards: Sequence[Shard], workers: Workers, wanted: int, task: str
+) -> list[Shard]:
     """Return the shards that were not done because a worker was killed."""
-    context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
+    pool, counter = workers.pool(wanted)
     total = sum(shard.rows for shard in shards)
-    with ProcessPoolExecutor(workers, context, _begin, (counter,)) as pool:
-        futures: dict[Future[None], Shard] = {}
-        try:
-            futures = {pool.submit(_do, work, shard): shard for shard in shards}
-            waiting = set(futures)
-            while waiting:
-                done, waiting = wait(waiting, SECONDS_BETWEEN_REPORTS, FIRST_EXCEPTION)
-                for future in done:
-                    future.result()
-                # Without its lock, which a worker that was killed may hold for ever.
-                report(task, min(counter.get_obj().value, total), total)
-        except BrokenProcessPool:
-            return [shard for future, shard in futures.items() if _is_not_done(future)] or list(shards)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    futures: dict[Future[None], Shard] = {}
+    try:
+        futures = {pool.submit(_do, work, shard): shard for shard in shards}
+        waiting = set(futures)
+        while waiting:
+            done, waiting = wait(waiting, SECONDS_BETWEEN_REPORTS, FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+            # Without its lock, which a worker that was killed may hold for ever.
+            report(task, min(counter.get_obj().value, total), total)
+    except BrokenProcessPool:
+        workers.end()
+        return [shard for future, shard in futures.items() if _is_not_done(future)] or list(shards)
     report(task, total, total)
     return []
 

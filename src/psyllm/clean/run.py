@@ -10,9 +10,10 @@ cores share; a run that was stopped goes on where it was. Splitting is
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 
 from psyllm.clean import shards as passes
 from psyllm.clean.duplicates import DuplicateFinder, NgramFiles
-from psyllm.clean.execute import Work, run_shards
+from psyllm.clean.execute import Work, Workers, run_shards
 from psyllm.clean.on_ray import run_shards_on_ray
 from psyllm.clean.reasons import reasons
 from psyllm.clean.reviewed import APPLIED, KEPT_AGAIN, STALE
@@ -48,7 +49,7 @@ from psyllm.text.minhash import SEED
 # Where the work is done changes nothing of the result.
 _WHERE = {"workers", "engine"}
 _LEVELS = tuple(level.label for level in Level)
-RunShards = Callable[[Work, list[Shard], int, str], None]
+RunShards = Callable[[Work, list[Shard], str], None]
 
 
 def run(settings: CleanSettings, data: Path) -> Manifest:
@@ -125,12 +126,22 @@ def _shards(sources: list[Manifest], stage_run: StageRun, settings: CleanSetting
 
 
 def _clean(shards: list[Shard], folder: Path, settings: CleanSettings) -> Tally:
-    run_all: RunShards = run_shards_on_ray if settings.engine == "ray" else run_shards
-
-    def do(work: Work, with_shards: list[Shard], task: str) -> None:
-        run_all(work, with_shards, settings.workers, task)
-
     work_folder(folder).mkdir(exist_ok=True)
+    with _runner(settings) as do:
+        return _clean_with(do, shards, folder, settings)
+
+
+@contextlib.contextmanager
+def _runner(settings: CleanSettings) -> Iterator[RunShards]:
+    """Give what does a pass over shards where the settings want it done."""
+    if settings.engine == "ray":
+        yield lambda work, shards, task: run_shards_on_ray(work, shards, settings.workers, task)
+        return
+    with Workers(settings.workers) as workers:
+        yield lambda work, shards, task: run_shards(work, shards, workers, task)
+
+
+def _clean_with(do: RunShards, shards: list[Shard], folder: Path, settings: CleanSettings) -> Tally:
     do(passes.mend, shards, "clean")
     places = [shard.work for shard in shards]
     finder = DuplicateFinder(places, settings.near_duplicate_jaccard)
