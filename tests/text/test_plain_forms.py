@@ -34,6 +34,7 @@ def test_what_numbers_a_list_is_none_where_few_stand_together():
 
 def test_a_dash_written_as_a_one_stays_between_two_sums():
     assert plain_digits("13800一13900") == "13800-13900"
+    assert plain_digits("13800.5一3500元") == "13800.5-3500元"
 
 
 @given(st.text() | st.text(alphabet="電話１３零一ＡＢ。\n①⒈²壹陆\U0001d7cf٣13， "))

@@ -78,9 +78,9 @@ _COMMA = "[,，、。/|.]"
 # A round sum or a year: two of them after a number are rather a list of prices or dates.
 _NO_SUM = re.compile("0|[0-9]{5}")
 _AMOUNT = re.compile("[1-9][0-9]00|19[0-9]{2}|20[0-9]{2}")
-_UNIT = re.compile("[ 多余]?[元块万千百毫米斤克岁年月日天分秒个人次名页度级字%\uff05]")
-_CALLED = re.compile("电话|手机|座机|号|联系|打|拨|短信|微信|(?i:tel|phone|call)")
-_COUNTED = re.compile("价|花|费|钱|薪|工资|分别|依次|各|共|名次|成绩|考")
+_UNIT = re.compile("[ 多余几]?[元块万千百毫米斤克岁年月日天分秒个人次名页度级字%\uff05]")
+_CALLED = re.compile("电话|手机|座机|号|联系|打|拨|短信|微信|加我|找我|留|(?i:tel|phone|call)")
+_COUNTED = re.compile("价|花|费|租|钱|薪|工资|收入|分别|依次|各|共|名次|成绩|考")
 _CALLED_CHARS = 8
 _GOES_ON_BEFORE = re.compile(f"[0-9]{_COMMA} ?\\Z")
 _GOES_ON_AFTER = re.compile(f"{_COMMA} ?[0-9]")

@@ -45,7 +45,9 @@ _DIGIT_RUN = re.compile(
     rf"(?:[0-9]|{_MARKED_DIGIT.pattern})(?:[^\w\n]{{0,3}}(?:[0-9]|{_MARKED_DIGIT.pattern})){{6,}}"
 )
 # The dash of a range, written with the character for one: 13800一13900.
-_DASH = re.compile("(?<![0-9])([0-9]{5})一(?=[0-9]{5}(?![0-9]))")
+_DASH = re.compile(
+    "((?<![0-9])[0-9]{5})一(?=[0-9]{5}(?![0-9]))|([0-9])一(?=[0-9.]{1,8} ?[元块万千百年岁分斤])"
+)
 
 
 def plain_form(text: str) -> str:
@@ -60,7 +62,7 @@ def plain_digits(text: str) -> str:
     Numbers of lists (①, ⒈), notes (²) and cheques (壹) become digits where at least seven digits stand together.
     """
     if _CHINESE_DIGIT.search(text):
-        text = _DASH.sub(r"\1-", text).translate(_CHINESE_DIGITS)
+        text = _DASH.sub(r"\1\2-", text).translate(_CHINESE_DIGITS)
     if _MARKED_DIGIT.search(text):
         text = _DIGIT_RUN.sub(lambda run: run[0].translate(_MARKED_DIGITS), text)
     return text
