@@ -19,7 +19,7 @@ def test_digits_of_other_scripts_and_styles_are_digits_wherever_they_stand():
 
 @pytest.mark.parametrize(
     "number",
-    ["①③⑧⓪⓪①③", "⑴⑶⑻⑵⑵⑴⑶", "➊➌➑⓿⓿➊➌", "⒈⒊⒏🄀🄀⒈⒊", "¹³⁸⁰⁰¹³", "壹叁捌零零壹叁", "1③八⓪0壹三", "㊀㊂㊇〇〇㈠㈢"],
+    ["①③⑧⓪⓪①③", "⑴⑶⑻⑵⑵⑴⑶", "➊➌➑⓿⓿➊➌", "⒈⒊⒏00⒈⒊", "¹³⁸⁰⁰¹³", "壹叁捌零零壹叁", "1③八⓪0壹三", "㊀㊂㊇〇〇㈠㈢"],
 )
 def test_what_numbers_a_list_or_fills_a_cheque_is_a_digit_among_digits(number):
     read = plain_digits(plain_form(number))

@@ -242,6 +242,10 @@ def load_table() -> Table:
 def _line_hits(copies: Sequence[str], start: int, end: int, table: Table) -> list[PiiSpan]:
     """Return what stands in a line of the copies, which differ by their digits; the first copy's finds go first."""
     first, *others = copies
+    gates = table.gates
+    # What opens a gate in another copy opens it in the first, where more digits are read.
+    if not (gates["any"].search(first, start, end) or gates["words"].search(first, start, end)):
+        return []
     hits = _copy_hits(first, start, end, table)
     for other in others:
         if other[start:end] != first[start:end]:
@@ -250,10 +254,7 @@ def _line_hits(copies: Sequence[str], start: int, end: int, table: Table) -> lis
 
 
 def _copy_hits(plain: str, start: int, end: int, table: Table) -> Iterator[PiiSpan]:
-    gates = table.gates
-    if not (gates["any"].search(plain, start, end) or gates["words"].search(plain, start, end)):
-        return
-    is_open = {name for name in table.row_gates if gates[name].search(plain, start, end)}
+    is_open = {name for name in table.row_gates if table.gates[name].search(plain, start, end)}
     for row in table.rows:
         if not is_open.isdisjoint(row.gates):
             yield from _hits(row, plain, start, end)

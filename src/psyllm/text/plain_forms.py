@@ -26,14 +26,14 @@ _WIDE_TO_NARROW = {
     },
     **{ord(wide): ord(wide) - 0xFEE0 for wide in "\uff20\uff0e\uff0d\uff3f\uff03\uff0b"},
 }
-_CHINESE_DIGITS = dict(zip(map(ord, "〇零一二三四五六七八九幺"), b"001234567891", strict=True))
+_CHINESE_DIGITS = tuple(zip("〇零一二三四五六七八九幺", "001234567891", strict=True))
 _CHINESE_DIGIT = re.compile("[〇零一二三四五六七八九幺]")
 # Of the scripts outside the basic plane only the mathematical digits: each range there is asked for
 # every character.
 _SCRIPTS = (range(0x80, 0x10000), range(0x1D7CE, 0x1D800))
 # What numbers a list or a note (①, ⒈, ²) or fills a cheque (壹, and 陆 is a surname) is a digit
-# among digits only.
-_NUMBERING = "²-³¹-¹⁰-⁹₀-₉①-⑨⑴-⑼⒈-⒐⓪-⓪⓵-⓽⓿-⓿❶-❾➀-➈➊-➒㈠-㈨㊀-㊈\U0001f100-\U0001f10c"
+# among digits only. Of the basic plane, for the same reason.
+_NUMBERING = "²-³¹-¹⁰-⁹₀-₉①-⑨⑴-⑼⒈-⒐⓪-⓪⓵-⓽⓿-⓿❶-❾➀-➈➊-➒㈠-㈨㊀-㊈"
 _MARKED_DIGITS = {
     code: str(int(unicodedata.numeric(chr(code))))
     for first, last in zip(_NUMBERING[::3], _NUMBERING[2::3], strict=True)
@@ -46,7 +46,7 @@ _DIGIT_RUN = re.compile(
 )
 # The dash of a range, written with the character for one: 13800一13900.
 _DASH = re.compile(
-    "((?<![0-9])[0-9]{5})一(?=[0-9]{5}(?![0-9]))|([0-9])一(?=[0-9.]{1,8} ?[元块万千百年岁分斤])"
+    "一(?<=[0-9]一)(?:(?<=(?<![0-9])[0-9]{5}一)(?=[0-9]{5}(?![0-9]))|(?=[0-9.]{1,8} ?[元块万千百年岁分斤]))"
 )
 
 
@@ -62,7 +62,9 @@ def plain_digits(text: str) -> str:
     Numbers of lists (①, ⒈), notes (²) and cheques (壹) become digits where at least seven digits stand together.
     """
     if _CHINESE_DIGIT.search(text):
-        text = _DASH.sub(r"\1\2-", text).translate(_CHINESE_DIGITS)
+        text = _DASH.sub("-", text)
+        for chinese, digit in _CHINESE_DIGITS:  # several times as fast as `translate`
+            text = text.replace(chinese, digit)
     if _MARKED_DIGIT.search(text):
         text = _DIGIT_RUN.sub(lambda run: run[0].translate(_MARKED_DIGITS), text)
     return text
