@@ -65,15 +65,17 @@ def print_recall(dialogues: list[str], half: str, *, show_missed: bool) -> None:
     converter = opencc.OpenCC("s2t")
     halves = ("tuning", "held out") if half == "both" else ("tuning",)
     print(f"recall of planted data, {FILLS} fills of each sentence; earlier rules: {EARLIER}")
-    print(f"{'':12}" + "".join(f"{one:>26}" for one in (*halves, "traditional", "earlier")))
-    for kind, row in tables.items():
+    print(f"{'':14}" + "".join(f"{one:>26}" for one in (*halves, "traditional", "earlier")))
+    odd = {f"odd_{kind}": tables[kind] for kind in ("phone", "id_number")}
+    for kind, row in (tables | odd).items():
         if kind == "negative":
             continue
+        sentences = [line for line in row.splitlines() if kind not in odd or "{x}" in line]
         cells = []
         everything: list[tuple[str, int, int]] = []
         for number, _ in enumerate(halves):
             given = (GIVEN_HELD_OUT if number else GIVEN).split()
-            planted = plant(kind, row.split("\n")[:-1][number::2], dialogues, given)
+            planted = plant(kind, sentences[number::2], dialogues, given)
             cells.append(covered(planted, kind, find_pii, show_missed=show_missed and number == 0))
             everything += planted
         traditional = [(converter.convert(text), start, end) for text, start, end in everything[::4]]
@@ -82,7 +84,7 @@ def print_recall(dialogues: list[str], half: str, *, show_missed: bool) -> None:
         ]
         cells.append(covered(whole, kind, find_pii))
         cells.append(covered(everything, kind, earlier.find_pii))
-        print(f"{kind:12}" + "".join(f"{cell:>26}" for cell in cells))
+        print(f"{kind:14}" + "".join(f"{cell:>26}" for cell in cells))
     lines = tables["negative"].split("\n")[:-1]
     for number, half_name in enumerate(halves):
         planted = plant("negative", lines[number::2], dialogues)

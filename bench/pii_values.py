@@ -7,11 +7,18 @@ chance.
 
 import random
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 PLATES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 FULL_WIDTH = {ord(digit): chr(ord(digit) + 0xFEE0) for digit in "0123456789"}
 CHINESE = dict(zip(map(ord, "0123456789"), "零一二三四五六七八九", strict=True))
+# Digits that a filter for 0 to 9 does not read.
+STYLES = tuple(
+    dict(zip(map(ord, "0123456789"), style, strict=True))
+    for style in ("⓪①②③④⑤⑥⑦⑧⑨", "⓿❶❷❸❹❺❻❼❽❾", "0⑴⑵⑶⑷⑸⑹⑺⑻⑼", "٠١٢٣٤٥٦٧٨٩", "零壹贰叁肆伍陆柒捌玖")
+)
+APART = (",", "，", "、", "/", "•", "·", "。", "—", " / ", ", ", "-", " ")
 PLACES = "云水安平福宁长青延和古翠海棠阳光明德新华朝晖文昌金桂玉泉红星建业东湖南山西溪北苑龙泉"
 CITIES = (
     "杭州市西湖区",
@@ -70,6 +77,26 @@ def id_number(rng: random.Random) -> str:
     number += "10X98765432"[sum(w * int(d) for w, d in zip(weights, number, strict=True)) % 11]
     spaced = f"{number[:6]} {number[6:14]} {number[14:]}"
     return rng.choice((number, number, number.lower(), spaced, number.translate(FULL_WIDTH)))
+
+
+def odd(rng: random.Random, number: str, *cuts: int) -> str:
+    """Return a number cut into groups, in digits of another style, or in Chinese and other digits by turns."""
+    form = rng.randrange(3)
+    if form == 0:
+        return rng.choice(APART).join(number[first:last] for first, last in pairwise((0, *cuts, len(number))))
+    styles = STYLES if form == 1 else (CHINESE, {})
+    style = rng.choice(styles)
+    return "".join(digit.translate(rng.choice(styles) if form == 2 else style) for digit in number)
+
+
+def odd_phone(rng: random.Random) -> str:
+    return odd(rng, "1" + rng.choice("3456789") + digits(rng, 9), 3, 7)
+
+
+def odd_id_number(rng: random.Random) -> str:
+    number = id_number(rng).replace(" ", "")
+    narrow = {ord(wide): chr(digit) for digit, wide in FULL_WIDTH.items()}
+    return odd(rng, number.translate(narrow), 6, 14)
 
 
 def passport(rng: random.Random) -> str:
@@ -236,7 +263,7 @@ def date(rng: random.Random) -> str:
 
 
 MAKERS: dict[str, Callable[[random.Random], str]] = {
-    "phone": phone, "id_number": id_number, "p": passport, "n": record_number, "email": email, "wechat": wechat,
+    "phone": phone, "id_number": id_number, "odd_phone": odd_phone, "odd_id_number": odd_id_number, "p": passport, "n": record_number, "email": email, "wechat": wechat,
     "qq": qq, "bank_card": bank_card, "plate": plate, "address": address, "birth_date": birth_date,
     "handle": handle, "profile": profile, "school": school, "order": order, "date": date,
     "score": lambda rng: str(rng.randint(20, 150)),
@@ -244,5 +271,8 @@ MAKERS: dict[str, Callable[[random.Random], str]] = {
     "isbn": lambda rng: f"978-7-{digits(rng, 3)}-{digits(rng, 5)}-{digits(rng, 1)}",
     "dose": lambda rng: rng.choice(("0.5mg", "50mg", "20 mg", "100毫克", "两片")),
     "year": lambda rng: str(rng.randint(1990, 2026)),
+    "sums": lambda rng: rng.choice("，、,/").join(
+        str(rng.randint(first, last)) for first, last in ((130, 199), (1000, 9999), (1000, 9999))
+    ),
     "clock": lambda rng: f"{rng.randint(0, 23):02}:{rng.randint(0, 59):02}",
 }  # fmt: skip

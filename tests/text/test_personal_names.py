@@ -59,6 +59,12 @@ def test_a_short_name_is_told_by_being_repeated_beside_different_words():
     assert names("后来周浩的妈妈来了。") == []
 
 
+def test_many_names_are_found_as_surely_as_one_the_longest_first():
+    told = [f"{surname}{given}" for surname in "王李张刘陈" for given in ("晓雯", "雨桐", "欣怡")]
+    text = "".join(f"我叫{name}，" for name in told) + "晓雯和王晓雯。"
+    assert names(text) == [*told, "晓雯", "王晓雯"]
+
+
 def test_weak_signs_stay():
     for text in ("王老师说", "李阿姨来了", "小李和老张", "我叫小雨", "张三和李四"):
         assert names(text) == [], text

@@ -1,5 +1,6 @@
 """The table of patterns: each row finds what it must and leaves what it must."""
 
+import time
 import tomllib
 
 import pytest
@@ -13,6 +14,7 @@ from psyllm.text.personal_patterns import (
     load_table,
     pattern_hits,
 )
+from psyllm.text.pii import find_pii
 from psyllm.text.plain_forms import plain_digits, plain_form
 
 ROWS = tomllib.loads(FILE.read_text("utf-8"))["patterns"]
@@ -42,6 +44,7 @@ def test_rows_have_names_of_their_own_kinds_that_exist_and_both_sorts_of_example
 def test_check_digits():
     assert is_id_number("11010519491231002X")
     assert is_id_number("110105 19491231 002x")
+    assert is_id_number("110105-1949，12/31-002X")
     assert not is_id_number("110105194912310020")
     assert not is_id_number("110105194902300028")
     assert is_card_number("4111 1111 1111 1111")
@@ -64,6 +67,74 @@ def test_numbers_of_help_lines_stay_and_somebodys_own_beside_them_goes():
         assert pattern_hits(text) == [], text
     assert pattern_hits("我打了热线。家里021-54321234") == [PiiSpan("phone", 8, 20)]
     assert [hit.kind for hit in pattern_hits("热线占线，打我13800138000")] == ["phone"]
+
+
+def numbers(text):
+    return [text[hit.start : hit.end] for hit in pattern_hits(plain_form(text))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "心理援助热线12356，我家电话{0}",
+        "心理援助热线12356，我家在北京，电话{0}",
+        "心理援助热线12356，我妈妈的电话是{0}",
+        "心理援助热线12356，家里{0}",
+        "拨打热线后联系我：{0}",
+        "客服让我留电话，我留了{0}",
+        "我家电话{0}，心理援助热线12356",
+        "家里 {0}，心理援助热线12356",
+        "{0}是我家电话，心理援助热线是12356",
+        "{0}是妈妈的，热线是12356",
+    ],
+)
+def test_a_help_word_saves_no_number_that_somebody_calls_his_own(text):
+    assert numbers(text.format("010-62345678")) == ["010-62345678"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "心理援助热线：{0}",
+        "心理援助热线：021-54321234、{0}",
+        "北京热线021-54321234，上海{0}",
+        "我打了热线，他们让我打{0}",
+        "危机干预热线，家里有孩子的可拨打{0}",
+        "孩子妈妈可拨打热线{0}",
+        "我们的热线，联系我们：{0}",
+        "我的咨询师推荐{0}援助热线",
+        "请打{0}，24小时援助热线",
+        "热线：{0}（我家附近的医院）",
+        "{0}，我家附近的援助中心",
+        "热线：知心姐姐{0}",
+        "援助热线12356，温暖之家{0}",
+        "危机热线，广大朋友请打{0}",
+    ],
+)
+def test_a_help_line_stays_whoever_is_named_around_it(text):
+    assert numbers(text.format("010-62345678")) == []
+
+
+def test_a_digit_beside_a_number_may_be_none():
+    for text in ("①13800138000②13900139000", "唯一13800138000，第一13900139000一定"):
+        assert numbers(text) == ["13800138000", "13900139000"]
+    assert numbers("13800138000²") == ["13800138000"]
+
+
+def test_numbers_typed_as_keys_are_found_whole():
+    keys = "".join(f"{digit}\ufe0f\u20e3" for digit in "13800138000")
+    assert numbers(f"打{keys}。") == [keys]
+
+
+@pytest.mark.parametrize(
+    ("stretch", "chars"),
+    [("1", 80_000), ("a", 80_000), ("一", 80_000), ("我叫张晓雯，", 160_000), ("13800138000，", 320_000)],
+)
+def test_a_line_of_any_length_is_looked_at_in_linear_time(stretch, chars):
+    text = "住3号，地址www/a，" + stretch * (chars // len(stretch))
+    begun_s = time.process_time()
+    find_pii(text)
+    assert time.process_time() - begun_s < 10  # in quadratic time, each of these took half a minute or more
 
 
 def test_lines_are_looked_at_alone():

@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from psyllm.text.han import is_han
-from psyllm.text.personal_patterns import lines
+from psyllm.text.personal_patterns import compiled, lines
 
 TABLE = Path(__file__).parent / "names.toml"
 
-_PART = re.compile(r"(?<!P)<([a-z]+)>")
 _HAN = "\u4e00-\u9fff"
 # What may follow a name of uncommon characters, when nothing else says where it ends.
 _FOLLOW = "[的是在和跟与也就都说对很又被把给让他她我人]"
@@ -62,10 +61,20 @@ def name_spans(plain: str) -> list[tuple[int, int]]:
     found = {*_by_cue(plain, table), *_by_repetition(plain, table)}
     if not found:
         return []
-    words = sorted(found | _given_alone(found, table), key=lambda word: (-len(word), word))
-    everywhere = re.compile("|".join(words))
-    places = (match.span() for match in everywhere.finditer(plain))
+    places = _everywhere(found | _given_alone(found, table), plain)
     return [place for place in places if not _is_public(plain, *place, table)]
+
+
+def _everywhere(words: set[str], plain: str) -> Iterator[tuple[int, int]]:
+    """Yield where the words stand, the longest first, without overlaps; many words take no longer than few."""
+    lengths = sorted({len(word) for word in words}, reverse=True)
+    last = 0
+    for match in re.finditer(f"[{''.join({word[0] for word in words})}]", plain):
+        start = match.start()
+        chars = next((chars for chars in lengths if plain[start : start + chars] in words), 0)
+        if chars and start >= last:
+            last = start + chars
+            yield start, last
 
 
 def _may_hold_names(plain: str, start: int, end: int, table: Names) -> bool:
@@ -95,8 +104,8 @@ def load_names() -> Names:
     parts = tables["parts"] | shapes
     return Names(
         look=re.compile(shapes["look"]),
-        told=_compile(shapes["told"], parts),
-        cues=tuple((cue["id"], _compile(cue["pattern"], parts)) for cue in tables["cues"]),
+        told=compiled(shapes["told"], parts),
+        cues=tuple((cue["id"], compiled(cue["pattern"], parts)) for cue in tables["cues"]),
         pairs=re.compile(f"[{surnames['plain']}][{given['characters']}]"),
         plain=frozenset(surnames["plain"]),
         given=frozenset(given["characters"]),
@@ -222,9 +231,3 @@ def _given_alone(found: set[str], table: Names) -> set[str]:
 
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(sorted(words, key=len, reverse=True)))
-
-
-def _compile(pattern: str, parts: dict[str, str]) -> re.Pattern[str]:
-    while _PART.search(pattern):
-        pattern = _PART.sub(lambda match: parts[match[1]], pattern)
-    return re.compile(pattern)

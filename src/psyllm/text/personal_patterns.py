@@ -12,7 +12,9 @@ import datetime as dt
 import functools
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -47,14 +49,44 @@ _TOLL_FREE = ("1-800-", "1-888-", "1-877-", "1-866-", "1 800 ")
 _HELP = re.compile(
     "热线|援助|危机|干预|救助|求助|生命线|自杀预防|客服|(?i:hotline|helpline|lifeline|samaritans)"
 )
+# But not the number that somebody calls his own between it and the word (热线12356，我家电话010-62345678). What may
+# be about something else (家里有孩子的请拨打…) or names a line (知心姐姐, 温暖之家) counts less or not.
+_KIN = (
+    "(?<!知心)(?<!知心.)(?<!爱心)(?<!爱心.)(?:妈妈?|爸爸?|母亲|父亲|爷爷|奶奶|外公|外婆|姥姥|姥爷|公公|婆婆"
+    "|老公|老婆|丈夫|妻子|爱人|儿子|女儿|哥哥?|姐姐?|弟弟?|妹妹?|叔叔|阿姨|舅舅|姑姑|姨妈|男友|女友|男朋友|女朋友|前任|前夫|前妻)"
+    "|[我他她你]的?(?:对象|同事|同学|室友|舍友|朋友|闺蜜)"
+)
+_CONTACT = "电话|手机|号码|座机|固话|联系方式|宅电|号"
+_NEARBY = "附近|旁|门口|这边|这里|对面|楼下"
+_OWN = (
+    f"[我他她]家(?!{_NEARBY})|本人|自家|我留|(?:联系|打给?|找|加|呼|(?i:call) ?)我(?!们)"
+    f"|[我他她]的?(?:{_KIN})?的?(?:{_CONTACT}|宿舍)"
+)
+_BESIDE = f"(?:{_KIN}|(?:家里|家中|老家|宿舍|宅电|私人|个人)(?!人|有|{_NEARBY}))"
+_SAYS = f"(?:{_CONTACT}|的|家|里|固定|方式|就|是|为|[:：,， \u3000])"
+_OWN_BEFORE = re.compile(rf"{_OWN}|{_BESIDE}{_SAYS}{{0,8}}[+(（]?\Z")
+_OWN_ALONE_BEFORE = re.compile(rf"(?:{_OWN}|{_BESIDE}){_SAYS}{{0,8}}[+(（]?\Z")
+_OWN_AFTER = re.compile(f"[)）（( ,，]{{0,2}}(?:就?是|为)?(?:{_OWN}|[我他她]?的?{_BESIDE})")
 _NEAR_CHARS = 20
 _CLAUSE_ENDS = re.compile("[。！？!?\n]")
 _SERVICE_NUMBER = re.compile(r"[48]00\d{7}")
 _NOT_DIGIT = re.compile(r"[^0-9]")
+_NOT_ID = re.compile(r"[^0-9Xx]")
+_GROUP = re.compile("[0-9]+")
+# Between the groups of a number, or the members of a list.
+_COMMA = "[,，、。/|.]"
+# A round sum or a year: two of them after a number are rather a list of prices or dates.
+_NO_SUM = re.compile("0|[0-9]{5}")
+_AMOUNT = re.compile("[1-9][0-9]00|19[0-9]{2}|20[0-9]{2}")
+_UNIT = re.compile("[ 多余几]?[元块万千百毫米斤克岁年月日天分秒个人次名页度级字%\uff05]")
+_CALLED = re.compile("电话|手机|座机|号|联系|打|拨|短信|微信|加我|找我|留|(?i:tel|phone|call)")
+_COUNTED = re.compile("价|花|费|租|钱|薪|工资|收入|分别|依次|各|共|名次|成绩|考")
+_CALLED_CHARS = 8
+_GOES_ON_BEFORE = re.compile(f"[0-9]{_COMMA} ?\\Z")
+_GOES_ON_AFTER = re.compile(f"{_COMMA} ?[0-9]")
+_ODD_DIGIT = re.compile(r"[^\W0-9_]")
 _PART = re.compile(r"(?<!P)<([a-z]+)>")
 _LINE = re.compile("[^\n]+")
-# These in a row may be a number that a gate for 0 to 9 would miss.
-_CHINESE_DIGITS = re.compile("[〇零一二三四五六七八九幺]{6}")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 # Words of harm: a place that seems to hold one begins after it, so that masking never hides it.
 _HARM = re.compile("自杀|轻生|跳楼|跳河|割腕|去死|想死|上吊|烧炭|吞药|吃药|跳下|杀|死")
@@ -79,10 +111,11 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The rows in order and the gates by name."""
+    """The rows in order, the gates by name, and which of these open rows."""
 
     rows: tuple[Row, ...]
     gates: dict[str, re.Pattern[str]]
+    row_gates: frozenset[str]
 
 
 def pattern_hits(plain: str) -> list[PiiSpan]:
@@ -90,9 +123,23 @@ def pattern_hits(plain: str) -> list[PiiSpan]:
     table = load_table()
     if not (table.gates["any"].search(plain) or table.gates["words"].search(plain)):
         return []
-    if table.gates["place"].search(plain) or _CHINESE_DIGITS.search(plain):
-        plain = plain_digits(plain)
-    return [span for line in lines(plain) for span in _line_hits(plain, *line, table)]
+    copies = [plain]
+    if table.gates["place"].search(plain) or _has_odd_digits(plain, table.gates["digits"]):
+        # First with all digits read, then as it stands: a digit beside a number may be none (①13800138000, 一138…).
+        copies = [plain_digits(plain), plain]
+    return [span for line in lines(plain) for span in _line_hits(copies, *line, table)]
+
+
+def without_overlaps(spans: Iterable[PiiSpan]) -> list[PiiSpan]:
+    """Return the spans in their order, without those that share a character with an earlier one."""
+    kept: list[PiiSpan] = []
+    places: list[tuple[int, int]] = []
+    for span in spans:
+        at = bisect_left(places, (span.end,))
+        if at == 0 or places[at - 1][1] <= span.start:
+            places.insert(at, (span.start, span.end))
+            kept.append(span)
+    return kept
 
 
 def lines(text: str) -> Iterator[tuple[int, int]]:
@@ -102,8 +149,11 @@ def lines(text: str) -> Iterator[tuple[int, int]]:
 
 
 def is_id_number(number: str) -> bool:
-    """Return whether 18 characters (spaces aside) have a real date and the right check digit (GB 11643-1999)."""
-    number = number.replace(" ", "")
+    """Return whether 18 characters (others between them aside) have a real date and the right check digit.
+
+    Source: GB 11643-1999.
+    """
+    number = _NOT_ID.sub("", number)
     try:
         dt.date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError:
@@ -138,7 +188,39 @@ def _is_private_number(plain: str, start: int, end: int) -> bool:
         return False
     if _MOBILE.fullmatch(digits):
         return True
-    return not _HELP.search(_CLAUSE_ENDS.split(before)[-1] + _CLAUSE_ENDS.split(after)[0])
+    return not _is_of_help_line(_CLAUSE_ENDS.split(before)[-1], _CLAUSE_ENDS.split(after)[0])
+
+
+def _is_of_help_line(before: str, after: str) -> bool:
+    """Return whether a help line is spoken of beside a number, and nobody's own number between the two."""
+    words = [word.end() for word in _HELP.finditer(before)]
+    if words:
+        return not _OWN_BEFORE.search(before, words[-1])
+    word = _HELP.search(after)
+    return word is not None and not (
+        _OWN_ALONE_BEFORE.search(before) or _OWN_AFTER.match(after, 0, word.start())
+    )
+
+
+def _is_private_number_in_groups(plain: str, start: int, end: int) -> bool:
+    """Return whether groups of digits are a private number, and no list of prices, years or counts."""
+    return not _is_list(plain, start, end) and _is_private_number(plain, start, end)
+
+
+def _is_list(plain: str, start: int, end: int) -> bool:
+    groups = _GROUP.findall(plain[start:end])
+    if not re.search(_COMMA, plain[start:end]) or any(_NO_SUM.match(group) for group in groups[1:]):
+        return False
+    first = max(0, start - _CALLED_CHARS)
+    if _CALLED.search(plain, first, start):
+        return False
+    is_told = "、" in plain[start:end] or _COUNTED.search(plain, first, start) or _UNIT.match(plain, end)
+    goes_on = _GOES_ON_BEFORE.search(plain, first, start) or _GOES_ON_AFTER.match(plain, end)
+    return bool(is_told or goes_on or all(map(_AMOUNT.fullmatch, groups[-2:])))
+
+
+def _has_odd_digits(plain: str, runs: re.Pattern[str]) -> bool:
+    return any(_ODD_DIGIT.search(run[0]) for run in runs.finditer(plain))
 
 
 def _is_handle(plain: str, start: int, end: int) -> bool:
@@ -151,31 +233,43 @@ def _is_handle(plain: str, start: int, end: int) -> bool:
 def load_table() -> Table:
     """Return the table of patterns."""
     tables = tomllib.loads(TABLE.read_text("utf-8"))
-    gates = {name: re.compile(pattern) for name, pattern in tables["gates"].items()}
-    return Table(tuple(_row(row, tables["parts"]) for row in tables["patterns"]), gates)
+    parts = tables["parts"]
+    gates = {name: compiled(pattern, parts) for name, pattern in tables["gates"].items()}
+    rows = tuple(_row(row, parts) for row in tables["patterns"])
+    return Table(rows, gates, frozenset(name for row in rows for name in row.gates))
 
 
-def _line_hits(plain: str, start: int, end: int, table: Table) -> list[PiiSpan]:
+def _line_hits(copies: Sequence[str], start: int, end: int, table: Table) -> list[PiiSpan]:
+    """Return what stands in a line of the copies, which differ by their digits; the first copy's finds go first."""
+    first, *others = copies
     gates = table.gates
-    if not (gates["any"].search(plain, start, end) or gates["words"].search(plain, start, end)):
+    # What opens a gate in another copy opens it in the first, where more digits are read.
+    if not (gates["any"].search(first, start, end) or gates["words"].search(first, start, end)):
         return []
-    is_open = {name for name, gate in gates.items() if gate.search(plain, start, end)}
-    taken: list[PiiSpan] = []
+    hits = _copy_hits(first, start, end, table)
+    for other in others:
+        if other[start:end] != first[start:end]:
+            hits = chain(hits, _copy_hits(other, start, end, table))
+    return without_overlaps(hits)
+
+
+def _copy_hits(plain: str, start: int, end: int, table: Table) -> Iterator[PiiSpan]:
+    is_open = {name for name in table.row_gates if table.gates[name].search(plain, start, end)}
     for row in table.rows:
-        if is_open.isdisjoint(row.gates):
-            continue
-        for hit in _hits(row, plain, start, end):
-            if all(hit.end <= other.start or hit.start >= other.end for other in taken):
-                taken.append(hit)
-    return taken
+        if not is_open.isdisjoint(row.gates):
+            yield from _hits(row, plain, start, end)
 
 
 def _row(row: Mapping[str, Any], parts: Mapping[str, str]) -> Row:
-    pattern = row["pattern"]
+    check = _CHECKS[row["check"]] if "check" in row else None
+    return Row(row["id"], row["kind"], compiled(row["pattern"], parts), tuple(row["gate"].split()), check)
+
+
+def compiled(pattern: str, parts: Mapping[str, str]) -> re.Pattern[str]:
+    """Return the pattern with the parts that it names (<place>) put in."""
     while _PART.search(pattern):
         pattern = _PART.sub(lambda match: parts[match[1]], pattern)
-    check = _CHECKS[row["check"]] if "check" in row else None
-    return Row(row["id"], row["kind"], re.compile(pattern), tuple(row["gate"].split()), check)
+    return re.compile(pattern)
 
 
 def _hits(row: Row, plain: str, line_start: int, line_end: int) -> Iterator[PiiSpan]:
@@ -194,5 +288,6 @@ _CHECKS = {
     "id_digit": _has_id_digit,
     "card_digit": _has_card_digit,
     "private_number": _is_private_number,
+    "number_in_groups": _is_private_number_in_groups,
     "handle": _is_handle,
 }

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from psyllm.text.offsets import Edit, Offsets
 from psyllm.text.personal_names import name_spans
-from psyllm.text.personal_patterns import PiiKind, PiiSpan, pattern_hits
+from psyllm.text.personal_patterns import PiiKind, PiiSpan, pattern_hits, without_overlaps
 from psyllm.text.plain_forms import plain_form
 
 MARKS: dict[PiiKind, str] = {
@@ -53,11 +53,8 @@ class Masked(NamedTuple):
 def find_pii(text: str) -> list[PiiSpan]:
     """Return what points at a person, in order and without overlaps."""
     plain = plain_form(text)
-    taken = pattern_hits(plain)
-    for start, end in name_spans(plain):
-        if all(end <= other.start or start >= other.end for other in taken):
-            taken.append(PiiSpan("name", start, end))
-    return sorted(taken, key=lambda span: span.start)
+    names = (PiiSpan("name", *place) for place in name_spans(plain))
+    return sorted(without_overlaps([*pattern_hits(plain), *names]), key=lambda span: span.start)
 
 
 def mask_pii(text: str) -> Masked:
