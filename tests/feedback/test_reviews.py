@@ -191,3 +191,22 @@ def test_an_edit_of_words_whose_consent_was_taken_back_is_not_written(tmp_path):
         record = asyncio.run(rate(given))
         write_reviews(tmp_path)
         assert ({key[0] for key in read_settled(tmp_path)} == {record}) is given
+        book = casebook_path(tmp_path).parent
+        kept = any(
+            json.dumps(SECRET).encode() in path.read_bytes() or SECRET.encode() in path.read_bytes()
+            for path in book.iterdir()
+        )
+        assert kept is given
+
+
+def test_a_conversation_that_is_not_there_leaves_no_decision(tmp_path):
+    """Its visitor was erased, and somebody had the words still open."""
+    record = dialogue(1).model_copy(update={"id": "casebook:0123456789abcdef"})
+    decided(tmp_path, (record, "", edit(record), edit(record)), (KEPT[0], "", ACCEPT, ACCEPT))
+    assert present_figures(tmp_path)["decided_by_two"] == 1
+    write_reviews(tmp_path)
+    assert {key[0] for key in read_settled(tmp_path)} == {"talks:0"}
+    assert len(admin.decided_items(tmp_path)) == 1
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in path.read_bytes(), path

@@ -5,7 +5,8 @@ What reviewers decided about cleaned records becomes the run `reviews` beside it
 erased in the casebook is gone here after the next run. The new run is written
 beside the old one and takes its place when it is complete. Without a single
 answer there is no run, so that nothing downstream has to be made again because
-of an empty one. Nothing is written to the casebook.
+of an empty one. Nothing is written to the casebook; of reviews of conversations
+whose consent ended it is cleared.
 """
 
 from __future__ import annotations
