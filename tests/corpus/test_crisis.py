@@ -208,9 +208,29 @@ def test_leaving_out_and_keeping_change_no_text():
     assert treat(record, "keep") == (record, "ignored", 0)
 
 
-def test_danger_that_is_not_found_again_is_counted_as_that():
-    record = dialogue("今天", "嗯", "天气不错", "嗯", flags=FLAGS)
-    assert treat(record, "reanswer").outcome == "not_found"
+@pytest.mark.parametrize(
+    ("record", "level"),
+    [
+        (dialogue("今天", "嗯", "天气不错", "嗯", flags=FLAGS), "risk"),
+        # A place swallowed words that were read while cleaning.
+        (dialogue("我在〔地址〕楼顶", "可以找心理咨询师聊聊，慢慢来。"), "in_progress"),
+        (dialogue(WISHES_TO_DIE, ATTENDS, "我在〔地址〕", "嗯，慢慢来。"), "urgent"),
+    ],
+)
+def test_danger_that_is_not_found_again_is_left_out_and_counted_as_that(record, level):
+    record = record.model_copy(update={"flags": (f"level:{level}",)})
+    assert treat(record, "reanswer") == (None, "not_found", 0)
+    assert treat(record, "leave_out") == (None, "not_found", 0)
+    assert treat(record, "keep") == (record, "not_found", 0)
+
+
+def test_answers_are_judged_by_the_danger_that_was_flagged_where_a_mask_hides_it():
+    asked = question(WISHES_TO_DIE, "可以找心理咨询师聊聊，慢慢来。", "请马上打120，先说你在哪里。")
+    flagged = asked.model_copy(update={"flags": ("level:in_progress",)})
+    assert treat(asked, "reanswer").record == asked
+    assert treat(flagged, "reanswer").record.answers == asked.answers[1:]
+    mild = flagged.model_copy(update={"answers": asked.answers[:1]})
+    assert treat(mild, "reanswer") == (None, "left_out", 0)
 
 
 def test_an_answer_that_harms_goes_though_it_names_help():

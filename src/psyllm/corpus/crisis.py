@@ -14,7 +14,10 @@ protocol's reply fits only where the visitor's own life is spoken of in that ver
 turn; danger to or from others is told about in too many ways, so such records
 are left out. What passes over a crisis is no reference either: outside training
 nothing is answered anew (`splitting.py`), it is left out. How great the danger
-is was decided before, by `safety` while cleaning.
+is was decided before, by `safety` while cleaning, with the words as they were
+written. A mask may have swallowed some of them: a question is judged by the
+greater of what was flagged and what is found. A dialogue in which less is found
+than was flagged is left out, for nobody can tell which reply the danger got.
 """
 
 from __future__ import annotations
@@ -72,8 +75,13 @@ class _Danger(NamedTuple):
 
 def is_crisis(flags: tuple[str, ...] | list[str]) -> bool:
     """Return whether cleaning flagged a level from which a person has to look."""
+    return _flagged(flags) >= Level.RISK
+
+
+def _flagged(flags: tuple[str, ...] | list[str]) -> Level:
+    """Return the highest level among the flags."""
     levels = (flag.removeprefix(LEVEL_FLAG) for flag in flags if flag.startswith(LEVEL_FLAG))
-    return any(Level.of(level) >= Level.RISK for level in levels)
+    return max(map(Level.of, levels), default=Level.NONE)
 
 
 def treat(record: Record, policy: Policy) -> Treated:
@@ -82,7 +90,15 @@ def treat(record: Record, policy: Policy) -> Treated:
         return Treated(record, "attended")
     if record.kind == "question":
         return _treat_question(record, policy)
+    return _treat_dialogue(record, policy)
+
+
+def _treat_dialogue(record: Record, policy: Policy) -> Treated:
     dangers = _dangers(record)
+    if max((danger.screening.message_level for danger in dangers), default=Level.NONE) < _flagged(
+        record.flags
+    ):
+        return Treated(record if policy == "keep" else None, "not_found")
     faulty, passed_over = _first_fault(record, dangers)
     if not faulty:
         return Treated(record, _outcome(dangers))
@@ -99,8 +115,6 @@ def treat(record: Record, policy: Policy) -> Treated:
 
 def _outcome(dangers: list[_Danger]) -> Outcome:
     """Return what is said of a record in which no reply passes over a danger."""
-    if not dangers:
-        return "not_found"
     return "attended" if dangers[-1].replies else "no_reply"
 
 
@@ -119,11 +133,8 @@ def _first_fault(record: Record, dangers: list[_Danger]) -> tuple[bool, _Danger 
 
 def _treat_question(record: Record, policy: Policy) -> Treated:
     screening = screen([record.opening()])
-    kept = tuple(
-        answer
-        for answer in record.answers
-        if _is_ours(answer) or attends(answer.text, max(Level.RISK, screening.level))
-    )
+    level = max(Level.RISK, screening.level, _flagged(record.flags))
+    kept = tuple(answer for answer in record.answers if _is_ours(answer) or attends(answer.text, level))
     if len(kept) == len(record.answers):
         return Treated(record, "attended" if kept else "no_reply")
     if policy == "keep":
@@ -131,7 +142,9 @@ def _treat_question(record: Record, policy: Policy) -> Treated:
     if kept:
         changed = record.model_copy(update={"answers": kept})
         return Treated(changed, "attended", len(record.answers) - len(kept))
-    reply = _protocol_reply(screening, record.opening(), record.id) if policy == "reanswer" else None
+    reply = None
+    if policy == "reanswer" and screening.level >= level:
+        reply = _protocol_reply(screening, record.opening(), record.id)
     if reply is None:
         return Treated(None, "left_out")
     answer = Answer(text=reply, author="project", written_for_this_project=True)
