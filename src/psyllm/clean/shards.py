@@ -131,9 +131,10 @@ def finish(shard: Shard, beat: Beat) -> None:
             kept.write(staying)
             _count_kept(staying, tally)
             reasons = np.where(clusters.is_exact[here], "exact_duplicate", "near_duplicate")[~stays]
-            tally.drops.update(reasons.tolist())
             ids = [kept_ids[place] for place in clusters.kept[here][~stays].tolist()]
-            dropped.write(_dropped(batch.filter(pa.array(~stays)), reasons.tolist(), ids))
+            going = batch.filter(pa.array(~stays))
+            _count_dropped(going, reasons.tolist(), tally)
+            dropped.write(_dropped(going, reasons.tolist(), ids))
     tally.save(shard.work / FINISHED)
     beat(shard.rows)
 
@@ -174,3 +175,9 @@ def _count_kept(batch: pa.RecordBatch, tally: Tally) -> None:
     tally.kept.update(batch.column("source").to_pylist())
     for flags in batch.column("flags").to_pylist():
         tally.flags.update(flag.removeprefix(LEVEL_FLAG) for flag in flags)
+
+
+def _count_dropped(batch: pa.RecordBatch, reasons: list[str], tally: Tally) -> None:
+    tally.drops.update(reasons)
+    for reason, flags in zip(reasons, batch.column("flags").to_pylist(), strict=True):
+        tally.dropped_flags.update(f"{reason}/{flag}" for flag in flags)
