@@ -91,7 +91,7 @@ class CorpusSettings(Frozen):
     )
     crisis_replies: Literal["reanswer", "leave_out", "keep"] = Field(
         "reanswer",
-        description="what happens to records whose counsellor passes over a crisis; outside training, and where no reply fits, they are left out",
+        description="what happens to records whose counsellor passes over a crisis; outside training, and where no reply fits, they are left out; unless it is keep, so are replies to urgent danger that nobody reviewed",
     )
     takedown: str = Field(
         "",

@@ -9,8 +9,10 @@ that harms is never kept, whatever else attends. The first danger that was passe
 over is answered anew, and what follows it goes, because it answered the old
 reply. Danger after which nobody speaks is counted as that and as no help.
 
-What a person of this project wrote, reviewed or judged by hand stays as it is. A
-protocol's reply fits only where the visitor's own life is spoken of in that very
+What a person of this project wrote, reviewed or judged by hand stays as it is.
+From URGENT on nothing else stays: words can name every helper and send somebody
+to die, so a reply that seems to attend is left out as well until it is reviewed.
+A protocol's reply fits only where the visitor's own life is spoken of in that very
 turn; danger to or from others is told about in too many ways, so such records
 are left out. What passes over a crisis is no reference either: outside training
 nothing is answered anew (`splitting.py`), it is left out. How great the danger
@@ -47,7 +49,7 @@ _ALONE_FROM_CHARS = 20
 _ENDS = str.maketrans("！？", "!?")
 
 Policy = Literal["reanswer", "leave_out", "keep"]
-Outcome = Literal["attended", "ignored", "no_reply", "not_found", "reanswered", "left_out"]
+Outcome = Literal["attended", "ignored", "no_reply", "not_found", "reanswered", "left_out", "unreviewed"]
 
 
 class Treated(NamedTuple):
@@ -72,6 +74,11 @@ class _Danger(NamedTuple):
         looked_at = 1 if level >= Level.URGENT else REPLIES_LOOKED_AT
         return any(attends(reply, level) for reply in self.replies[:looked_at])
 
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether words can't tell that the replies help: the danger is near, and nobody reviewed them."""
+        return bool(self.replies) and self.screening.message_level >= Level.URGENT
+
 
 def is_crisis(flags: tuple[str, ...] | list[str]) -> bool:
     """Return whether cleaning flagged a level from which a person has to look."""
@@ -95,20 +102,22 @@ def treat(record: Record, policy: Policy) -> Treated:
 
 def _treat_dialogue(record: Record, policy: Policy) -> Treated:
     dangers = _dangers(record)
-    if max((danger.screening.message_level for danger in dangers), default=Level.NONE) < _flagged(
-        record.flags
-    ):
+    found = max((danger.screening.message_level for danger in dangers), default=Level.NONE)
+    if found < max(Level.RISK, _flagged(record.flags)):
         return Treated(record if policy == "keep" else None, "not_found")
     faulty, passed_over = _first_fault(record, dangers)
-    if not faulty:
-        return Treated(record, _outcome(dangers))
     if policy == "keep":
-        return Treated(record, "ignored")
+        return Treated(record, "ignored" if faulty else _outcome(dangers))
     reply = None
     if passed_over is not None and policy == "reanswer":
         reply = _protocol_reply(passed_over.screening, passed_over.text, record.id)
-    if passed_over is None or reply is None:
+    if faulty and (passed_over is None or reply is None):
         return Treated(None, "left_out")
+    staying = [one for one in dangers if passed_over is None or one.place < passed_over.place]
+    if any(danger.needs_a_person for danger in staying):
+        return Treated(None, "unreviewed")
+    if passed_over is None or reply is None:
+        return Treated(record, _outcome(dangers))
     turns = (*record.turns[: passed_over.place + 1], Turn(role="counsellor", text=reply))
     return Treated(_changed(record, turns=turns), "reanswered")
 
@@ -135,10 +144,14 @@ def _treat_question(record: Record, policy: Policy) -> Treated:
     screening = screen([record.opening()])
     level = max(Level.RISK, screening.level, _flagged(record.flags))
     kept = tuple(answer for answer in record.answers if _is_ours(answer) or attends(answer.text, level))
+    if policy == "keep":
+        return Treated(record, "attended" if kept else "ignored" if record.answers else "no_reply")
+    if kept and level >= Level.URGENT:
+        kept = tuple(answer for answer in kept if _is_ours(answer))
+        if not kept:
+            return Treated(None, "unreviewed")
     if len(kept) == len(record.answers):
         return Treated(record, "attended" if kept else "no_reply")
-    if policy == "keep":
-        return Treated(record, "attended" if kept else "ignored")
     if kept:
         changed = record.model_copy(update={"answers": kept})
         return Treated(changed, "attended", len(record.answers) - len(kept))
