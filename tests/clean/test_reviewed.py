@@ -12,7 +12,7 @@ from psyllm.clean.reviewed import Decisions, edited, moved_spans
 from psyllm.clean.run import run as clean
 from psyllm.clean.steps import steps
 from psyllm.clean.tally import Tally
-from psyllm.core.records import Span, read_records, write_records
+from psyllm.core.records import Answer, Span, read_records, write_records
 from psyllm.core.settings import CleanSettings
 from psyllm.core.settled_reviews import (
     REVIEWS_RUN,
@@ -136,6 +136,51 @@ def test_an_edited_record_that_was_read_again_follows_its_second_decision():
     changed = apply(record, [review])[0].record
     outcome, _ = apply(record, [review, settled(changed, "reject")])
     assert outcome.reason == "rejected_in_review"
+
+
+def test_what_was_rejected_or_edited_does_not_come_back_through_a_record_with_the_same_words():
+    record = dialogue(1)
+    other = record.model_copy(update={"id": "elsewhere:7"})
+    outcome, counts = apply(other, [settled(record, "reject")])
+    assert outcome.reason == "rejected_in_review"
+    assert counts == {"equal_records_decided": 1}
+    change = settled(record, "edit", edited=texts_of(record, turns=("我睡不着", CALM, "谢谢", "再见")))
+    outcome, counts = apply(other, [change])
+    assert (outcome.record.turns[0].text, outcome.record.reviewed_by) == ("我睡不着", "")
+    assert counts == {"equal_records_decided": 1}
+    assert apply(other, [settled(record, "accept")]) == ((other, "", False), {})
+    assert apply(other, [change, settled(other, "accept")])[0].record.turns == record.turns
+    assert apply(dialogue(2), [change, settled(record, "reject")]) == ((dialogue(2), "", False), {})
+
+
+def test_an_edit_does_not_fit_a_record_that_cuts_the_same_words_otherwise():
+    asked = question(1)
+    merged = asked.model_copy(
+        update={"id": "b:1", "text": "", "answers": (Answer(text=asked.text), *asked.answers)}
+    )
+    assert merged.content_hash == asked.content_hash
+    outcome, _ = apply(merged, [settled(asked, "edit", edited=texts_of(asked, title="另一个题目"))])
+    assert outcome.record == merged
+
+
+def test_an_exact_duplicate_of_what_was_rejected_goes_and_of_what_was_edited_joins(tmp_path):
+    bad, mended, calm = dialogue(1), dialogue(2, said="丈夫常常不回家"), dialogue(3, said="考试前很紧张")
+    copies = [one.model_copy(update={"id": f"{one.id}0", "group": f"{one.id}0"}) for one in (bad, mended)]
+    put_collected(tmp_path, [bad, mended, calm, *copies])
+    _, before = cleaned(tmp_path)
+    edit = texts_of(before[mended.id], turns=("丈夫不回家，我很难过", CALM, "谢谢你", "过几天再来说说"))
+    put_reviews(
+        tmp_path, [settled(before[bad.id], "reject"), settled(before[mended.id], "edit", edited=edit)]
+    )
+    manifest, now = cleaned(tmp_path)
+    assert {key: one.reviewed_by for key, one in now.items()} == {mended.id: "two reviewers", calm.id: ""}
+    assert manifest.drops == {"exact_duplicate": 1, "rejected_in_review": 2}
+    told = manifest.details["reviews"]
+    assert [told[name] for name in ("decisions_applied", "equal_records_decided", "decisions_stale")] == [
+        2,
+        2,
+        0,
+    ]
 
 
 def test_two_edits_that_undo_each_other_end():

@@ -23,7 +23,7 @@ from psyllm.clean.duplicates import DuplicateFinder, NgramFiles
 from psyllm.clean.execute import Work, run_shards
 from psyllm.clean.on_ray import run_shards_on_ray
 from psyllm.clean.reasons import reasons
-from psyllm.clean.reviewed import APPLIED, KEPT_AGAIN, STALE
+from psyllm.clean.reviewed import APPLIED, EQUAL, KEPT_AGAIN, STALE
 from psyllm.clean.shards import CANDIDATES, CLUSTERS, FINISHED, Shard, work_folder
 from psyllm.clean.tally import Tally
 from psyllm.core.errors import DiskFull, EmptyCorpus, LostRecords, MissingStage
@@ -187,7 +187,7 @@ def _reviews(sources: list[Manifest], tally: Tally, settled: int) -> dict[str, o
     )
     if found is None:
         return {}
-    done = {name: tally.other[name] for name in (APPLIED, STALE, KEPT_AGAIN)}
+    done = {name: tally.other[name] for name in (APPLIED, STALE, EQUAL, KEPT_AGAIN)}
     return {"reviews": {**found.details, "settled": settled, **done}}
 
 

@@ -90,13 +90,13 @@ def present_figures(data: Path) -> dict[str, Any]:
 
 
 def settled_reviews(decisions: Iterable[Sequence[ReviewDecision]]) -> list[SettledReview]:
-    """Return the settled ones as they go into the data folder."""
+    """Return the settled ones as they go into the data folder, each with those who decided so and no other."""
     found = []
     for known in decisions:
         stands = settling(known)
         if stands is None:
             continue
-        agreeing = [one for one in known if one.verdict is stands.verdict]
+        agreeing = [one for one in known if (one.verdict, one.edited) == (stands.verdict, stands.edited)]
         found.append(
             SettledReview(
                 id=stands.record_id,
@@ -107,7 +107,7 @@ def settled_reviews(decisions: Iterable[Sequence[ReviewDecision]]) -> list[Settl
                 edited=None
                 if stands.edited is None
                 else EditedTexts.model_validate_json(stands.edited.reveal()),
-                reviewers=tuple(sorted(_pseudonym(one.staff_id) for one in known)),
+                reviewers=tuple(sorted(_pseudonym(one.staff_id) for one in agreeing)),
                 date=max(one.decided_at for one in known).date().isoformat(),
             )
         )
