@@ -179,7 +179,8 @@ class ServeSettings(Frozen):
     host: str = Field("127.0.0.1", description="address; anything but loopback needs a signed release")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="TCP port; 0 takes a free one")
     database: str = Field(
-        "", description="SQLAlchemy URL of the casebook; empty is SQLite at DATA/casebook/casebook.sqlite3"
+        "",
+        description="SQLAlchemy URL of the casebook; empty is SQLite at DATA/casebook/casebook.sqlite3; the data folder notes another place, and commands without this setting take a URL with a password from PSYLLM_DATABASE",
     )
     model: Literal["fit", "any", "none"] = Field(
         "fit", description="which model may write to visitors: one that its report finds fit, any, or none"

@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 from psyllm.casebook.admin import erase_reviews
 from psyllm.casebook.consented import SOURCE, consented_records, last_withdrawals
 from psyllm.casebook.kinds import ReviewState, ReviewVerdict
-from psyllm.casebook.open import casebook_path, casebook_url, open_casebook
+from psyllm.casebook.open import open_casebook
+from psyllm.casebook.place import casebook_at, has_casebook
 from psyllm.casebook.reviews import BLIND, all_decisions, settling, state_of
 from psyllm.casebook.tables import ReviewDecision
 from psyllm.core.review_sample import Sample, Side, read_sample
@@ -52,17 +53,17 @@ Decisions = Mapping[str, Sequence[ReviewDecision]]
 _PSEUDONYM_CHARS = 12
 
 
-def write_reviews(data: Path) -> Manifest | None:
+def write_reviews(data: Path, database: str = "") -> Manifest | None:
     """Write what is settled and the figures; unchanged decisions leave the run as it is, none remove it.
 
     Raises:
-        CasebookError: the casebook can't be opened, or readers hold what was erased.
+        CasebookError: the casebook lies elsewhere or can't be opened, or readers hold what was erased.
         MalformedInput: the sample can't be read.
         StageBusy: another process writes to the stage.
     """
-    decisions, ended = _decisions(data)
+    decisions, ended = _decisions(data, database)
     if ended:
-        erase_reviews(data, ended)
+        erase_reviews(data, ended, database)
     folder = reviews_folder(data)
     if not decisions:
         if folder.is_dir():
@@ -85,8 +86,12 @@ def write_reviews(data: Path) -> Manifest | None:
 
 
 def present_figures(data: Path) -> dict[str, Any]:
-    """Return the figures of this moment, without writing anything."""
-    return figures(_decisions(data)[0], read_sample(data))
+    """Return the figures of this moment, without writing anything.
+
+    Raises:
+        CasebookError: the casebook lies elsewhere or can't be opened.
+    """
+    return figures(_decisions(data, "")[0], read_sample(data))
 
 
 def settled_reviews(decisions: Iterable[Sequence[ReviewDecision]]) -> list[SettledReview]:
@@ -181,15 +186,15 @@ def _pseudonym(staff_id: str) -> str:
     return hashlib.sha256(f"reviewer {staff_id}".encode()).hexdigest()[:_PSEUDONYM_CHARS]
 
 
-def _decisions(data: Path) -> tuple[Decisions, frozenset[str]]:
+def _decisions(data: Path, database: str) -> tuple[Decisions, frozenset[str]]:
     """Return the decisions that count, and the records whose decisions nobody may keep: their consent ended.
 
     Decisions on words that were forgotten don't count either.
     """
-    if not casebook_path(data).exists():
+    if not has_casebook(data, database):
         return {}, frozenset()
     forgotten = read_tombstones(data).contents
-    found = asyncio.run(_all(data))
+    found = asyncio.run(_all(data, database))
     ended = frozenset(known[0].record_id for known in found.decisions.values() if found.is_ended(known))
     counting = {
         item: known
@@ -216,8 +221,8 @@ class _InCasebook(NamedTuple):
         return was_ended or record_id not in self.consented
 
 
-async def _all(data: Path) -> _InCasebook:
-    book = await open_casebook(casebook_url(data))
+async def _all(data: Path, database: str) -> _InCasebook:
+    book = await open_casebook(casebook_at(data, database))
     try:
         return _InCasebook(
             await all_decisions(book), await consented_records(book), await last_withdrawals(book)
