@@ -89,7 +89,7 @@ def _noted(data: Path) -> _Noted | None:
     path = note_path(data)
     try:
         return _Noted.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # opening tells what is wrong with the folder
         return None
     except ValidationError:
         message = f"{path} does not say where the casebook lies"
