@@ -2,6 +2,7 @@
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -181,6 +182,29 @@ def test_an_exact_duplicate_of_what_was_rejected_goes_and_of_what_was_edited_joi
         2,
         0,
     ]
+
+
+def test_what_is_nearly_the_same_as_what_was_rejected_goes_unless_people_accepted_it(tmp_path):
+    told = "晚上躺下就一直想着白天的事情，孩子的功课、老人的药、单位里没有做完的表格，翻来覆去到两三点"
+    kept = dialogue(1, said=told, reply=CALM + "好。")
+    near = dialogue(7, said=told, flags=("minor",))
+    put_collected(tmp_path, [kept, near], "one")
+    put_collected(tmp_path, [dialogue(3, said="考试前很紧张，一想到就心慌手抖")], "two")
+    manifest, before = cleaned(tmp_path)
+    assert (set(before), manifest.drops) == ({kept.id, "talks:3"}, {"near_duplicate": 1})
+    put_reviews(tmp_path, [settled(before[kept.id], "reject")])
+    manifest, now = cleaned(tmp_path)
+    assert (set(now), manifest.drops) == ({"talks:3"}, {"rejected_duplicate": 1, "rejected_in_review": 1})
+    assert manifest.counts == {"records": 1, "read": 3, "dropped": 2}
+    assert "rejected_duplicate" in manifest.details["reasons"]
+    folder = stage_folder(tmp_path, Stage.CLEANED) / manifest.run
+    rows = pq.read_table(sorted(folder.glob("dropped-*.parquet"))).to_pylist()
+    [row] = [row for row in rows if row["reason"] == "rejected_duplicate"]
+    assert (row["id"], row["duplicate_of"]) == (near.id, kept.id)
+    back = settled(near, "accept", dropped_for="rejected_duplicate")
+    put_reviews(tmp_path, [settled(before[kept.id], "reject"), back], "later")
+    manifest, now = cleaned(tmp_path)
+    assert (set(now), manifest.drops) == ({"talks:3", near.id}, {"rejected_in_review": 1})
 
 
 def test_two_edits_that_undo_each_other_end():

@@ -8,8 +8,8 @@ dropped; an accepted or edited one carries who reviewed it and stays, also where
 a step or a near duplicate had dropped it. Another record with the same words is
 rejected or edited with it, or they would come back through it; it is not called
 reviewed, for who speaks in it nobody has read. What was forgotten never comes here,
-and equal words stay one record. Near duplicates of what was rejected are not found
-here: they stay and may be drawn. Who decides and when is settled is not known here.
+and equal words stay one record. Near duplicates of what was rejected go with the
+other duplicates (`rejected.py`). Who decides and when is settled is not known here.
 """
 
 from __future__ import annotations

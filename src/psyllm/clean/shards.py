@@ -2,7 +2,8 @@
 
 `mend` takes the steps and signs what stays, `store_ngrams` keeps the n-grams of
 possible duplicates, `finish` leaves out the duplicates that `duplicates.py`
-found and writes the shard's files of the run. Each pass reads and writes files
+found, also those of what people rejected (`rejected.py`), and writes the shard's
+files of the run. Each pass reads and writes files
 only and gives the same bytes wherever it runs; a pass whose result is there is
 left as it is, so that a run that was stopped goes on. Which shard runs where
 is decided in `execute.py`.
@@ -114,6 +115,7 @@ def finish(shard: Shard, beat: Beat) -> None:
         start, end = saved["borders"][shard.number : shard.number + 2].tolist()
         clusters = Clusters(saved["kept"][start:end], saved["is_exact"][start:end], saved["sizes"][start:end])
         borders = saved["borders"]
+        rejected_from = int(saved["rejected_from"])
     tally = Tally.load(shard.work / TALLY)
     kept_ids = _ids_of(clusters.kept, borders, shard)
     with (
@@ -130,7 +132,8 @@ def finish(shard: Shard, beat: Beat) -> None:
             staying = _with_sizes(batch, clusters.sizes[here]).filter(pa.array(stays))
             kept.write(staying)
             _count_kept(staying, tally)
-            reasons = np.where(clusters.is_exact[here], "exact_duplicate", "near_duplicate")[~stays]
+            equal = np.where(clusters.is_exact[here], "exact_duplicate", "near_duplicate")
+            reasons = np.where(clusters.kept[here] >= rejected_from, "rejected_duplicate", equal)[~stays]
             ids = [kept_ids[place] for place in clusters.kept[here][~stays].tolist()]
             going = batch.filter(pa.array(~stays))
             _count_dropped(going, reasons.tolist(), tally)

@@ -23,6 +23,9 @@ from psyllm.text.minhash import BANDS, band_keys
 KINDS = ("document", "question", "dialogue")
 _LENGTH_BITS = 48
 _LEVEL_BITS = 3
+_REVIEWED = 4
+# Just below whatever was reviewed: what people rejected stands for all that nobody read.
+REJECTED_WORTH = ((_REVIEWED << _LEVEL_BITS) << _LENGTH_BITS) - 1
 
 
 class Signatures(NamedTuple):
@@ -83,7 +86,7 @@ def load(folder: Path, name: str) -> NDArray[np.uint64]:
 def _worth(record: Record, length: int) -> int:
     """Return a number that is greater for what should stay: reviewed, shown, trained on, in danger, longer."""
     is_reviewed = bool(record.reviewed_by) or any(answer.reviewed_by for answer in record.answers)
-    rank = 4 * is_reviewed + 2 * record.may_show + record.may_train
+    rank = _REVIEWED * is_reviewed + 2 * record.may_show + record.may_train
     return (((rank << _LEVEL_BITS) + _level(record)) << _LENGTH_BITS) + length
 
 
