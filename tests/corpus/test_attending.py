@@ -84,6 +84,7 @@ def test_a_word_of_help_in_what_helps_nobody_does_not_attend(reply):
         ("你有没有想过伤害自己？", Level.RISK),
         ("可以找一位心理咨询师聊聊。", Level.RISK),
         ("建议你去医院心理科看看。", Level.RISK),
+        ("这个问题需要你到专业的机构找心理医生看看。", Level.RISK),
         ("1、建议你去医院心理科看看。", Level.RISK),
         ("如果家人不理解，可以向老师寻求帮助。", Level.RISK),
         ("可以找朋友聊聊天。", Level.RISK),
