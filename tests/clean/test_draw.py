@@ -133,3 +133,21 @@ def test_what_the_dropped_can_not_fill_goes_to_the_kept_and_the_other_way_round(
 
 def test_the_flags_of_minors_are_those_that_cleaning_gives():
     assert frozenset(FLAGS) == MINOR_FLAGS
+
+
+def test_dropped_crises_and_minors_are_strata_of_their_own_and_read_first(tmp_path):
+    dropped = [(dialogue(number, flags=("level:distress",)), "few_turns") for number in range(20)]
+    dropped += [(dialogue(100 + number, flags=("level:urgent",)), "near_duplicate") for number in range(3)]
+    dropped += [(dialogue(200, flags=("level:distress", "minor")), "few_turns")]
+    put_cleaned(tmp_path, [dialogue(300, flags=("level:risk",)), dialogue(301)], dropped)
+    sample = draw(tmp_path, 8, seed=1)
+    assert {one.key: one.population for one in sample.strata} == {
+        "kept/talks/dialogue/risk": 1,
+        "kept/talks/dialogue": 1,
+        "dropped/few_turns": 20,
+        "dropped/urgent/near_duplicate": 3,
+        "dropped/minor/few_turns": 1,
+    }
+    assert sample.items[0].stratum == "dropped/urgent/near_duplicate"
+    order = [one.stratum for one in sample.items if one.risk]
+    assert order[-2:] == ["kept/talks/dialogue/risk", "dropped/minor/few_turns"]

@@ -83,6 +83,13 @@ def test_what_may_be_shown_or_trained_on_comes_before_what_may_not(tmp_path):
     assert found(tmp_path, closed, free) == {0: ("near_duplicate", 1)}
 
 
+def test_greater_danger_comes_before_longer_and_after_what_people_reviewed(tmp_path):
+    calm, crisis = document(BODY + "还有"), document(BODY, flags=("minor", "level:risk"))
+    assert found(tmp_path, calm, crisis) == {0: ("near_duplicate", 1)}
+    reviewed = document(BODY + "还有", reviewed_by="somebody")
+    assert found(tmp_path, reviewed, crisis) == {1: ("near_duplicate", 0)}
+
+
 def test_records_of_two_kinds_are_no_duplicates(tmp_path):
     assert found(tmp_path, document(BODY), document(BODY, kind="question")) == {}
 

@@ -2,6 +2,7 @@
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from psyllm.clean.reviewed import Decisions, edited, moved_spans
 from psyllm.clean.run import run as clean
 from psyllm.clean.steps import steps
 from psyllm.clean.tally import Tally
-from psyllm.core.records import Span, read_records, write_records
+from psyllm.core.records import Answer, Span, read_records, write_records
 from psyllm.core.settings import CleanSettings
 from psyllm.core.settled_reviews import (
     EditedTexts,
@@ -129,6 +130,74 @@ def test_an_edited_record_that_was_read_again_follows_its_second_decision():
     changed = apply(record, [review])[0].record
     outcome, _ = apply(record, [review, settled(changed, "reject")])
     assert outcome.reason == "rejected_in_review"
+
+
+def test_what_was_rejected_or_edited_does_not_come_back_through_a_record_with_the_same_words():
+    record = dialogue(1)
+    other = record.model_copy(update={"id": "elsewhere:7"})
+    outcome, counts = apply(other, [settled(record, "reject")])
+    assert outcome.reason == "rejected_in_review"
+    assert counts == {"equal_records_decided": 1}
+    change = settled(record, "edit", edited=texts_of(record, turns=("我睡不着", CALM, "谢谢", "再见")))
+    outcome, counts = apply(other, [change])
+    assert (outcome.record.turns[0].text, outcome.record.reviewed_by) == ("我睡不着", "")
+    assert counts == {"equal_records_decided": 1}
+    assert apply(other, [settled(record, "accept")]) == ((other, "", False), {})
+    assert apply(other, [change, settled(other, "accept")])[0].record.turns == record.turns
+    assert apply(dialogue(2), [change, settled(record, "reject")]) == ((dialogue(2), "", False), {})
+
+
+def test_an_edit_does_not_fit_a_record_that_cuts_the_same_words_otherwise():
+    asked = question(1)
+    merged = asked.model_copy(
+        update={"id": "b:1", "text": "", "answers": (Answer(text=asked.text), *asked.answers)}
+    )
+    assert merged.content_hash == asked.content_hash
+    outcome, _ = apply(merged, [settled(asked, "edit", edited=texts_of(asked, title="另一个题目"))])
+    assert outcome.record == merged
+
+
+def test_an_exact_duplicate_of_what_was_rejected_goes_and_of_what_was_edited_joins(tmp_path):
+    bad, mended, calm = dialogue(1), dialogue(2, said="丈夫常常不回家"), dialogue(3, said="考试前很紧张")
+    copies = [one.model_copy(update={"id": f"{one.id}0", "group": f"{one.id}0"}) for one in (bad, mended)]
+    put_collected(tmp_path, [bad, mended, calm, *copies])
+    _, before = cleaned(tmp_path)
+    edit = texts_of(before[mended.id], turns=("丈夫不回家，我很难过", CALM, "谢谢你", "过几天再来说说"))
+    put_reviews(
+        tmp_path, [settled(before[bad.id], "reject"), settled(before[mended.id], "edit", edited=edit)]
+    )
+    manifest, now = cleaned(tmp_path)
+    assert {key: one.reviewed_by for key, one in now.items()} == {mended.id: "two reviewers", calm.id: ""}
+    assert manifest.drops == {"exact_duplicate": 1, "rejected_in_review": 2}
+    told = manifest.details["reviews"]
+    assert [told[name] for name in ("decisions_applied", "equal_records_decided", "decisions_stale")] == [
+        2,
+        2,
+        0,
+    ]
+
+
+def test_what_is_nearly_the_same_as_what_was_rejected_goes_unless_people_accepted_it(tmp_path):
+    told = "晚上躺下就一直想着白天的事情，孩子的功课、老人的药、单位里没有做完的表格，翻来覆去到两三点"
+    kept = dialogue(1, said=told, reply=CALM + "好。")
+    near = dialogue(7, said=told, flags=("minor",))
+    put_collected(tmp_path, [kept, near], "one")
+    put_collected(tmp_path, [dialogue(3, said="考试前很紧张，一想到就心慌手抖")], "two")
+    manifest, before = cleaned(tmp_path)
+    assert (set(before), manifest.drops) == ({kept.id, "talks:3"}, {"near_duplicate": 1})
+    put_reviews(tmp_path, [settled(before[kept.id], "reject")])
+    manifest, now = cleaned(tmp_path)
+    assert (set(now), manifest.drops) == ({"talks:3"}, {"rejected_duplicate": 1, "rejected_in_review": 1})
+    assert manifest.counts == {"records": 1, "read": 3, "dropped": 2}
+    assert "rejected_duplicate" in manifest.details["reasons"]
+    folder = stage_folder(tmp_path, Stage.CLEANED) / manifest.run
+    rows = pq.read_table(sorted(folder.glob("dropped-*.parquet"))).to_pylist()
+    [row] = [row for row in rows if row["reason"] == "rejected_duplicate"]
+    assert (row["id"], row["duplicate_of"]) == (near.id, kept.id)
+    back = settled(near, "accept", dropped_for="rejected_duplicate")
+    put_reviews(tmp_path, [settled(before[kept.id], "reject"), back], "later")
+    manifest, now = cleaned(tmp_path)
+    assert (set(now), manifest.drops) == ({"talks:3", near.id}, {"rejected_in_review": 1})
 
 
 def test_two_edits_that_undo_each_other_end():

@@ -78,6 +78,21 @@ def test_every_drop_is_kept_apart_with_its_reason_and_counted(tmp_path):
     }
 
 
+def test_a_crisis_stays_for_a_longer_calm_duplicate_and_one_that_goes_is_counted(tmp_path):
+    data = tmp_path / "data"
+    calm = dialogues(1)[0]
+    told = "最近这段时间我总是睡不着，白天上班也没有精神，吃不下饭，和家里人也说不上几句话，"
+    calm["dialog"][0]["content"] = told + "不知道应该怎么办才好呢"
+    crisis = {"dialog": [{"role": "client", "content": told + "我想自杀"}, *calm["dialog"][1:]]}
+    gather(data, [calm, crisis, crisis])
+    manifest = run(CleanSettings(), data)
+    [record] = kept(data)
+    assert "level:risk" in record.flags
+    assert manifest.drops == {"exact_duplicate": 1, "near_duplicate": 1}
+    assert manifest.details["levels"] == {"risk": 1}
+    assert manifest.details["flags_of_dropped"] == {"exact_duplicate/level:risk": 1}
+
+
 def test_what_changed_is_counted_by_step(tmp_path):
     data = tmp_path / "data"
     values = dialogues(3)

@@ -54,7 +54,7 @@ def test_a_crisis_is_what_cleaning_flagged(flags, found):
 
 def test_a_reply_that_attends_at_once_or_next_leaves_the_record_as_it_is():
     for record in (
-        dialogue(WANTS_TO_DIE, ATTENDS),
+        dialogue(WISHES_TO_DIE, ATTENDS),
         dialogue(WISHES_TO_DIE, IGNORES, "嗯。", ATTENDS),
     ):
         assert treat(record, "reanswer") == (record, "attended", 0)
@@ -77,6 +77,27 @@ def test_what_harms_is_never_kept_whatever_attends_beside_it():
 def test_to_a_plan_the_first_reply_has_to_name_emergency_help_or_somebody_near(reply):
     assert treat(dialogue(PLANS, reply, "嗯。", ATTENDS), "keep").outcome == "ignored"
     assert treat(dialogue(PLANS, ATTENDS, "嗯。", reply), "keep").outcome == "attended"
+
+
+def test_to_a_plan_a_reply_that_seems_to_attend_stays_only_when_somebody_reviewed_it():
+    record = dialogue(PLANS, ATTENDS)
+    for policy in ("reanswer", "leave_out"):
+        assert treat(record, policy) == (None, "unreviewed", 0)
+    reviewed = record.model_copy(update={"reviewed_by": "two reviewers"})
+    assert treat(reviewed, "reanswer").record == reviewed
+    earlier = dialogue(PLANS, ATTENDS, "我已经吃了一瓶安眠药", IGNORES)
+    assert treat(earlier, "reanswer") == (None, "unreviewed", 0)
+    later = dialogue(WANTS_TO_DIE, IGNORES, PLANS, ATTENDS)
+    assert treat(later, "reanswer").outcome == "reanswered"
+
+
+def test_of_a_question_about_a_plan_only_answers_that_somebody_reviewed_stay():
+    asked = question(PLANS, ATTENDS, IGNORES)
+    assert treat(asked, "reanswer") == (None, "unreviewed", 0)
+    reviewed = asked.answers[0].model_copy(update={"reviewed_by": "two reviewers"})
+    one = asked.model_copy(update={"answers": (reviewed, *asked.answers)})
+    assert treat(one, "reanswer").record.answers == (reviewed,)
+    assert treat(question(PLANS, IGNORES), "reanswer").outcome == "reanswered"
 
 
 def test_a_greater_danger_is_not_covered_by_a_reply_to_a_lesser_one():
@@ -110,7 +131,7 @@ def test_the_first_danger_that_was_passed_over_is_where_it_is_answered(later):
 def test_danger_that_nobody_replied_to_is_no_help_that_was_given():
     for record in (
         dialogue("你好", "你好", WANTS_TO_DIE),
-        dialogue(WANTS_TO_DIE, ATTENDS, "我已经吃了一瓶安眠药"),
+        dialogue(WISHES_TO_DIE, ATTENDS, "我已经吃了一瓶安眠药"),
     ):
         assert treat(record, "reanswer") == (record, "no_reply", 0)
 
@@ -208,18 +229,37 @@ def test_leaving_out_and_keeping_change_no_text():
     assert treat(record, "keep") == (record, "ignored", 0)
 
 
-def test_danger_that_is_not_found_again_is_counted_as_that():
-    record = dialogue("今天", "嗯", "天气不错", "嗯", flags=FLAGS)
-    assert treat(record, "reanswer").outcome == "not_found"
+@pytest.mark.parametrize(
+    ("record", "level"),
+    [
+        (dialogue("今天", "嗯", "天气不错", "嗯", flags=FLAGS), "risk"),
+        # A place swallowed words that were read while cleaning.
+        (dialogue("我在〔地址〕楼顶", "可以找心理咨询师聊聊，慢慢来。"), "in_progress"),
+        (dialogue(WISHES_TO_DIE, ATTENDS, "我在〔地址〕", "嗯，慢慢来。"), "urgent"),
+    ],
+)
+def test_danger_that_is_not_found_again_is_left_out_and_counted_as_that(record, level):
+    record = record.model_copy(update={"flags": (f"level:{level}",)})
+    assert treat(record, "reanswer") == (None, "not_found", 0)
+    assert treat(record, "leave_out") == (None, "not_found", 0)
+    assert treat(record, "keep") == (record, "not_found", 0)
+
+
+def test_answers_are_judged_by_the_danger_that_was_flagged_where_a_mask_hides_it():
+    asked = question(WISHES_TO_DIE, "可以找心理咨询师聊聊，慢慢来。")
+    assert treat(asked, "reanswer").record == asked
+    flagged = asked.model_copy(update={"flags": ("level:in_progress",)})
+    assert treat(flagged, "reanswer") == (None, "left_out", 0)
+    assert treat(flagged, "keep").outcome == "ignored"
 
 
 def test_an_answer_that_harms_goes_though_it_names_help():
-    treated = treat(question(WANTS_TO_DIE, "想死就去死吧，报警也没用。", ATTENDS), "reanswer")
+    treated = treat(question(WISHES_TO_DIE, "想死就去死吧，报警也没用。", ATTENDS), "reanswer")
     assert [answer.text for answer in treated.record.answers] == [ATTENDS]
 
 
 def test_of_a_question_the_answers_that_attend_stay():
-    treated = treat(question(WANTS_TO_DIE, IGNORES, ATTENDS, IGNORES), "reanswer")
+    treated = treat(question(WISHES_TO_DIE, IGNORES, ATTENDS, IGNORES), "reanswer")
     assert [answer.text for answer in treated.record.answers] == [ATTENDS]
     assert treated.outcome == "attended"
     assert treated.answers_left_out == 2

@@ -78,7 +78,8 @@ def test_only_what_is_settled_is_written_and_nobody_is_named(tmp_path):
     }
     assert manifest.counts == {"records": 0, "decisions": 4}
     one = settled["talks:2", KEPT[2].content_hash]
-    assert (one.edited.turns[0], len(one.reviewers)) == (SECRET, 3)
+    # The second of the three accepted it as it was.
+    assert (one.edited.turns[0], len(one.reviewers)) == (SECRET, 2)
     assert settled["talks:1", KEPT[1].content_hash].reasons == ("harmful",)
     assert settled["talks:20", DROPPED[0][0].content_hash].dropped_for == "few_turns"
     written = "".join(path.read_text("utf-8") for path in reviews_folder(tmp_path).iterdir())
@@ -191,3 +192,22 @@ def test_an_edit_of_words_whose_consent_was_taken_back_is_not_written(tmp_path):
         record = asyncio.run(rate(given))
         write_reviews(tmp_path)
         assert ({key[0] for key in read_settled(tmp_path)} == {record}) is given
+        book = casebook_path(tmp_path).parent
+        kept = any(
+            json.dumps(SECRET).encode() in path.read_bytes() or SECRET.encode() in path.read_bytes()
+            for path in book.iterdir()
+        )
+        assert kept is given
+
+
+def test_a_conversation_that_is_not_there_leaves_no_decision(tmp_path):
+    """Its visitor was erased, and somebody had the words still open."""
+    record = dialogue(1).model_copy(update={"id": "casebook:0123456789abcdef"})
+    decided(tmp_path, (record, "", edit(record), edit(record)), (KEPT[0], "", ACCEPT, ACCEPT))
+    assert present_figures(tmp_path)["decided_by_two"] == 1
+    write_reviews(tmp_path)
+    assert {key[0] for key in read_settled(tmp_path)} == {"talks:0"}
+    assert len(admin.decided_items(tmp_path)) == 1
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in path.read_bytes(), path

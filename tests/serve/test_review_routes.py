@@ -2,10 +2,17 @@
 
 import pytest
 
+from casebook_story import answer_from_library, ask
 from cleaned_story import CALM, dialogue, item_of, put_cleaned, question
-from psyllm.casebook.kinds import Role
+from psyllm.casebook import ratings, reviews, staff
+from psyllm.casebook.erase import erase_visitor
+from psyllm.casebook.kinds import ReviewVerdict, Role
+from psyllm.casebook.ratings import Marks
+from psyllm.casebook.reviews import Judged, Reviewed
 from psyllm.clean.draw import draw
+from psyllm.core.errors import NotFound
 from psyllm.core.forgetting import forget, marks_of
+from psyllm.core.private import Private
 from serve_house import House
 
 pytestmark = pytest.mark.anyio
@@ -185,3 +192,44 @@ async def test_a_near_duplicate_is_shown_beside_the_one_that_stays(house: House)
     assert item["stays"]["turns"][0].startswith("这一条留了下来")
     other = (await desk.get(f"/api/staff/reviews/{item_of(sample, 'talks:4')}")).json()
     assert other["stays"] is None
+
+
+@pytest.mark.parametrize("leaves", ["erased", "takes consent back"])
+async def test_words_whose_consent_ended_are_shown_to_nobody(house: House, leaves: str) -> None:
+    book = house.parts.book
+    visitor, taken = await ask(book)
+    answer = await answer_from_library(book, taken)
+    rated = {"visitor_id": visitor, "message_id": answer, "marks": Marks(5, 5, 5, 5), "comment": Private("")}
+    await ratings.rate(book, **rated, training_consent=True)
+    [consent] = await ratings.list_consents(book, visitor)
+    own = dialogue(1, said="只有这位来访者说过的话", consent_id=consent.id)
+    near = [(dialogue(2), "near_duplicate")]
+    put_cleaned(house.data, [own], near, duplicate_of="talks:1")
+    sample = draw(house.data, 10, seed=1)
+    desk = await house.hire()
+    item, other = item_of(sample, "talks:1"), item_of(sample, "talks:2")
+    assert "只有这位来访者说过的话" in (await desk.get(f"/api/staff/reviews/{item}")).text
+    if leaves == "erased":
+        await erase_visitor(book, visitor)
+    else:
+        await ratings.rate(book, **rated, training_consent=False)
+    answers = [
+        await desk.get(f"/api/staff/reviews/{item}"),
+        await decide(desk, item),
+        await desk.post(f"/api/staff/reviews/{item}/skip"),
+    ]
+    assert [one.status_code for one in answers] == [404, 404, 404]
+    found = await desk.get(NEXT)
+    assert found.json()["item"]["item"] == other
+    beside = await desk.get(f"/api/staff/reviews/{other}")
+    assert beside.json()["stays"] is None
+    assert "只有这位来访者说过的话" not in "".join(one.text for one in (*answers, found, beside))
+    assert await reviews.all_decisions(book) == {}
+
+
+async def test_nobody_writes_about_words_whose_consent_ended_while_they_were_read(house: House) -> None:
+    person = await staff.add(house.parts.book, "wang", Role.COUNSELLOR, Private("correct horse battery"))
+    what = Reviewed("casebook:1", "a" * 64, "", "no-such-consent")
+    with pytest.raises(NotFound):
+        await reviews.decide(house.parts.book, person, what, Judged(ReviewVerdict.ACCEPT))
+    assert await reviews.all_decisions(house.parts.book) == {}

@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeVar
 
 from psyllm.casebook import reviews, staff
 from psyllm.casebook.kinds import Role
-from psyllm.casebook.open import Casebook, casebook_path, casebook_url, open_casebook
+from psyllm.casebook.open import Casebook, open_casebook
+from psyllm.casebook.place import casebook_at, has_casebook
 from psyllm.core.errors import BadInput
 from psyllm.core.private import Private
 
@@ -56,30 +57,39 @@ def disable_staff(data: Path, name: str, database: str = "") -> None:
 
 
 def decided_items(data: Path, database: str = "") -> frozenset[str]:
-    """Return the names of the items on which somebody has decided."""
-    if not _is_there(data, database):
+    """Return the names of the items on which somebody has decided.
+
+    Raises:
+        CasebookError: the casebook lies elsewhere than is set, or can't be opened.
+    """
+    if not has_casebook(data, database):
         return frozenset()
     return frozenset(_with_casebook(data, database, reviews.all_decisions))
+
+
+def need_casebook(data: Path) -> None:
+    """See that what reviewers wrote can be found, before anything is taken out.
+
+    Raises:
+        CasebookError: the casebook lies elsewhere than is known here.
+    """
+    has_casebook(data)
 
 
 def erase_reviews(data: Path, record_ids: Collection[str], database: str = "") -> int:
     """Erase what reviewers decided about these records; return how many decisions went.
 
     Raises:
-        CasebookError: the casebook can't be opened, or readers hold what was erased.
+        CasebookError: the casebook lies elsewhere, can't be opened, or readers hold what was erased.
     """
-    if not record_ids or not _is_there(data, database):
+    if not record_ids or not has_casebook(data, database):
         return 0
     return _with_casebook(data, database, lambda book: reviews.erase_reviews(book, record_ids))
 
 
-def _is_there(data: Path, database: str) -> bool:
-    return bool(database) or casebook_path(data).exists()
-
-
 def _with_casebook(data: Path, database: str, work: Callable[[Casebook], Awaitable[T]]) -> T:
     async def whole() -> T:
-        book = await open_casebook(casebook_url(data, database))
+        book = await open_casebook(casebook_at(data, database))
         try:
             return await work(book)
         finally:

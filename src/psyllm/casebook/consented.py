@@ -1,7 +1,8 @@
 """What visitors allowed training on: the dialogue up to each answer that carries a standing consent.
 
-Read by `feedback` only. Nothing here chooses by rating or level; the level is
-given, so that the reader can leave dangerous conversations out.
+Whole answers are read by `feedback` only; `serve` asks whether a consent stands.
+Nothing here chooses by rating or level; the level is given, so that the reader
+can leave dangerous conversations out.
 """
 
 from __future__ import annotations
@@ -32,6 +33,19 @@ async def last_withdrawals(book: Casebook) -> dict[str, datetime]:
     async with book.reading() as session:
         ended = await session.scalars(query)
         return {record_id(one.conversation_id): one.withdrawn_at for one in ended if one.withdrawn_at}
+
+
+async def consent_stands(session: AsyncSession, consent_id: str) -> bool:
+    """Return whether a consent is there and was not taken back; of an erased visitor none is there."""
+    consent = await session.get(Consent, consent_id)
+    return consent is not None and consent.withdrawn_at is None
+
+
+async def consented_records(book: Casebook) -> frozenset[str]:
+    """Return the records of all conversations over which a consent stands."""
+    query = select(Consent.conversation_id).where(Consent.withdrawn_at.is_(None)).distinct()
+    async with book.reading() as session:
+        return frozenset(record_id(one) for one in await session.scalars(query))
 
 
 class Consented(NamedTuple):

@@ -19,10 +19,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from psyllm.casebook.audit import note_down
+from psyllm.casebook.consented import consent_stands
 from psyllm.casebook.kinds import ReviewReason, ReviewState, ReviewVerdict, Role
 from psyllm.casebook.open import Casebook
 from psyllm.casebook.tables import ReviewDecision, ReviewSkip, Staff
-from psyllm.core.errors import NotAllowed, WrongState
+from psyllm.core.errors import NotAllowed, NotFound, WrongState
 from psyllm.core.private import Private
 from psyllm.core.review_sample import item_name
 
@@ -34,11 +35,12 @@ _IDS_AT_ONCE = 500  # below the most parameters of a statement, everywhere
 
 
 class Reviewed(NamedTuple):
-    """The words that were read, and why cleaning had dropped them (or nothing)."""
+    """The words that were read, why cleaning had dropped them (or nothing), and the consent they hang on (or none)."""
 
     record_id: str
     words: str
     dropped_for: str = ""
+    consent_id: str = ""
 
     @property
     def item(self) -> str:
@@ -77,11 +79,14 @@ async def decide(book: Casebook, staff: Staff, what: Reviewed, judged: Judged) -
     """Keep somebody's decision, or change an own one while it is the only one.
 
     Raises:
+        NotFound: the consent that the words hang on stands no more; nobody may write about them.
         WrongState: two others have decided already, or the second decision is in.
         NotAllowed: the decisions differ, and who asks is no supervisor.
     """
     try:
         async with book.writing() as session:
+            if what.consent_id and not await consent_stands(session, what.consent_id):
+                raise NotFound("the consent for this text ended", "go on with the next one")
             known = await _decisions(session, what.item, for_update=True)
             own = next((one for one in known if one.staff_id == staff.id), None)
             if own is not None and len(known) > 1:
@@ -134,6 +139,14 @@ async def decisions_on(book: Casebook, item: str) -> list[ReviewDecision]:
     """Return the decisions on an item in the order of their places."""
     async with book.reading() as session:
         return await _decisions(session, item)
+
+
+async def may_be_read(book: Casebook, consent_id: str) -> bool:
+    """Return whether words under this consent (none for what needs none) may be shown to a reviewer."""
+    if not consent_id:
+        return True
+    async with book.reading() as session:
+        return await consent_stands(session, consent_id)
 
 
 async def all_decisions(book: Casebook) -> Mapping[str, list[ReviewDecision]]:

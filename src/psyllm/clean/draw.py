@@ -2,7 +2,7 @@
 
 The run of `2_cleaned` in use comes in; a sample of its rows goes out, kept ones
 by source, kind, level of danger and whether a minor speaks, dropped ones by
-reason. Dangerous strata and small ones get more than their share, and each gets
+reason, and those of risk and of minors apart. Dangerous strata and small ones get more than their share, and each gets
 at least one row, so weights must go with every figure made from it. Within a
 stratum the rows with the smallest hashes are taken: the same seed draws the same
 rows, and a larger sample holds the smaller one. No text is kept. Deciding is
@@ -183,11 +183,13 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def _stratum_of(row: Mapping[str, Any]) -> Stratum:
     reason = row.get("reason") or ""
-    if reason:
-        return Stratum(side="dropped", reason=reason)
     flags = row["flags"] or ()
     level = next((flag.removeprefix(LEVEL_FLAG) for flag in flags if flag.startswith(LEVEL_FLAG)), "")
     minor = not MINOR_FLAGS.isdisjoint(flags)
+    if reason:
+        # Reasons are many, and every stratum gives a row: distress is no stratum of its own here.
+        is_risk = bool(level) and Level.of(level) >= Level.RISK
+        return Stratum(side="dropped", level=level if is_risk else "", minor=minor, reason=reason)
     return Stratum(side="kept", source=row["source"], kind=row["kind"], level=level, minor=minor)
 
 

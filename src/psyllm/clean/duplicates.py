@@ -5,7 +5,7 @@ the one that stays for it goes out. Equal words are found by content hash; near
 ones by MinHash candidates, each checked by the Jaccard similarity of its
 character 5-grams without white space. Chains are one cluster. Of a cluster
 the best record stays: reviewed before not, shown and trained on before not,
-longer before shorter, earlier before later. Only records of one kind are
+greater danger before lesser, longer before shorter, earlier before later. Only records of one kind are
 compared. Memory holds some 50 bytes a record; n-grams are kept on disk and
 only for candidates.
 """

@@ -5,13 +5,16 @@ people want it goes out, or the reason for which it is out. A decision binds to
 the hash of the words that were read: a record that says something else by now
 keeps what cleaning made of it, and is counted as stale. A rejected record is
 dropped; an accepted or edited one carries who reviewed it and stays, also where
-a step or a near duplicate had dropped it. What was forgotten never comes here,
-and equal words stay one record. Who decides and when is settled is not known here.
+a step or a near duplicate had dropped it. Another record with the same words is
+rejected or edited with it, or they would come back through it; it is not called
+reviewed, for who speaks in it nobody has read. What was forgotten never comes here,
+and equal words stay one record. Near duplicates of what was rejected go with the
+other duplicates (`rejected.py`). Who decides and when is settled is not known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from psyllm.clean.drop import Drop
@@ -25,7 +28,8 @@ from psyllm.text.offsets import aligned
 REASON = "rejected_in_review"
 NEAR_DUPLICATE = "near_duplicate"
 APPLIED, STALE, KEPT_AGAIN = "decisions_applied", "decisions_stale", "wrong_drops_kept"
-_NUMBERS = {2: "two", 3: "three"}
+EQUAL = "equal_records_decided"
+_NUMBERS = {1: "one reviewer", 2: "two reviewers", 3: "three reviewers"}
 # Aligning takes quadratic time; spans over longer texts fall away when these are edited.
 MOST_ALIGNED_CHARS = 20_000
 
@@ -44,30 +48,54 @@ class Decisions:
     def __init__(self, reviews: SettledReviews) -> None:
         self._reviews = reviews
         self._ids = frozenset(record_id for record_id, _ in reviews)
+        self._of_words = _of_words(reviews.values())
 
     def apply(self, record: Record, reason: str, steps: Sequence[Step], tally: Tally) -> Outcome:
         """Return what people decided about a record, `reason` being why a step dropped it (or empty)."""
-        if record.id not in self._ids:
-            return Outcome(record, reason)
         outcome = Outcome(record, reason)
+        if not self._of_words and record.id not in self._ids:
+            return outcome
         seen: set[str] = set()
+        is_own = False
         # An edited record may have been drawn and read again.
         while (words := outcome.record.content_hash) not in seen:
-            review = self._reviews.get((record.id, words))
+            own = self._reviews.get((record.id, words))
+            review = own or self._of_equal_words(outcome.record, words)
             if review is None:
                 break
             seen.add(words)
-            outcome = _applied(outcome, review, steps)
-        tally.other[APPLIED if seen else STALE] += 1
+            is_own |= own is not None
+            outcome = _applied(outcome, review, steps, is_own=own is not None)
+        if record.id in self._ids:
+            tally.other[APPLIED if is_own else STALE] += 1
+        if seen and not is_own:
+            tally.other[EQUAL] += 1
         if reason and seen and not outcome.reason:
             tally.other[KEPT_AGAIN] += 1
         return outcome
+
+    def _of_equal_words(self, record: Record, words: str) -> SettledReview | None:
+        """Return what was decided about the same words of another record; an edit has to have its shape."""
+        review = self._of_words.get(words)
+        if review is None or review.edited is None:
+            return review
+        shapes = [(len(one.turns), len(one.answers)) for one in (record, review.edited)]
+        return review if shapes[0] == shapes[1] else None
+
+
+def _of_words(reviews: Iterable[SettledReview]) -> dict[str, SettledReview]:
+    """Return by words the decisions that change or reject them: of several a rejection, then the last."""
+    found: dict[str, SettledReview] = {}
+    for review in sorted(reviews, key=lambda one: (one.verdict == "reject", one.date, one.id)):
+        if review.verdict == "reject" or review.edited is not None:
+            found[review.words] = review
+    return found
 
 
 NO_DECISIONS = Decisions({})
 
 
-def _applied(outcome: Outcome, review: SettledReview, steps: Sequence[Step]) -> Outcome:
+def _applied(outcome: Outcome, review: SettledReview, steps: Sequence[Step], *, is_own: bool) -> Outcome:
     record = outcome.record
     if review.verdict == "reject":
         return outcome if outcome.reason else outcome._replace(reason=REASON)
@@ -76,7 +104,7 @@ def _applied(outcome: Outcome, review: SettledReview, steps: Sequence[Step]) -> 
     else:
         record = _marked(record, steps)
     apart = outcome.apart or review.dropped_for == NEAR_DUPLICATE
-    return Outcome(_signed(record, len(review.reviewers)), "", apart)
+    return Outcome(_signed(record, len(review.reviewers)) if is_own else record, "", apart)
 
 
 def edited(record: Record, texts: EditedTexts) -> Record:
@@ -131,6 +159,6 @@ def _marked(record: Record, steps: Sequence[Step]) -> Record:
 
 
 def _signed(record: Record, reviewers: int) -> Record:
-    name = f"{_NUMBERS.get(reviewers, str(reviewers))} reviewers"
+    name = _NUMBERS.get(reviewers, f"{reviewers} reviewers")
     answers = tuple(answer.model_copy(update={"reviewed_by": name}) for answer in record.answers)
     return record.model_copy(update={"answers": answers, "reviewed_by": name})

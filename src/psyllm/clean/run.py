@@ -24,7 +24,8 @@ from psyllm.clean.duplicates import DuplicateFinder, NgramFiles
 from psyllm.clean.execute import Work, Workers, run_shards
 from psyllm.clean.on_ray import run_shards_on_ray
 from psyllm.clean.reasons import reasons
-from psyllm.clean.reviewed import APPLIED, KEPT_AGAIN, STALE
+from psyllm.clean.rejected import rejected_shard
+from psyllm.clean.reviewed import APPLIED, EQUAL, KEPT_AGAIN, STALE
 from psyllm.clean.shards import CANDIDATES, CLUSTERS, FINISHED, Shard, work_folder
 from psyllm.clean.tally import Tally
 from psyllm.core.errors import DiskFull, EmptyCorpus, LostRecords, MissingStage
@@ -143,15 +144,23 @@ def _runner(settings: CleanSettings) -> Iterator[RunShards]:
 
 def _clean_with(do: RunShards, shards: list[Shard], folder: Path, settings: CleanSettings) -> Tally:
     do(passes.mend, shards, "clean")
-    places = [shard.work for shard in shards]
+    rejected = rejected_shard(shards)
+    compared = [*shards, rejected] if rejected is not None else shards
+    places = [shard.work for shard in compared]
     finder = DuplicateFinder(places, settings.near_duplicate_jaccard)
     with_candidates = []
-    for shard, rows in zip(shards, finder.candidates(), strict=True):
+    for shard, rows in zip(compared, finder.candidates(), strict=True):
         np.save(shard.work / CANDIDATES, rows)
         with_candidates += [shard] if len(rows) else []
     do(passes.store_ngrams, with_candidates, "compare")
     clusters = finder.find(NgramFiles(places, finder.borders).of)
-    np.savez(work_folder(folder) / CLUSTERS, borders=finder.borders, **clusters._asdict())
+    rejected_from = finder.borders[len(shards)]
+    np.savez(
+        work_folder(folder) / CLUSTERS,
+        borders=finder.borders,
+        rejected_from=rejected_from,
+        **clusters._asdict(),
+    )
     do(passes.finish, shards, "leave out duplicates")
     tally = Tally()
     for shard in shards:
@@ -198,7 +207,7 @@ def _reviews(sources: list[Manifest], tally: Tally, settled: int) -> dict[str, o
     )
     if found is None:
         return {}
-    done = {name: tally.other[name] for name in (APPLIED, STALE, KEPT_AGAIN)}
+    done = {name: tally.other[name] for name in (APPLIED, STALE, EQUAL, KEPT_AGAIN)}
     return {"reviews": {**found.details, "settled": settled, **done}}
 
 

@@ -2,7 +2,8 @@
 
 `mend` takes the steps and signs what stays, `store_ngrams` keeps the n-grams of
 possible duplicates, `finish` leaves out the duplicates that `duplicates.py`
-found and writes the shard's files of the run. Each pass reads and writes files
+found, also those of what people rejected (`rejected.py`), and writes the shard's
+files of the run. Each pass reads and writes files
 only and gives the same bytes wherever it runs; a pass whose result is there is
 left as it is, so that a run that was stopped goes on. Which shard runs where
 is decided in `execute.py`.
@@ -129,6 +130,7 @@ def finish(shard: Shard, beat: Beat) -> None:
         start, end = saved["borders"][shard.number : shard.number + 2].tolist()
         clusters = Clusters(saved["kept"][start:end], saved["is_exact"][start:end], saved["sizes"][start:end])
         borders = saved["borders"]
+        rejected_from = int(saved["rejected_from"])
     tally = Tally.load(shard.work / TALLY)
     kept_ids = _ids_of(clusters.kept, borders, shard)
     with (
@@ -145,10 +147,12 @@ def finish(shard: Shard, beat: Beat) -> None:
             staying = _with_sizes(batch, clusters.sizes[here]).filter(pa.array(stays))
             kept.write(staying)
             _count_kept(staying, tally)
-            reasons = np.where(clusters.is_exact[here], "exact_duplicate", "near_duplicate")[~stays]
-            tally.drops.update(reasons.tolist())
+            equal = np.where(clusters.is_exact[here], "exact_duplicate", "near_duplicate")
+            reasons = np.where(clusters.kept[here] >= rejected_from, "rejected_duplicate", equal)[~stays]
             ids = [kept_ids[place] for place in clusters.kept[here][~stays].tolist()]
-            dropped.write(_dropped(batch.filter(pa.array(~stays)), reasons.tolist(), ids))
+            going = batch.filter(pa.array(~stays))
+            _count_dropped(going, reasons.tolist(), tally)
+            dropped.write(_dropped(going, reasons.tolist(), ids))
     tally.save(shard.work / FINISHED)
     beat(shard.rows)
 
@@ -189,3 +193,9 @@ def _count_kept(batch: pa.RecordBatch, tally: Tally) -> None:
     tally.kept.update(batch.column("source").to_pylist())
     for flags in batch.column("flags").to_pylist():
         tally.flags.update(flag.removeprefix(LEVEL_FLAG) for flag in flags)
+
+
+def _count_dropped(batch: pa.RecordBatch, reasons: list[str], tally: Tally) -> None:
+    tally.drops.update(reasons)
+    for reason, flags in zip(reasons, batch.column("flags").to_pylist(), strict=True):
+        tally.dropped_flags.update(f"{reason}/{flag}" for flag in flags)

@@ -14,12 +14,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from psyllm.clean.steps import LEVEL_FLAG
 from psyllm.core.records import Record
+from psyllm.safety.levels import Level
 from psyllm.text.hashed_ngrams import ngrams_in_order, without_space
 from psyllm.text.minhash import BANDS, band_keys
 
 KINDS = ("document", "question", "dialogue")
 _LENGTH_BITS = 48
+_LEVEL_BITS = 3
+_REVIEWED = 4
+# Just below whatever was reviewed: what people rejected stands for all that nobody read.
+REJECTED_WORTH = ((_REVIEWED << _LEVEL_BITS) << _LENGTH_BITS) - 1
 
 
 class Signatures(NamedTuple):
@@ -78,7 +84,12 @@ def load(folder: Path, name: str) -> NDArray[np.uint64]:
 
 
 def _worth(record: Record, length: int) -> int:
-    """Return a number that is greater for what should stay: reviewed, shown, trained on, longer."""
+    """Return a number that is greater for what should stay: reviewed, shown, trained on, in danger, longer."""
     is_reviewed = bool(record.reviewed_by) or any(answer.reviewed_by for answer in record.answers)
-    rank = 4 * is_reviewed + 2 * record.may_show + record.may_train
-    return (rank << _LENGTH_BITS) + length
+    rank = _REVIEWED * is_reviewed + 2 * record.may_show + record.may_train
+    return (((rank << _LEVEL_BITS) + _level(record)) << _LENGTH_BITS) + length
+
+
+def _level(record: Record) -> int:
+    flagged = (flag for flag in record.flags if flag.startswith(LEVEL_FLAG))
+    return max((Level.of(flag.removeprefix(LEVEL_FLAG)) for flag in flagged), default=Level.NONE)

@@ -62,13 +62,14 @@ def forget(
         )
     _need_hashes(authors, 32, "--author")
     _need_hashes(content or (), 64, "--content")
-    from psyllm.casebook.admin import erase_reviews
+    from psyllm.casebook.admin import erase_reviews, need_casebook
     from psyllm.collect.crawl.forgetting import forget_pages
     from psyllm.core.forgetting import forget as take_out
     from psyllm.core.forgetting import marks_of
     from psyllm.core.tombstones import append_tombstones
     from psyllm.corpus.refresh import refresh
 
+    need_casebook(data)
     with progress_bars():
         # Reviewers may have written its words anew.
         done = take_out(

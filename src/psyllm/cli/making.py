@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -54,4 +55,5 @@ def feedback(data: Data = DATA, preset: Preset = None, config: Config = None, se
     """6 Consented ratings and counsellors' answers become records: data/6_feedback."""
     from psyllm.feedback.run import run
 
-    carry_out(run, settings_from(preset, config, set_).feedback, data)
+    settings = settings_from(preset, config, set_)
+    carry_out(partial(run, database=settings.serve.database), settings.feedback, data)

@@ -28,7 +28,8 @@ PLAIN_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 class Stratum(Frozen):
     """A part of a cleaned run from which rows are drawn; `population` is how many rows it has.
 
-    `level` is the label of the level of danger, empty for none; `reason` is why the rows were dropped.
+    `level` is the label of the level of danger, empty for none, and for dropped rows below risk;
+    `reason` is why the rows were dropped.
     """
 
     side: Side

@@ -91,7 +91,7 @@ class CorpusSettings(Frozen):
     )
     crisis_replies: Literal["reanswer", "leave_out", "keep"] = Field(
         "reanswer",
-        description="what happens to records whose counsellor passes over a crisis; outside training, and where no reply fits, they are left out",
+        description="what happens to records whose counsellor passes over a crisis; outside training, and where no reply fits, they are left out; unless it is keep, so are replies to urgent danger that nobody reviewed",
     )
     takedown: str = Field(
         "",
@@ -179,7 +179,8 @@ class ServeSettings(Frozen):
     host: str = Field("127.0.0.1", description="address; anything but loopback needs a signed release")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="TCP port; 0 takes a free one")
     database: str = Field(
-        "", description="SQLAlchemy URL of the casebook; empty is SQLite at DATA/casebook/casebook.sqlite3"
+        "",
+        description="SQLAlchemy URL of the casebook; empty is SQLite at DATA/casebook/casebook.sqlite3; the data folder notes another place, and commands without this setting take a URL with a password from PSYLLM_DATABASE",
     )
     model: Literal["fit", "any", "none"] = Field(
         "fit",

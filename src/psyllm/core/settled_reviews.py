@@ -36,7 +36,10 @@ class EditedTexts(Frozen):
 
 
 class SettledReview(Frozen):
-    """What was decided about some words; `dropped_for` is the reason for which cleaning had dropped them."""
+    """What was decided about some words, and by whom; who decided otherwise is not among the `reviewers`.
+
+    `dropped_for` is the reason for which cleaning had dropped them.
+    """
 
     id: str
     words: str

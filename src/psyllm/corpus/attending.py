@@ -5,8 +5,9 @@ attends when it asks about safety, names help or names a person, in words to
 the visitor that do not take it back (`crisis.toml`). From URGENT on only
 emergency help or a person near is enough. A reply that the guard would refuse
 for what it does to somebody who wants to die attends to nothing, whatever else
-it names. Whether a reply is good or kind is not judged, and signs are words:
-what passes over a danger in words of its own is not found here.
+it names, and so does one that sends somebody to die. Whether a reply is good or
+kind is not judged, and signs are words: what passes over a danger, or harms, in
+words of its own is not found here.
 """
 
 from __future__ import annotations
@@ -47,6 +48,16 @@ class _Sign(NamedTuple):
     enough_up_to: Level
 
 
+class _Conditions(NamedTuple):
+    """What a sign's sentence must have and must not have to be words to the visitor."""
+
+    addressed: re.Pattern[str]
+    vetoed: re.Pattern[str]
+    retold: re.Pattern[str]
+    listed_item: re.Pattern[str]
+    listed_advice: re.Pattern[str]
+
+
 def attends(reply: str, level: Level = Level.RISK) -> bool:
     """Return whether a reply attends to a danger of this level."""
     seen = _QUOTED.sub("", screening_fold(reply).text)
@@ -60,15 +71,20 @@ def attends(reply: str, level: Level = Level.RISK) -> bool:
 
 
 def harms(reply: str) -> bool:
-    """Return whether the guard refuses a reply for what it does to somebody in danger."""
-    return breaks(reply, HARMFUL)
+    """Return whether a reply harms somebody in danger: the guard refuses it for that, or it sends one to die."""
+    if breaks(reply, HARMFUL):
+        return True
+    return _harm().search(_QUOTED.sub("", screening_fold(reply).text)) is not None
 
 
 def _is_said_to_the_visitor(seen: str, start: int, end: int) -> bool:
-    addressed, vetoed = _conditions()
-    if not addressed.search(sentence_around(seen, start, end)):
+    fits = _conditions()
+    sentence = sentence_around(seen, start, end)
+    if not fits.addressed.search(sentence) or fits.retold.search(sentence):
         return False
-    return vetoed.search(_clause_and_next(seen, start, end)) is None
+    if fits.listed_item.search(sentence) and not fits.listed_advice.search(sentence):
+        return False
+    return fits.vetoed.search(_clause_and_next(seen, start, end)) is None
 
 
 def _clause_and_next(seen: str, start: int, end: int) -> str:
@@ -89,9 +105,14 @@ def _signs() -> tuple[_Sign, ...]:
 
 
 @functools.cache
-def _conditions() -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _conditions() -> _Conditions:
     tables = tomllib.loads(CRISIS.read_text("utf-8"))
-    addressed, vetoed = (
-        compile_pattern(tables["sentence"][name], tables["parts"]) for name in ("addressed", "vetoed")
+    return _Conditions(
+        *(compile_pattern(tables["sentence"][name], tables["parts"]) for name in _Conditions._fields)
     )
-    return addressed, vetoed
+
+
+@functools.cache
+def _harm() -> re.Pattern[str]:
+    tables = tomllib.loads(CRISIS.read_text("utf-8"))
+    return compile_pattern(tables["harm"]["pattern"], tables["parts"])

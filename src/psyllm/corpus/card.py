@@ -146,7 +146,9 @@ def _crises_section(card: Mapping[str, Any]) -> list[str]:
         for name in names
     ]
     told = [
-        "Records in which somebody speaks of danger, by whether a reply attends to it. The replies of the",
+        "Records in which somebody speaks of danger, by whether a reply attends to it. Unless all are kept,",
+        "two more kinds are left out: unreviewed is urgent danger with a reply that nobody reviewed; not",
+        "found is danger that was flagged and that the words, masked since, don't show. The replies of the",
         "protocol were written for this project; no clinician has reviewed them.",
     ]
     return ["## Crises", "", *told, *protocol_share(card), "", *_table(["Reply", *SPLITS], rows), ""]

@@ -9,12 +9,17 @@ that harms is never kept, whatever else attends. The first danger that was passe
 over is answered anew, and what follows it goes, because it answered the old
 reply. Danger after which nobody speaks is counted as that and as no help.
 
-What a person of this project wrote, reviewed or judged by hand stays as it is. A
-protocol's reply fits only where the visitor's own life is spoken of in that very
+What a person of this project wrote, reviewed or judged by hand stays as it is.
+From URGENT on nothing else stays: words can name every helper and send somebody
+to die, so a reply that seems to attend is left out as well until it is reviewed.
+A protocol's reply fits only where the visitor's own life is spoken of in that very
 turn; danger to or from others is told about in too many ways, so such records
 are left out. What passes over a crisis is no reference either: outside training
 nothing is answered anew (`splitting.py`), it is left out. How great the danger
-is was decided before, by `safety` while cleaning.
+is was decided before, by `safety` while cleaning, with the words as they were
+written. A mask may have swallowed some of them: a question is judged by the
+greater of what was flagged and what is found. A dialogue in which less is found
+than was flagged is left out, for nobody can tell which reply the danger got.
 """
 
 from __future__ import annotations
@@ -44,7 +49,7 @@ _ALONE_FROM_CHARS = 20
 _ENDS = str.maketrans("！？", "!?")
 
 Policy = Literal["reanswer", "leave_out", "keep"]
-Outcome = Literal["attended", "ignored", "no_reply", "not_found", "reanswered", "left_out"]
+Outcome = Literal["attended", "ignored", "no_reply", "not_found", "reanswered", "left_out", "unreviewed"]
 
 
 class Treated(NamedTuple):
@@ -69,11 +74,21 @@ class _Danger(NamedTuple):
         looked_at = 1 if level >= Level.URGENT else REPLIES_LOOKED_AT
         return any(attends(reply, level) for reply in self.replies[:looked_at])
 
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether words can't tell that the replies help: the danger is near, and nobody reviewed them."""
+        return bool(self.replies) and self.screening.message_level >= Level.URGENT
+
 
 def is_crisis(flags: tuple[str, ...] | list[str]) -> bool:
     """Return whether cleaning flagged a level from which a person has to look."""
+    return _flagged(flags) >= Level.RISK
+
+
+def _flagged(flags: tuple[str, ...] | list[str]) -> Level:
+    """Return the highest level among the flags."""
     levels = (flag.removeprefix(LEVEL_FLAG) for flag in flags if flag.startswith(LEVEL_FLAG))
-    return any(Level.of(level) >= Level.RISK for level in levels)
+    return max(map(Level.of, levels), default=Level.NONE)
 
 
 def treat(record: Record, policy: Policy) -> Treated:
@@ -82,25 +97,33 @@ def treat(record: Record, policy: Policy) -> Treated:
         return Treated(record, "attended")
     if record.kind == "question":
         return _treat_question(record, policy)
+    return _treat_dialogue(record, policy)
+
+
+def _treat_dialogue(record: Record, policy: Policy) -> Treated:
     dangers = _dangers(record)
+    found = max((danger.screening.message_level for danger in dangers), default=Level.NONE)
+    if found < max(Level.RISK, _flagged(record.flags)):
+        return Treated(record if policy == "keep" else None, "not_found")
     faulty, passed_over = _first_fault(record, dangers)
-    if not faulty:
-        return Treated(record, _outcome(dangers))
     if policy == "keep":
-        return Treated(record, "ignored")
+        return Treated(record, "ignored" if faulty else _outcome(dangers))
     reply = None
     if passed_over is not None and policy == "reanswer":
         reply = _protocol_reply(passed_over.screening, passed_over.text, record.id)
-    if passed_over is None or reply is None:
+    if faulty and (passed_over is None or reply is None):
         return Treated(None, "left_out")
+    staying = [one for one in dangers if passed_over is None or one.place < passed_over.place]
+    if any(danger.needs_a_person for danger in staying):
+        return Treated(None, "unreviewed")
+    if passed_over is None or reply is None:
+        return Treated(record, _outcome(dangers))
     turns = (*record.turns[: passed_over.place + 1], Turn(role="counsellor", text=reply))
     return Treated(_changed(record, turns=turns), "reanswered")
 
 
 def _outcome(dangers: list[_Danger]) -> Outcome:
     """Return what is said of a record in which no reply passes over a danger."""
-    if not dangers:
-        return "not_found"
     return "attended" if dangers[-1].replies else "no_reply"
 
 
@@ -119,19 +142,22 @@ def _first_fault(record: Record, dangers: list[_Danger]) -> tuple[bool, _Danger 
 
 def _treat_question(record: Record, policy: Policy) -> Treated:
     screening = screen([record.opening()])
-    kept = tuple(
-        answer
-        for answer in record.answers
-        if _is_ours(answer) or attends(answer.text, max(Level.RISK, screening.level))
-    )
+    level = max(Level.RISK, screening.level, _flagged(record.flags))
+    kept = tuple(answer for answer in record.answers if _is_ours(answer) or attends(answer.text, level))
+    if policy == "keep":
+        return Treated(record, "attended" if kept else "ignored" if record.answers else "no_reply")
+    if kept and level >= Level.URGENT:
+        kept = tuple(answer for answer in kept if _is_ours(answer))
+        if not kept:
+            return Treated(None, "unreviewed")
     if len(kept) == len(record.answers):
         return Treated(record, "attended" if kept else "no_reply")
-    if policy == "keep":
-        return Treated(record, "attended" if kept else "ignored")
     if kept:
         changed = record.model_copy(update={"answers": kept})
         return Treated(changed, "attended", len(record.answers) - len(kept))
-    reply = _protocol_reply(screening, record.opening(), record.id) if policy == "reanswer" else None
+    reply = None
+    if policy == "reanswer" and screening.level >= level:
+        reply = _protocol_reply(screening, record.opening(), record.id)
     if reply is None:
         return Treated(None, "left_out")
     answer = Answer(text=reply, author="project", written_for_this_project=True)

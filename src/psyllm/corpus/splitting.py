@@ -29,7 +29,10 @@ from psyllm.corpus.crisis import Policy, is_crisis, treat
 from psyllm.corpus.split import SPLITS
 
 CRISIS_IGNORED = "crisis_passed_over"
+CRISIS_UNREVIEWED = "crisis_not_reviewed"
+CRISIS_NOT_FOUND = "crisis_not_found"
 REPLY_REPEATED = "crisis_reply_repeated"
+_LEFT_OUT_AS = {"unreviewed": CRISIS_UNREVIEWED, "not_found": CRISIS_NOT_FOUND}
 # Of all of SmileChat 1,596 training records (4.6 %) would end in one of seven texts; at most 280 do.
 MOST_OF_ONE_REPLY = 40
 
@@ -86,7 +89,7 @@ def _treated(table: pa.Table, start: int, written: Written, policy: Policy) -> p
         counts[treated.outcome] += 1
         counts["answers_left_out"] += treated.answers_left_out
         if treated.record is None:
-            written.fates[start + place] = CRISIS_IGNORED
+            written.fates[start + place] = _LEFT_OUT_AS.get(treated.outcome, CRISIS_IGNORED)
         elif treated.record is not record:
             order[place] = table.num_rows + len(changed)
             changed.append(to_row(treated.record))

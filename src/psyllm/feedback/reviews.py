@@ -4,7 +4,9 @@ Decisions in the casebook and the sample that was drawn come in; the settled
 decisions go out as lines that `clean` applies, and beside them the figures for
 the data card: coverage, agreement, and how many records cleaning judged wrongly.
 People are pseudonyms. The run holds no records, and is the present state: it
-replaces the one before, and without a decision there is none.
+replaces the one before, and without a decision there is none. What was decided
+about a conversation whose consent ended is left out, and writing the run erases
+it from the casebook, for an edit may hold the visitor's words.
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from psyllm.casebook.consented import last_withdrawals
+from psyllm.casebook.admin import erase_reviews
+from psyllm.casebook.consented import SOURCE, consented_records, last_withdrawals
 from psyllm.casebook.kinds import ReviewState, ReviewVerdict
-from psyllm.casebook.open import casebook_path, casebook_url, open_casebook
+from psyllm.casebook.open import open_casebook
+from psyllm.casebook.place import casebook_at, has_casebook
 from psyllm.casebook.reviews import BLIND, all_decisions, settling, state_of
 from psyllm.casebook.tables import ReviewDecision
 from psyllm.core.review_sample import Sample, Side, read_sample
@@ -49,15 +53,17 @@ Decisions = Mapping[str, Sequence[ReviewDecision]]
 _PSEUDONYM_CHARS = 12
 
 
-def write_reviews(data: Path) -> Manifest | None:
+def write_reviews(data: Path, database: str = "") -> Manifest | None:
     """Write what is settled and the figures; unchanged decisions leave the run as it is, none remove it.
 
     Raises:
-        CasebookError: the casebook can't be opened.
+        CasebookError: the casebook lies elsewhere or can't be opened, or readers hold what was erased.
         MalformedInput: the sample can't be read.
         StageBusy: another process writes to the stage.
     """
-    decisions = _decisions(data)
+    decisions, ended = _decisions(data, database)
+    if ended:
+        erase_reviews(data, ended, database)
     folder = reviews_folder(data)
     if not decisions:
         if folder.is_dir():
@@ -80,18 +86,22 @@ def write_reviews(data: Path) -> Manifest | None:
 
 
 def present_figures(data: Path) -> dict[str, Any]:
-    """Return the figures of this moment, without writing anything."""
-    return figures(_decisions(data), read_sample(data))
+    """Return the figures of this moment, without writing anything.
+
+    Raises:
+        CasebookError: the casebook lies elsewhere or can't be opened.
+    """
+    return figures(_decisions(data, "")[0], read_sample(data))
 
 
 def settled_reviews(decisions: Iterable[Sequence[ReviewDecision]]) -> list[SettledReview]:
-    """Return the settled ones as they go into the data folder."""
+    """Return the settled ones as they go into the data folder, each with those who decided so and no other."""
     found = []
     for known in decisions:
         stands = settling(known)
         if stands is None:
             continue
-        agreeing = [one for one in known if one.verdict is stands.verdict]
+        agreeing = [one for one in known if (one.verdict, one.edited) == (stands.verdict, stands.edited)]
         found.append(
             SettledReview(
                 id=stands.record_id,
@@ -102,7 +112,7 @@ def settled_reviews(decisions: Iterable[Sequence[ReviewDecision]]) -> list[Settl
                 edited=None
                 if stands.edited is None
                 else EditedTexts.model_validate_json(stands.edited.reveal()),
-                reviewers=tuple(sorted(_pseudonym(one.staff_id) for one in known)),
+                reviewers=tuple(sorted(_pseudonym(one.staff_id) for one in agreeing)),
                 date=max(one.decided_at for one in known).date().isoformat(),
             )
         )
@@ -176,28 +186,46 @@ def _pseudonym(staff_id: str) -> str:
     return hashlib.sha256(f"reviewer {staff_id}".encode()).hexdigest()[:_PSEUDONYM_CHARS]
 
 
-def _decisions(data: Path) -> Decisions:
-    """Return the decisions of the casebook but those on words that were forgotten or whose consent ended."""
-    if not casebook_path(data).exists():
-        return {}
+def _decisions(data: Path, database: str) -> tuple[Decisions, frozenset[str]]:
+    """Return the decisions that count, and the records whose decisions nobody may keep: their consent ended.
+
+    Decisions on words that were forgotten don't count either.
+    """
+    if not has_casebook(data, database):
+        return {}, frozenset()
     forgotten = read_tombstones(data).contents
-    found, withdrawn = asyncio.run(_all_decisions(data))
-    return {
+    found = asyncio.run(_all(data, database))
+    ended = frozenset(known[0].record_id for known in found.decisions.values() if found.is_ended(known))
+    counting = {
         item: known
-        for item, known in found.items()
-        if known[0].words not in forgotten and not _is_withdrawn(known, withdrawn)
+        for item, known in found.decisions.items()
+        if known[0].words not in forgotten and known[0].record_id not in ended
     }
+    return counting, ended
 
 
-def _is_withdrawn(known: Sequence[ReviewDecision], withdrawn: Mapping[str, datetime]) -> bool:
-    """Whether a visitor took consent back after the words were read: an edit may hold what it covered."""
-    at = withdrawn.get(known[0].record_id)
-    return at is not None and at >= min(one.decided_at for one in known)
+class _InCasebook(NamedTuple):
+    """All decisions, the records over which a consent stands, and when one was last taken back."""
+
+    decisions: Decisions
+    consented: frozenset[str]
+    withdrawn: Mapping[str, datetime]
+
+    def is_ended(self, known: Sequence[ReviewDecision]) -> bool:
+        """Whether no consent stands, or one was taken back after the words were read and given again."""
+        record_id = known[0].record_id
+        if not record_id.startswith(f"{SOURCE}:"):
+            return False
+        at = self.withdrawn.get(record_id)
+        was_ended = at is not None and at >= min(one.decided_at for one in known)
+        return was_ended or record_id not in self.consented
 
 
-async def _all_decisions(data: Path) -> tuple[Decisions, Mapping[str, datetime]]:
-    book = await open_casebook(casebook_url(data))
+async def _all(data: Path, database: str) -> _InCasebook:
+    book = await open_casebook(casebook_at(data, database))
     try:
-        return await all_decisions(book), await last_withdrawals(book)
+        return _InCasebook(
+            await all_decisions(book), await consented_records(book), await last_withdrawals(book)
+        )
     finally:
         await book.close()

@@ -5,7 +5,8 @@ What reviewers decided about cleaned records becomes the run `reviews` beside it
 erased in the casebook is gone here after the next run. The new run is written
 beside the old one and takes its place when it is complete. Without a single
 answer there is no run, so that nothing downstream has to be made again because
-of an empty one. Nothing is written to the casebook.
+of an empty one. Nothing is written to the casebook; of reviews of conversations
+whose consent ended it is cleared.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import shutil
 from pathlib import Path
 
 from psyllm.casebook.consented import SOURCE, Consented, consented_answers
-from psyllm.casebook.open import casebook_path, casebook_url, open_casebook
+from psyllm.casebook.open import open_casebook
+from psyllm.casebook.place import casebook_at, has_casebook
 from psyllm.core.errors import MissingFile
 from psyllm.core.progress import report
 from psyllm.core.records import write_records
@@ -33,12 +35,14 @@ PARTIAL = ".casebook.partial"
 OLD = ".casebook.old"
 
 
-def run(settings: FeedbackSettings, data: Path) -> Manifest:
+def run(settings: FeedbackSettings, data: Path, database: str = "") -> Manifest:
     """Write the consented answers as records, and what reviewers decided; unchanged runs stay as they are.
+
+    `database` is the URL of the casebook where the settings name one (`serve.database`).
 
     Raises:
         MissingFile: there is no such data folder; none is made.
-        CasebookError: the casebook can't be opened.
+        CasebookError: the casebook lies elsewhere or can't be opened.
         StageBusy: another process writes to the stage.
     """
     if not data.is_dir():
@@ -49,8 +53,8 @@ def run(settings: FeedbackSettings, data: Path) -> Manifest:
         )
         raise MissingFile(message, next_step)
     report(TASK, 0, 1)
-    write_reviews(data)
-    chosen = _without_forgotten(choose(asyncio.run(_consented(data)), settings), data)
+    write_reviews(data, database)
+    chosen = _without_forgotten(choose(asyncio.run(_consented(data, database)), settings), data)
     digest = hashlib.sha256("\n".join(one.model_dump_json() for one in chosen.records).encode())
     facts = {
         **settings.model_dump(mode="json"),
@@ -87,10 +91,10 @@ def _without_forgotten(chosen: Chosen, data: Path) -> Chosen:
     return Chosen(stay, {**chosen.drops, FORGOTTEN: len(left) - len(stay)})
 
 
-async def _consented(data: Path) -> list[Consented]:
-    if not casebook_path(data).exists():
+async def _consented(data: Path, database: str) -> list[Consented]:
+    if not has_casebook(data, database):
         return []
-    book = await open_casebook(casebook_url(data))
+    book = await open_casebook(casebook_at(data, database))
     try:
         return await consented_answers(book)
     finally:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psyllm.casebook import runs
-from psyllm.casebook.open import Casebook, casebook_url, open_casebook
+from psyllm.casebook.open import Casebook, open_casebook
+from psyllm.casebook.place import casebook_at, note_place
 from psyllm.core.private import Private
 from psyllm.core.settings import ServeSettings
 from psyllm.serve.answer import Library
@@ -53,7 +54,11 @@ async def open_parts(
     speaker: Speaker | None = None,
     library: Library | None = None,
 ) -> AsyncIterator[Parts]:
-    """Open casebook, library and model; runs that an earlier server left are marked as failed."""
+    """Open casebook, library and model; runs that an earlier server left are marked as failed.
+
+    Raises:
+        CasebookError: the casebook lies elsewhere than is set, or can't be opened.
+    """
     notices = Notices.load()
     screener = screener or Screener()
     if speaker is None:
@@ -62,7 +67,9 @@ async def open_parts(
     if library is None:
         library = await asyncio.to_thread(Library.load, data, settings.nearest_floor)
     articles = await asyncio.to_thread(load_articles, data)
-    book = await open_casebook(casebook_url(data, settings.database))
+    place = casebook_at(data, settings.database)
+    book = await open_casebook(place)
+    note_place(data, place)
     runner = Runner(book, library, speaker, notices)
     opening = asyncio.create_task(speaker.open())
     try:

@@ -2,7 +2,9 @@
 
 An item of the sample comes in; its row goes out, looked for by id and hash,
 since forgetting moves rows. A row that is gone or says something else by now is
-no error: it was forgotten or cleaned anew, and is passed over. What an item
+no error: it was forgotten or cleaned anew, and is passed over. So is one that
+came from a conversation whose visitor took consent back or was erased: its words
+lie here until cleaning runs again, but nobody reads them any more. What an item
 looks like in the API is `review_shape.py`'s.
 """
 
@@ -14,7 +16,8 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from psyllm.casebook.reviews import Reviewed
+from psyllm.casebook.open import Casebook
+from psyllm.casebook.reviews import Reviewed, may_be_read
 from psyllm.core.records import RECORD_SCHEMA, Record, from_row
 from psyllm.core.review_sample import SampleItem
 from psyllm.core.stages import Stage, read_manifest, stage_folder
@@ -33,19 +36,21 @@ class Found(NamedTuple):
     @property
     def reviewed(self) -> Reviewed:
         """The words as the casebook names them."""
-        return Reviewed(self.record.id, self.words, self.dropped_for)
+        return Reviewed(self.record.id, self.words, self.dropped_for, self.record.consent_id)
 
 
-async def find(data: Path, item: SampleItem) -> Found | None:
-    """Return the row of an item, None when it is gone or says something else."""
+async def find(book: Casebook, data: Path, item: SampleItem) -> Found | None:
+    """Return the row of an item, None when it is gone, says something else or has no consent any more."""
     row = await asyncio.to_thread(_row, data, item)
     if row is None:
         return None
     record = _record(row)
-    if record.content_hash != item.words:
+    if record.content_hash != item.words or not await may_be_read(book, record.consent_id):
         return None
     other = row.get("duplicate_of")
     stays = await asyncio.to_thread(_kept, data, item.run, other) if other else None
+    if stays is not None and not await may_be_read(book, stays.consent_id):
+        stays = None
     reason = row.get("reason") or ""
     because = await asyncio.to_thread(_sentence, data, item.run, reason) if reason else ""
     return Found(item.item, record, item.words, reason, because, stays)

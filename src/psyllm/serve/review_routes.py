@@ -44,7 +44,7 @@ async def read_next(parts: PartsDep, person: Counsellor) -> review_schema.Review
     desk = await _desk(parts, person)
     gone = 0
     for item in desk.waiting:
-        found = await review_items.find(parts.data, desk.items[item])
+        found = await review_items.find(parts.book, parts.data, desk.items[item])
         if found is not None:
             one = review_shape.shown(found, desk.decisions.get(item, ()), person)
             return review_schema.ReviewNext(item=one, gone=gone, progress=_progress(desk, person))
@@ -88,14 +88,16 @@ async def _desk(parts: Parts, person: Staff) -> _Desk:
 async def _found(parts: Parts, item: str) -> Found:
     sample = await asyncio.to_thread(read_sample, parts.data)
     named = next((one for one in sample.items if one.item == item), None) if sample is not None else None
-    found = None if named is None else await review_items.find(parts.data, named)
+    found = None if named is None else await review_items.find(parts.book, parts.data, named)
     if found is None:
         raise _gone()
     return found
 
 
 def _gone() -> NotFound:
-    return NotFound("this text was forgotten or cleaned anew", "go on with the next one")
+    return NotFound(
+        "this text was forgotten or cleaned anew, or its consent ended", "go on with the next one"
+    )
 
 
 def _progress(desk: _Desk, person: Staff) -> review_schema.ReviewProgress:
