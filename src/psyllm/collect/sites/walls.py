@@ -73,9 +73,13 @@ def wall_in(text: str, page: Page) -> Stop:
 
 
 def may_be_wall(page: Page) -> bool:
-    """Return whether a wall's mark stands anywhere on a page, a person's words included."""
+    """Return whether the mark of a wall (no deletion's) stands anywhere on a page, a person's words included."""
     markup = _markup(page)
-    return any(wall.pattern.search(page.url if wall.on == "url" else markup) for wall in walls())
+    return any(
+        wall.pattern.search(page.url if wall.on == "url" else markup)
+        for wall in walls()
+        if wall.stop != "deleted"
+    )
 
 
 def _markup(page: Page) -> str:
