@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from psyllm.collect import dialogues_text, markdown, reading, tars
+from psyllm.collect.file_names import told
 from psyllm.collect.page_threads import Loaded, PageArchive
 from psyllm.collect.sites.addresses import canonical
 from psyllm.collect.sites.choose import SITES
@@ -138,7 +139,7 @@ class _Files:
     def _whole(self, file: IO[bytes], place: int) -> bytes:
         raw = file.read(reading.MOST_MEMBER_BYTES + 1)
         if len(raw) > reading.MOST_MEMBER_BYTES:
-            message = f"{self._path}: {self.names[place]} is larger than any page"
+            message = f"{self._path}: {told(self.names[place], place + 1)} is larger than any page"
             raise MalformedInput(message, "take it out, then import again")
         return raw
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from psyllm.collect.json_items import Item
-from psyllm.collect.source import Source, without_person
+from psyllm.collect.source import Source
 from psyllm.core.errors import MalformedInput
 from psyllm.core.records import Record, from_row
 
@@ -67,7 +67,9 @@ def records(path: Path, source: Source) -> Iterator[Record]:
             message = f"{path}, {item.where}: {field or 'the row'} is not as in a record of this version"
             raise MalformedInput(message, "write the records again with this version of psyllm") from None
         said = source.provenance(record.id)
-        said["group"] = f"{source.name}:{without_person(source.inside)}{without_person(record.group)}"
+        said["group"] = (
+            f"{source.name}:{source.without_person(source.inside)}{source.without_person(record.group)}"
+        )
         said["may_train"] = source.may_train and record.may_train
         said["may_show"] = source.may_show and record.may_show
         yield record.model_copy(update=said)

@@ -28,6 +28,7 @@ import pyarrow as pa
 
 from psyllm.collect import tars, zips
 from psyllm.collect.encodings import Decoding, Utf8Stream
+from psyllm.collect.file_names import may_name_somebody, told
 from psyllm.core.errors import MalformedInput, MissingFile
 from psyllm.core.progress import report
 
@@ -182,8 +183,8 @@ def members(path: Path) -> Iterator[Member]:
         MalformedInput: the archive breaks off, or a file is larger than any text.
     """
     with _complete(path):
-        for name, stream in _opened(path):
-            yield Member(name, _whole(stream, path, name))
+        for number, (name, stream) in enumerate(_opened(path), 1):
+            yield Member(name, _whole(stream, f"{path}: {told(name, number)}"))
 
 
 def heads(path: Path, size_bytes: int) -> Iterator[Member]:
@@ -251,8 +252,11 @@ def walk(folder: Path) -> list[Path]:
         elif Path(real).is_file():
             found.setdefault(real, link)
         else:
-            message = f"{folder}: the link {_inside(link, folder)} leads to no file"
-            raise MalformedInput(message, "take it out, or fetch what it leads to; then import again")
+            name = _inside(link, folder)
+            which = "a link in it" if may_name_somebody(name) else f"the link {name}"
+            step = f"see: find -L {folder} -type l; take it out, or fetch what it leads to; then import again"
+            message = f"{folder}: {which} leads to no file"
+            raise MalformedInput(message, step)
     return sorted(found.values())
 
 
@@ -302,10 +306,10 @@ def _complete(path: Path) -> Iterator[None]:
         raise MalformedInput(message, f"check it with: unzip -t {path}; then fetch it again") from None
 
 
-def _whole(file: IO[bytes], path: Path, name: str) -> bytes:
+def _whole(file: IO[bytes], place: str) -> bytes:
     raw = file.read(MOST_MEMBER_BYTES + 1)
     if len(raw) > MOST_MEMBER_BYTES:
-        message = f"{path}: {name} is larger than {MOST_MEMBER_BYTES >> 20} MiB, too large for one text"
+        message = f"{place} is larger than {MOST_MEMBER_BYTES >> 20} MiB, too large for one text"
         raise MalformedInput(message, "take it out, or import it as a file of its own")
     return raw
 
