@@ -232,7 +232,9 @@ class Worker:
         if not isinstance(passed, Passed):
             return None, passed
         got = passed.got
-        decision = decide(got, lease, self._now(), self._gates.covers, self._limits.most_attempts)
+        decision: Decision = End(Outcome.NOTHING, "answer_unreadable")
+        with contextlib.suppress(Exception):  # whatever an answer does to its reader, the crawl goes on
+            decision = decide(got, lease, self._now(), self._gates.covers, self._limits.most_attempts)
         if not isinstance(decision, Keep) or not isinstance(got, Fetched):
             return None, decision
         fetched_at = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
