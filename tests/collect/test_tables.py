@@ -203,6 +203,32 @@ def test_a_quote_that_is_never_closed_is_malformed_and_takes_no_rows_with_it(tmp
         read(path)
 
 
+def rewritten(path, change):
+    """Change the first sheet's XML in place."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, change(part) if name.endswith("sheet1.xml") else part)
+    return path
+
+
+def test_a_sheet_s_rows_are_read_whatever_size_it_says(tmp_path):
+    path = write_xlsx(tmp_path / "a", [HEADER, *[(f"问{n}", f"答{n}", "") for n in range(99)]])
+    small = rewritten(path, lambda part: part.replace(b'ref="A1:C100"', b'ref="A1:A10"'))
+    assert b'ref="A1:A10"' in small.read_bytes()
+    records, source = read(small)
+    assert (len(records), source.read) == (99, 99)
+
+
+def test_a_workbook_with_a_flipped_bit_is_malformed(tmp_path):
+    path = write_xlsx(tmp_path / "a", [HEADER, *[(f"问{n}", f"答{n}", "") for n in range(99)]])
+    raw = rewritten(path, lambda part: part).read_bytes()
+    path.write_bytes(raw.replace(b'<row r="17"', b'<row r="18"', 1))
+    with pytest.raises(MalformedInput, match="damaged"):
+        read(path)
+
+
 def test_every_sheet_with_the_columns_is_read_and_others_are_counted(tmp_path):
     path = write_xlsx(tmp_path / "a", [HEADER, *ROWS], more=[[("说明",), ("无",)], [], [HEADER, ROWS[2]]])
     records, source = read(path)

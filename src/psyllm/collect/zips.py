@@ -60,6 +60,16 @@ def zip_file(path: Path) -> Iterator[zipfile.ZipFile]:
         raise MalformedInput(message, f"check it with: unzip -t {path}; then fetch it again") from None
 
 
+def need_whole(archive: zipfile.ZipFile) -> None:
+    """Read every file once, as the checksum of each stands behind it.
+
+    Raises:
+        zipfile.BadZipFile: a checksum is not as said.
+    """
+    if archive.testzip() is not None:
+        raise zipfile.BadZipFile
+
+
 def opened(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield name and stream of each file; a stream is good until the next step.
 
