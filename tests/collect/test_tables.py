@@ -13,7 +13,7 @@ from psyllm.collect import tables
 from psyllm.collect.formats import recognise
 from psyllm.collect.source import Source
 from psyllm.core.collect_settings import ColumnSettings
-from psyllm.core.errors import MalformedInput, UnknownFormat
+from psyllm.core.errors import MalformedInput, UnknownFormat, WrongEncoding
 from psyllm.core.records import Answer, Record, write_records
 
 HEADER = ("问题", "回答", "关键词")
@@ -282,6 +282,15 @@ def test_a_parquet_file_that_breaks_off_is_malformed(tmp_path):
     path = write_parquet(tmp_path / "a", [HEADER, *ROWS])
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(MalformedInput, match="its Parquet data can't be read"):
+        read(path)
+
+
+def test_a_parquet_file_with_texts_that_are_no_utf8_is_told(tmp_path):
+    path = tmp_path / "a"
+    texts = pa.array(["甲".encode("gb18030")] * 3, pa.binary()).cast(pa.large_binary())
+    bad = pa.Array.from_buffers(pa.large_string(), 3, texts.buffers())
+    pq.write_table(pa.table({"问题": bad, "回答": bad}), path)
+    with pytest.raises(WrongEncoding, match="a text in it is not UTF-8"):
         read(path)
 
 

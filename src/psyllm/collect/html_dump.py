@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from psyllm.collect import dialogues_text, markdown, reading, tars
-from psyllm.collect.file_names import told
+from psyllm.collect.file_names import readable, told
 from psyllm.collect.page_threads import Loaded, PageArchive
 from psyllm.collect.sites.addresses import canonical
 from psyllm.collect.sites.choose import SITES
@@ -122,17 +122,21 @@ class _Files:
     def __init__(self, path: Path, tar: tarfile.TarFile | None) -> None:
         self._path = path
         self._tar = tar
-        self._entries = [entry for entry in tar or () if entry.isreg() and not _is_hidden(entry.name)]
-        self.names = [entry.name.removeprefix("./") for entry in self._entries]
+        entries = [entry for entry in tar or () if not _is_hidden(entry.name)]
+        tars.need_files_behind([tars.target_of(one) for one in entries if tars.is_link(one)], entries, path)
+        self._entries = [entry for entry in entries if entry.isreg()]
+        self._places = reading.walk(path) if path.is_dir() else [path]
+        self.names = [readable(entry.name.removeprefix("./")) for entry in self._entries]
         if tar is None:
-            self.names = _names(path) if path.is_dir() else [path.name]
+            below = path if path.is_dir() else path.parent
+            self.names = [readable(place.relative_to(below).as_posix()) for place in self._places]
 
     def read(self, place: int) -> bytes:
         """Return a file's bytes."""
         if self._tar is not None:
             file = self._tar.extractfile(self._entries[place])
             return b"" if file is None else self._whole(file, place)
-        path = self._path / self.names[place] if self._path.is_dir() else self._path
+        path = self._places[place]
         with path.open("rb") if self._path.is_dir() else reading.unpacked(path) as lone:
             return self._whole(lone, place)
 
@@ -156,16 +160,12 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile | None]:
             if not lies_plain:
                 with reading.unpacked(path) as stream:
                     shutil.copyfileobj(stream, unpacked, 1 << 20)
-            readable = file if lies_plain else unpacked
-            readable.seek(0)
-            with tars.opened(readable, "r:") as tar:
+            plain = file if lies_plain else unpacked
+            plain.seek(0)
+            with tars.opened(plain, "r:") as tar:
                 yield tar
     except tarfile.ReadError as error:
         raise tars.refused(path, error) from None
-
-
-def _names(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in reading.walk(folder)]
 
 
 def _is_hidden(name: str) -> bool:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from psyllm.collect.json_items import Item
 from psyllm.collect.source import Source
-from psyllm.core.errors import MalformedInput
+from psyllm.core.errors import MalformedInput, WrongEncoding
 from psyllm.core.records import Record, from_row
 
 MAGIC = b"PAR1"
@@ -43,6 +43,7 @@ def items(path: Path) -> Iterator[Item]:
 
     Raises:
         MalformedInput: the file breaks off or is damaged.
+        WrongEncoding: a text is not UTF-8.
     """
     with _opened(path) as file:
         number = 0
@@ -80,6 +81,9 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(path) as file:
             yield file
+    except UnicodeDecodeError:
+        message = f"{path} is Parquet, but a text in it is not UTF-8"
+        raise WrongEncoding(message, "write it again with texts in UTF-8, then import that") from None
     except (pa.ArrowInvalid, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
