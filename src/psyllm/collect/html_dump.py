@@ -90,10 +90,10 @@ def records(path: Path, source: Source) -> Iterator[Record]:
                 source.read += 1
                 source.leave_out("file_is_no_page")
         archive = PageArchive(
-            source, lambda place: Loaded(_page(files.names[place], files.read(place), shared))
+            source, lambda place: Loaded(_page(files.names[place], files.read(place), shared, source))
         )
         for place in pages:
-            archive.add(_url_of(files.names[place], files.read(place), shared), place)
+            archive.add(_url_of(files.names[place], files.read(place), shared, source), place)
         for record in archive.records():
             yield record.model_copy(update={"url": ""}) if record.url.startswith(NOWHERE) else record
 
@@ -172,12 +172,12 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in name.removeprefix("./").split("/"))
 
 
-def _page(name: str, raw: bytes, shared: _Shared) -> Page:
-    return Page(_url_of(name, raw, shared), raw)
+def _page(name: str, raw: bytes, shared: _Shared, source: Source) -> Page:
+    return Page(_url_of(name, raw, shared, source), raw)
 
 
-def _url_of(name: str, raw: bytes, shared: _Shared) -> str:
-    """Return where a page stood; for a page that nobody can place, a name under `NOWHERE`."""
+def _url_of(name: str, raw: bytes, shared: _Shared, source: Source) -> str:
+    """Return where a page stood; for a page that nobody can place, a name that names nobody under `NOWHERE`."""
     said = _said_by_itself(raw[:HEAD_BYTES])
     if said and said not in shared:
         return said
@@ -187,7 +187,7 @@ def _url_of(name: str, raw: bytes, shared: _Shared) -> str:
             return canonical(f"http://{part}/{'/'.join(parts[place + 1 :])}")
     known = (canonical(f"https://{site().hosts[0]}/{parts[-1]}") for site in SITES.values())
     fitting = (url for url, site in zip(known, SITES.values(), strict=True) if site().thread_of(url))
-    return next(fitting, canonical(f"{NOWHERE}{name}"))
+    return next(fitting, canonical(f"{NOWHERE}{source.without_person(name)}"))
 
 
 def _said_by_itself(head: bytes) -> str:
