@@ -103,8 +103,8 @@ class Finder:
     def _wall(self, adapter: Adapter, page: Page) -> str:
         if adapter.kind_of(page.url) == "other":
             return ""
-        if not adapter.hosts and not may_be_wall(page):
-            return ""  # reading an unknown page takes long
+        if not (adapter.hosts and len(page.body) <= SHORT_BYTES) and not may_be_wall(page):
+            return ""  # reading an unknown page or a long one takes long
         stop = adapter.read(page, self._nobody).stop
         return stop if stop in _WALLS else ""
 
