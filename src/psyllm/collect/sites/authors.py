@@ -5,7 +5,8 @@ digits that are the same for the same person on the same site and say nothing
 without the key, so that one person's texts can be kept on one side of a split
 and forgotten together. The key is 32 random bytes in a file of its own, made at
 first need, outside the data folder: who is given the data is not given the key.
-Losing it means that later imports give other hashes than earlier ones.
+It hides the keys of records, too, that may name somebody (`source.py`). Losing it
+means that later imports give other hashes and ids than earlier ones.
 """
 
 from __future__ import annotations
