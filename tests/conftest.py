@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -21,6 +22,14 @@ def outside_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no outside test data at {folder}; set PSYLLM_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _key_of_authors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the key that hides authors out of the home folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PSYLLM_AUTHOR_KEY_FILE", str(tmp_path_factory.mktemp("keys") / "author.key"))
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

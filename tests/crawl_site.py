@@ -116,7 +116,9 @@ ROBOTS = {
     "huge": lambda: Answer(200, b"# long\n" * 80_000 + b"User-agent: *\nAllow: /\n", PLAIN),
     "loop": lambda: Answer(302, Location="/robots.txt?again=1"),
     "elsewhere": lambda: Answer(302, Location="http://localhost:1/robots.txt"),
-    "moved": lambda: Answer(301, Location="/robots-new.txt"),
+    "behind_login": lambda: Answer(302, Location="/admin/login?next=/robots.txt"),
+    "moved_away": lambda: Answer(302, Location="/nowhere/robots.txt"),
+    "moved": lambda: Answer(301, Location="/files/robots.txt"),
 }
 
 
@@ -137,7 +139,7 @@ class Site:
     def answer(self, index: int, target: str) -> Answer:
         host = self.hosts[index]
         parts = urlsplit(target)
-        if parts.path in {"/robots.txt", "/robots-new.txt"}:
+        if parts.path in {"/robots.txt", "/files/robots.txt"}:
             return self.robots(host, parts.path)
         fault = self.fault(index, host, target)
         if fault is not None:
@@ -151,7 +153,7 @@ class Site:
 
     def robots(self, host: dict, path: str) -> Answer:
         word = host.get("robots", "allow")
-        if path == "/robots-new.txt":
+        if path == "/files/robots.txt":
             word = "allow"
         if word == "drop":
             answer = Answer(200)

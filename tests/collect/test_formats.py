@@ -7,7 +7,7 @@ import pytest
 from made_up import dialogues, write_lines
 from psyllm.collect.formats import known_forms, recognise
 from psyllm.collect.source import Source
-from psyllm.core.errors import MalformedInput, UnknownFormat
+from psyllm.core.errors import BadInput, MalformedInput, UnknownFormat
 from psyllm.core.starter import STARTER
 
 
@@ -75,6 +75,30 @@ def test_a_folder_of_packed_files_is_read_and_what_is_no_data_counted(tmp_path):
     ids = [record.id for record in form.read(tmp_path, source)]
     assert ids == ["talks:more.jsonl/1", "talks:some talks.jsonl.gz/1"]
     assert (source.read, source.left_out) == (4, {"file_is_no_data": 2})
+
+
+@pytest.mark.parametrize(
+    ("first", "damaged"),
+    [
+        (
+            "来访者：你好\n心理咨询师：你好".encode(),
+            "来访者：我睡不着，怎么办？\n心理咨询师：".encode() + b"\xff\xff",
+        ),
+        (b'{"id": 1, "dialog": []}\n', b'{"id": 1, "dialog": [}\n'),
+        (b'{"id": 1, "dialog": []}\n', gzip.compress(b"{}\n" * 1000)[:-9]),
+    ],
+    ids=["text", "data", "packed"],
+)
+def test_an_error_names_no_file_that_may_name_somebody(tmp_path, first, damaged):
+    (tmp_path / "a1").write_bytes(first)
+    (tmp_path / "a2").write_bytes(first)
+    (tmp_path / "王小明-13800138000.txt").write_bytes(damaged)
+    with pytest.raises(BadInput) as caught:
+        list(recognise(tmp_path).read(tmp_path, Source("a", "MIT")))
+    told = f"{caught.value.message} {caught.value.next_step}"
+    assert f"{tmp_path}, file 3" in told
+    assert "王小明" not in told
+    assert "13800138000" not in told
 
 
 @pytest.mark.parametrize(

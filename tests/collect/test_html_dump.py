@@ -103,6 +103,16 @@ def test_pages_of_nowhere_are_documents_without_an_address(tmp_path):
     ]
 
 
+def test_the_id_of_a_page_of_nowhere_is_no_bare_hash_of_a_name(tmp_path, monkeypatch):
+    text = "\n".join(f"第{place}段：晚上散步的时候，我常常想起小时候的院子和那棵树。" for place in range(12))
+    folder_of(tmp_path / "d", {"王小明.htm": made.other_article(threads.Thread(1, "一篇", text))})
+    ids = set()
+    for key in ("one", "one", "other"):
+        monkeypatch.setenv("PSYLLM_AUTHOR_KEY_FILE", str(tmp_path / key))
+        ids.add(import_of(tmp_path / "d")[0][0].id)
+    assert len(ids) == 2
+
+
 def stories(
     count, head, text="第{}个人的故事。晚上散步的时候，我常常想起小时候的院子和那棵树，心里慢慢安静下来。"
 ):

@@ -73,6 +73,31 @@ def test_a_long_line_of_marks_is_read_in_time():
         blocks(line)
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["!!! a" + " " * 20_000 + ".", "- " * 10_000 + "*", "# a" + " " * 20_000 + "b", "* " * 10_000 + "甲"],
+)
+def test_a_long_line_of_spaces_and_marks_takes_no_time(line):
+    before = time.process_time()
+    blocks(line)
+    assert time.process_time() - before < 1
+
+
+@pytest.mark.parametrize(
+    ("line", "block"),
+    [
+        ("## 甲 乙 ##", Block(2, "甲 乙")),
+        ("# 甲#乙", Block(1, "甲#乙")),
+        ('!!! note inline "题目"', Block(0, "题目")),
+        ("??? tip 标题", Block(0, "标题")),
+        ('=== "页签"', Block(0, "页签")),
+        ("> - [x] 做完了", Block(0, "做完了")),
+    ],
+)
+def test_headings_and_frames_are_read_as_before(line, block):
+    assert blocks(f"{line}\n字")[0] == block
+
+
 @pytest.mark.parametrize("mark", ["<!-- ", "<script> ", "<STYLE "])
 def test_beginnings_without_an_end_take_no_time_and_stay_text(mark):
     before = time.process_time()

@@ -66,14 +66,13 @@ def test_a_tar_with_any_packing_gives_its_files_without_hidden_ones(tmp_path, mo
     assert list(members(path)) == [("a.txt", b"1"), ("b/c.txt", b"3")]
 
 
-def test_links_and_devices_of_a_tar_are_never_followed(tmp_path):
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w") as tar:
-        link = tarfile.TarInfo("link.txt")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        tar.addfile(link)
+def test_devices_of_a_tar_are_never_opened(tmp_path):
     path = tmp_path / "a.tar"
-    path.write_bytes(raw.getvalue())
+    with tarfile.open(path, mode="w") as tar:
+        for kind in (tarfile.FIFOTYPE, tarfile.CHRTYPE):
+            entry = tarfile.TarInfo(f"device-{kind!r}")
+            entry.type = kind
+            tar.addfile(entry)
     assert list(members(path)) == []
 
 
@@ -180,6 +179,76 @@ def test_the_hash_of_a_folder_changes_with_names_and_bytes(tmp_path):
     second = content_hash(tmp_path)
     (tmp_path / "b").write_text("2", "utf-8")
     assert len({first, second, content_hash(tmp_path)}) == 3
+
+
+def test_names_in_gbk_are_read_as_such_in_a_folder_and_a_tar(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    place = folder / os.fsdecode("来访.txt".encode("gb18030"))
+    place.write_bytes(b"1")
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.add(place, place.name)
+    for path in (folder, tmp_path / "a.tar"):
+        assert list(members(path)) == [("来访.txt", b"1")]
+        assert [file.name for file in files(path)] == ["来访.txt"]
+        assert len(content_hash(path)) == 64
+
+
+def test_a_pipe_is_told_and_nothing_waits_for_it(tmp_path):
+    laid(tmp_path, "folder/a.txt", "folder/b.txt")
+    os.mkfifo(tmp_path / "folder" / "c.txt")
+    with pytest.raises(MalformedInput, match="holds a pipe, socket or device"):
+        list(members(tmp_path / "folder"))
+    with pytest.raises(MalformedInput, match="is a pipe or device, no file"):
+        content_hash(tmp_path / "folder" / "c.txt")
+
+
+def tar_with_links(path, *links):
+    with tarfile.open(path, "w") as tar:
+        for name in ("a/1.txt", ".blobs/2.txt"):
+            tar.addfile(tarfile.TarInfo(name))
+        for name, target, kind in links:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, target
+            tar.addfile(entry)
+    return path
+
+
+def test_links_of_a_tar_to_its_own_files_bring_nothing_twice(tmp_path):
+    hard, soft = tarfile.LNKTYPE, tarfile.SYMTYPE
+    path = tar_with_links(
+        tmp_path / "a", ("b", "a/1.txt", hard), ("a/c", "1.txt", soft), ("d", "a", soft), ("e", "d", soft)
+    )
+    assert [member.name for member in members(path)] == ["a/1.txt"]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        ("b", "gone.txt", tarfile.SYMTYPE),
+        ("b", "../a/1.txt", tarfile.SYMTYPE),
+        ("a/b", "a/1.txt", tarfile.SYMTYPE),
+        ("b", ".blobs/2.txt", tarfile.LNKTYPE),
+        ("b", "/etc/hostname", tarfile.SYMTYPE),
+    ],
+)
+def test_a_link_of_a_tar_to_what_is_not_read_is_told(tmp_path, link):
+    path = tar_with_links(tmp_path / "a", link)
+    for read in (members, files, lambda path: heads(path, 10)):
+        with pytest.raises(MalformedInput, match="a link that leads to none of its files"):
+            list(read(path))
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_damaged_in_any_packing_is_malformed(tmp_path, packing):
+    path = tmp_path / "a"
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        archive.writestr("a.txt", TEXT * 3 + os.urandom(2000).hex())
+    whole = path.read_bytes()
+    for place in range(60, len(whole) - 200, 97):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        with pytest.raises(MalformedInput, match="the zip is not complete"):
+            list(members(path))
 
 
 def zip_of(files, path):

@@ -1,3 +1,4 @@
+import hashlib
 from collections import Counter
 
 import pytest
@@ -6,7 +7,8 @@ from hypothesis import strategies as st
 
 from psyllm.collect import source as source_module
 from psyllm.collect.encodings import Decoding
-from psyllm.collect.source import Keys, Source, key_of, without_person
+from psyllm.collect.sites.authors import KEY_FILE_VARIABLE
+from psyllm.collect.source import Keys, Source
 
 
 @given(keys=st.lists(st.text(max_size=2)), few=st.integers(0, 5))
@@ -55,21 +57,35 @@ def test_a_made_id_that_is_there_already_is_not_given_again():
 def test_a_key_that_may_name_somebody_is_hashed_and_counted(key):
     source = Source("clinic", "MIT", inside="folder/")
     said = [source.provenance(key) for _ in range(2)]
-    hashed = f"clinic:folder/{key_of(key.encode())}"
+    hashed = f"clinic:folder/{source.key_of(key.encode())}"
     assert [one["id"] for one in said] == [hashed, f"{hashed}#2"]
     assert {one["group"] for one in said} == {hashed}
     assert source.keys_hashed == 2
 
 
-@pytest.mark.parametrize("key", ["0001", "zhihu/question-12345678", "part-00000", "a/b_c.d", key_of(b"x")])
+@pytest.mark.parametrize(
+    "key", ["0001", "zhihu/question-12345678", "part-00000", "a/b_c.d", "0a1b2c3d4e5f6789"]
+)
 def test_a_technical_key_stays(key):
-    assert without_person(key) == key
-    assert without_person(f"{key}/") == f"{key}/"
+    source = Source("a", "MIT")
+    assert source.without_person(key) == key
+    assert source.without_person(f"{key}/") == f"{key}/"
+
+
+def test_a_hashed_key_is_turned_back_by_nobody_without_the_key_of_authors(tmp_path, monkeypatch):
+    def key(name):
+        monkeypatch.setenv(KEY_FILE_VARIABLE, str(tmp_path / name))
+        return Source("a", "MIT", data=tmp_path / "data").without_person("13800138000")
+
+    first = key("one.key")
+    assert first != hashlib.sha256(b"13800138000").hexdigest()[:16]
+    assert key("other.key") != first
+    assert key("one.key") == first
 
 
 def test_the_file_in_which_a_key_stands_is_hashed_too():
     source = Source("clinic", "MIT", inside="王小明.csv/")
-    assert source.provenance("7")["id"] == f"clinic:{key_of('王小明.csv'.encode())}/7"
+    assert source.provenance("7")["id"] == f"clinic:{source.key_of('王小明.csv'.encode())}/7"
     assert source.keys_hashed == 1
 
 

@@ -13,7 +13,7 @@ from psyllm.collect import tables
 from psyllm.collect.formats import recognise
 from psyllm.collect.source import Source
 from psyllm.core.collect_settings import ColumnSettings
-from psyllm.core.errors import MalformedInput, UnknownFormat
+from psyllm.core.errors import MalformedInput, UnknownFormat, WrongEncoding
 from psyllm.core.records import Answer, Record, write_records
 
 HEADER = ("问题", "回答", "关键词")
@@ -133,15 +133,22 @@ def test_words_of_a_table_without_a_header_are_never_shown(tmp_path):
     assert "睡不着" not in str(caught.value)
 
 
-@pytest.mark.parametrize("first", ["13800138000,张三丰,我想自杀怎么办", "x13800138000,Zhang San,title"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        "13800138000,张三丰,我想自杀怎么办",
+        "x13800138000,Zhang San,title",
+        "zhangsanfeng,iwanttodie,chaoyangdistrict",
+    ],
+)
 def test_only_names_that_are_nobody_s_words_are_shown(tmp_path, first):
     path = tmp_path / "a"
     path.write_text(f"{first}\n甲,乙,丙\n丁,戊,己\n", "utf-8")
     with pytest.raises(UnknownFormat, match="Its columns: ") as caught:
         read(path)
     assert not any(cell in str(caught.value) for cell in first.split(",") if cell != "title")
-    write_lines([{"张三 13800138000": "我想死", "李四": "", "my_field": ""}], path)
-    with pytest.raises(UnknownFormat, match="has the fields my_field and 2 more, which") as caught:
+    write_lines([{"张三 13800138000": "我想死", "李四": "", "iwanttodie": "", "label": ""}], path)
+    with pytest.raises(UnknownFormat, match="has the fields label and 3 more, which"):
         read(path)
 
 
@@ -193,6 +200,32 @@ def test_a_quote_that_is_never_closed_is_malformed_and_takes_no_rows_with_it(tmp
     path = tmp_path / "a"
     path.write_text("问题,回答\n" + "甲,乙\n" * 30 + '"甲,乙\n' + '甲,"乙"\n' * 3, "utf-8")
     with pytest.raises(MalformedInput, match=r"line \d+: a quote is not closed"):
+        read(path)
+
+
+def rewritten(path, change):
+    """Change the first sheet's XML in place."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, change(part) if name.endswith("sheet1.xml") else part)
+    return path
+
+
+def test_a_sheet_s_rows_are_read_whatever_size_it_says(tmp_path):
+    path = write_xlsx(tmp_path / "a", [HEADER, *[(f"问{n}", f"答{n}", "") for n in range(99)]])
+    small = rewritten(path, lambda part: part.replace(b'ref="A1:C100"', b'ref="A1:A10"'))
+    assert b'ref="A1:A10"' in small.read_bytes()
+    records, source = read(small)
+    assert (len(records), source.read) == (99, 99)
+
+
+def test_a_workbook_with_a_flipped_bit_is_malformed(tmp_path):
+    path = write_xlsx(tmp_path / "a", [HEADER, *[(f"问{n}", f"答{n}", "") for n in range(99)]])
+    raw = rewritten(path, lambda part: part).read_bytes()
+    path.write_bytes(raw.replace(b'<row r="17"', b'<row r="18"', 1))
+    with pytest.raises(MalformedInput, match="damaged"):
         read(path)
 
 
@@ -249,6 +282,15 @@ def test_a_parquet_file_that_breaks_off_is_malformed(tmp_path):
     path = write_parquet(tmp_path / "a", [HEADER, *ROWS])
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(MalformedInput, match="its Parquet data can't be read"):
+        read(path)
+
+
+def test_a_parquet_file_with_texts_that_are_no_utf8_is_told(tmp_path):
+    path = tmp_path / "a"
+    texts = pa.array(["甲".encode("gb18030")] * 3, pa.binary()).cast(pa.large_binary())
+    bad = pa.Array.from_buffers(pa.large_string(), 3, texts.buffers())
+    pq.write_table(pa.table({"问题": bad, "回答": bad}), path)
+    with pytest.raises(WrongEncoding, match="a text in it is not UTF-8"):
         read(path)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from psyllm.collect import chatml, chats
 from psyllm.collect.member_texts import member_texts
 from psyllm.collect.reading import Member
-from psyllm.collect.source import Source, key_of
+from psyllm.collect.source import Source
 from psyllm.core.errors import MalformedInput
 from psyllm.core.records import Record
 
@@ -48,7 +48,7 @@ def _records(found: Iterable[chatml.Said], name: str, path: Path, source: Source
         words = "\n".join(text for _, text in said)
         if source.is_damaged(words):
             continue
-        key = f"{name}/{number}" if name else key_of(words.encode())
+        key = f"{name}/{number}" if name else source.key_of(words.encode())
         try:
             yield chats.dialogue(said, key, source)
         except chats.LeftOut as error:

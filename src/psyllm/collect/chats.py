@@ -17,7 +17,7 @@ from pathlib import Path
 
 from psyllm.collect import chatml
 from psyllm.collect.json_items import Item, whole_items
-from psyllm.collect.source import Source, key_of
+from psyllm.collect.source import Source
 from psyllm.core.errors import MalformedInput
 from psyllm.core.records import Answer, Record, Role, Turn
 
@@ -112,8 +112,8 @@ def _record(item: Item, prompt: str, source: Source) -> Record:
         return _alpaca(item, value, prompt, source)
     if is_chatml(value):
         chat = itertools.chain.from_iterable(chatml.chats([value["text"]], source))
-        return dialogue(chat, _key(value, item), source)
-    return dialogue(_said(value, source), _key(value, item), source)
+        return dialogue(chat, _key(value, item, source), source)
+    return dialogue(_said(value, source), _key(value, item, source), source)
 
 
 def dialogue(said: Iterable[tuple[str, str]], key: str, source: Source) -> Record:
@@ -211,8 +211,8 @@ def _alpaca(item: Item, value: dict[str, object], prompt: str, source: Source) -
     if history:
         asked = "\n".join(part for part in (instruction, more) if part)
         said = [*_history(history), ("user", asked), ("assistant", output)]
-        return dialogue(said, _key(value, item), source)
-    key = _key(value, None) or key_of(f"{instruction}\n{more}".encode())
+        return dialogue(said, _key(value, item, source), source)
+    key = _key(value, None, source) or source.key_of(f"{instruction}\n{more}".encode())
     answers = (Answer(text=output),)
     return Record(kind="question", title=instruction, text=more, answers=answers, **source.provenance(key))
 
@@ -246,8 +246,8 @@ def _first_turn(value: object) -> dict[str, object]:
     return {}
 
 
-def _key(value: dict[str, object], item: Item | None) -> str:
+def _key(value: dict[str, object], item: Item | None, source: Source) -> str:
     for name in _KEYS:
         if isinstance(value.get(name), str | int):
             return str(value[name])
-    return key_of(item.raw) if item is not None else ""
+    return source.key_of(item.raw) if item is not None else ""

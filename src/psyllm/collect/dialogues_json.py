@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from psyllm.collect.json_items import Item, checked, whole_items
-from psyllm.collect.source import Source, key_of
+from psyllm.collect.source import Source
 from psyllm.core.records import Record, Role, Turn
 
 _ROLES: dict[str, Role] = {
@@ -50,6 +50,6 @@ def records(items: Iterable[Item], path: Path, source: Source) -> Iterator[Recor
     """
     for item in whole_items(items, source):
         dialogue = checked(_Dialogue, item, path)
-        key = key_of(item.raw) if dialogue.id is None else str(dialogue.id)
+        key = source.key_of(item.raw) if dialogue.id is None else str(dialogue.id)
         turns = tuple(Turn(role=_ROLES[turn.role], text=turn.content) for turn in dialogue.dialog)
         yield Record(kind="dialogue", turns=turns, **source.provenance(key))

@@ -38,7 +38,8 @@ from psyllm.collect import (
     zips,
 )
 from psyllm.collect.encodings import Decoding, decode, looks_binary
-from psyllm.collect.source import Source, without_person
+from psyllm.collect.file_names import told
+from psyllm.collect.source import Source
 from psyllm.core.collect_settings import ColumnSettings
 from psyllm.core.errors import BadInput, EmptyCorpus, MalformedInput, PsyError, UnknownFormat
 from psyllm.core.records import Record
@@ -201,8 +202,9 @@ class _Look:
     def archive(self, path: Path) -> Format:
         """Return the format that most of the first files have."""
         found: Counter[str] = Counter()
-        for name, raw in itertools.islice(reading.heads(path, SAMPLE_BYTES), FILES_TRIED):
-            found[self._kind(raw, f"{path}, {name}")] += 1
+        heads = itertools.islice(reading.heads(path, SAMPLE_BYTES), FILES_TRIED)
+        for number, (name, raw) in enumerate(heads, 1):
+            found[self._kind(raw, f"{path}, {told(name, number)}")] += 1
         text = max(_TEXT_FORMS, key=lambda kind: found[kind])
         if found["data"] and found["data"] >= found[text]:
             return Format("files of data", partial(_files, said=self._said))
@@ -236,33 +238,33 @@ class _Look:
 def _files(path: Path, source: Source, said: ColumnSettings) -> Iterator[Record]:
     """Yield the records of every file of data; other files are counted and the first of them named."""
     names: list[str] = []
-    for file in reading.files(path):
+    for number, file in enumerate(reading.files(path), 1):
         form = None
-        if not reading.is_archive(file.path):
-            try:
+        try:
+            if not reading.is_archive(file.path):
                 form = recognise(file.path, source.decoding, said)
-            except (UnknownFormat, EmptyCorpus):
-                form = None
-            except BadInput as error:
-                raise _inside(error, file, path) from None
+        except (UnknownFormat, EmptyCorpus):
+            form = None
+        except BadInput as error:
+            raise _inside(error, file, number, path) from None
         if form is None or not form.is_data:
             source.read += 1
             source.leave_out("file_is_no_data")
-            names.append(without_person(file.name))
+            names.append(source.without_person(file.name))
             continue
         source.inside = f"{file.name}/"
         try:
             yield from form.read(file.path, source)
         except BadInput as error:
-            raise _inside(error, file, path) from None
+            raise _inside(error, file, number, path) from None
     source.inside = ""
     if names:
         source.facts["files_left_out"] = ", ".join(names[:MOST_NAMES_KEPT])
 
 
-def _inside(error: BadInput, file: reading.File, path: Path) -> BadInput:
-    """Return the error with the archive and the name inside it in place of the copy's path."""
-    place, shown = str(file.path), f"{path}, {file.name}"
+def _inside(error: BadInput, file: reading.File, number: int, path: Path) -> BadInput:
+    """Return the error with the archive and the name or number inside it in place of the copy's path."""
+    place, shown = str(file.path), f"{path}, {told(file.name, number)}"
     return type(error)(error.message.replace(place, shown), error.next_step.replace(place, shown))
 
 

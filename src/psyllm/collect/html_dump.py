@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from psyllm.collect import dialogues_text, markdown, reading, tars
+from psyllm.collect.file_names import readable, told
 from psyllm.collect.page_threads import Loaded, PageArchive
 from psyllm.collect.sites.addresses import canonical
 from psyllm.collect.sites.choose import SITES
@@ -89,10 +90,10 @@ def records(path: Path, source: Source) -> Iterator[Record]:
                 source.read += 1
                 source.leave_out("file_is_no_page")
         archive = PageArchive(
-            source, lambda place: Loaded(_page(files.names[place], files.read(place), shared))
+            source, lambda place: Loaded(_page(files.names[place], files.read(place), shared, source))
         )
         for place in pages:
-            archive.add(_url_of(files.names[place], files.read(place), shared), place)
+            archive.add(_url_of(files.names[place], files.read(place), shared, source), place)
         for record in archive.records():
             yield record.model_copy(update={"url": ""}) if record.url.startswith(NOWHERE) else record
 
@@ -121,24 +122,28 @@ class _Files:
     def __init__(self, path: Path, tar: tarfile.TarFile | None) -> None:
         self._path = path
         self._tar = tar
-        self._entries = [entry for entry in tar or () if entry.isreg() and not _is_hidden(entry.name)]
-        self.names = [entry.name.removeprefix("./") for entry in self._entries]
+        entries = [entry for entry in tar or () if not _is_hidden(entry.name)]
+        tars.need_files_behind([tars.target_of(one) for one in entries if tars.is_link(one)], entries, path)
+        self._entries = [entry for entry in entries if entry.isreg()]
+        self._places = reading.walk(path) if path.is_dir() else [path]
+        self.names = [readable(entry.name.removeprefix("./")) for entry in self._entries]
         if tar is None:
-            self.names = _names(path) if path.is_dir() else [path.name]
+            below = path if path.is_dir() else path.parent
+            self.names = [readable(place.relative_to(below).as_posix()) for place in self._places]
 
     def read(self, place: int) -> bytes:
         """Return a file's bytes."""
         if self._tar is not None:
             file = self._tar.extractfile(self._entries[place])
             return b"" if file is None else self._whole(file, place)
-        path = self._path / self.names[place] if self._path.is_dir() else self._path
+        path = self._places[place]
         with path.open("rb") if self._path.is_dir() else reading.unpacked(path) as lone:
             return self._whole(lone, place)
 
     def _whole(self, file: IO[bytes], place: int) -> bytes:
         raw = file.read(reading.MOST_MEMBER_BYTES + 1)
         if len(raw) > reading.MOST_MEMBER_BYTES:
-            message = f"{self._path}: {self.names[place]} is larger than any page"
+            message = f"{self._path}: {told(self.names[place], place + 1)} is larger than any page"
             raise MalformedInput(message, "take it out, then import again")
         return raw
 
@@ -155,28 +160,24 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile | None]:
             if not lies_plain:
                 with reading.unpacked(path) as stream:
                     shutil.copyfileobj(stream, unpacked, 1 << 20)
-            readable = file if lies_plain else unpacked
-            readable.seek(0)
-            with tars.opened(readable, "r:") as tar:
+            plain = file if lies_plain else unpacked
+            plain.seek(0)
+            with tars.opened(plain, "r:") as tar:
                 yield tar
     except tarfile.ReadError as error:
         raise tars.refused(path, error) from None
-
-
-def _names(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in reading.walk(folder)]
 
 
 def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in name.removeprefix("./").split("/"))
 
 
-def _page(name: str, raw: bytes, shared: _Shared) -> Page:
-    return Page(_url_of(name, raw, shared), raw)
+def _page(name: str, raw: bytes, shared: _Shared, source: Source) -> Page:
+    return Page(_url_of(name, raw, shared, source), raw)
 
 
-def _url_of(name: str, raw: bytes, shared: _Shared) -> str:
-    """Return where a page stood; for a page that nobody can place, a name under `NOWHERE`."""
+def _url_of(name: str, raw: bytes, shared: _Shared, source: Source) -> str:
+    """Return where a page stood; for a page that nobody can place, a name that names nobody under `NOWHERE`."""
     said = _said_by_itself(raw[:HEAD_BYTES])
     if said and said not in shared:
         return said
@@ -186,7 +187,7 @@ def _url_of(name: str, raw: bytes, shared: _Shared) -> str:
             return canonical(f"http://{part}/{'/'.join(parts[place + 1 :])}")
     known = (canonical(f"https://{site().hosts[0]}/{parts[-1]}") for site in SITES.values())
     fitting = (url for url, site in zip(known, SITES.values(), strict=True) if site().thread_of(url))
-    return next(fitting, canonical(f"{NOWHERE}{name}"))
+    return next(fitting, canonical(f"{NOWHERE}{source.without_person(name)}"))
 
 
 def _said_by_itself(head: bytes) -> str:

@@ -15,6 +15,7 @@ import re
 from typing import NamedTuple
 
 TEXT_LEVEL = 7  # deeper than any heading
+MOST_LEADS = 20  # quotes and lists within each other on one line; a line of marks alone has thousands
 
 
 class Block(NamedTuple):
@@ -41,13 +42,13 @@ _WHOLE = (
     re.compile(r"^\[\^[^\]\n]+\]:[^\n]*(?:\n(?:[ \t]{2,}|\t)[^\n]+)*", re.MULTILINE),  # [^1]: a footnote
     re.compile(r"^[ ]{0,3}\[[^\]\n]+\]:[ \t]*\S[^\n]*$", re.MULTILINE),  # [name]: address
 )
-_RULE = re.compile(r"^(?:([-*_])(?:[ \t]*\1){2,}|=+)$")
+_RULE = re.compile(r"^(?:([-*_])(?:[ \t]*+\1){2,}+|=+)$")
 _TABLE_RULE = re.compile(r"^\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?$")
 _TABLE_ROW = re.compile(r"^\|.*\|$")
-_HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*$")
+_HEADING = re.compile(r"^(#{1,6})[ \t]++(.*)$")
 # !!! info "title", ??? note, === "tab"
 _ADMONITION = re.compile(
-    r"^(?:!!!|\?\?\?\+?|===)[ \t]+(?:[a-z][\w -]*?)?[ \t]*(?:\"([^\"]*)\"|([^\x00-\x7f].*))?$"
+    r"^(?:!!!|\?\?\?\+?|===)[ \t]++(?:[a-z][A-Za-z0-9_ \t-]*+)?(?:\"([^\"]*+)\"|([^\x00-\x7f].*))?$"
 )
 _LEAD = re.compile(r"^(?:>[ \t]?)+|^[-*+][ \t]+(?:\[[ xX]\][ \t]+)?")
 # Bounded, so that a long line of marks takes no longer than a long line of words.
@@ -90,11 +91,14 @@ def plain(line: str) -> str:
 
 
 def _block(line: str) -> Block:
-    while (bare := _LEAD.sub("", line).strip()) != line and not _RULE.match(line):
+    for _ in range(MOST_LEADS):
+        bare = _LEAD.sub("", line).strip()
+        if bare == line or _RULE.match(line):
+            break
         line = bare
     heading = _HEADING.match(line)
     if heading is not None:
-        return Block(len(heading.group(1)), plain(heading.group(2)))
+        return Block(len(heading.group(1)), plain(heading.group(2).rstrip("#").rstrip(" \t")))
     if _RULE.match(line) or _TABLE_RULE.match(line):
         return Block(0, "")
     admonition = _ADMONITION.match(line)

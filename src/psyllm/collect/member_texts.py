@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from psyllm.collect.encodings import decode, looks_binary
+from psyllm.collect.file_names import told
 from psyllm.collect.reading import Member
 from psyllm.collect.source import Source
 
@@ -21,10 +22,10 @@ def member_texts(members: Iterable[Member], path: Path, source: Source) -> Itera
     Raises:
         WrongEncoding: bytes are damaged or their encoding can't be told.
     """
-    for member in source.each(members):
+    for number, member in enumerate(source.each(members), 1):
         if looks_binary(member.raw):
             source.leave_out("file_is_no_text")
             continue
-        text = decode(member.raw, f"{path}, {member.name}", source.decoding)
+        text = decode(member.raw, f"{path}, {told(member.name, number)}", source.decoding)
         if not source.is_damaged(text):
             yield member.name, text.replace("\r\n", "\n")

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from psyllm.collect.json_items import Item
-from psyllm.collect.source import Source, without_person
-from psyllm.core.errors import MalformedInput
+from psyllm.collect.source import Source
+from psyllm.core.errors import MalformedInput, WrongEncoding
 from psyllm.core.records import Record, from_row
 
 MAGIC = b"PAR1"
@@ -43,6 +43,7 @@ def items(path: Path) -> Iterator[Item]:
 
     Raises:
         MalformedInput: the file breaks off or is damaged.
+        WrongEncoding: a text is not UTF-8.
     """
     with _opened(path) as file:
         number = 0
@@ -67,7 +68,9 @@ def records(path: Path, source: Source) -> Iterator[Record]:
             message = f"{path}, {item.where}: {field or 'the row'} is not as in a record of this version"
             raise MalformedInput(message, "write the records again with this version of psyllm") from None
         said = source.provenance(record.id)
-        said["group"] = f"{source.name}:{without_person(source.inside)}{without_person(record.group)}"
+        said["group"] = (
+            f"{source.name}:{source.without_person(source.inside)}{source.without_person(record.group)}"
+        )
         said["may_train"] = source.may_train and record.may_train
         said["may_show"] = source.may_show and record.may_show
         yield record.model_copy(update=said)
@@ -78,6 +81,9 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(path) as file:
             yield file
+    except UnicodeDecodeError:
+        message = f"{path} is Parquet, but a text in it is not UTF-8"
+        raise WrongEncoding(message, "write it again with texts in UTF-8, then import that") from None
     except (pa.ArrowInvalid, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

@@ -25,7 +25,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from psyllm.collect.encodings import Decoding
 from psyllm.collect.json_items import Item, checked, whole_items
-from psyllm.collect.source import Source, key_of
+from psyllm.collect.source import Source
 from psyllm.core.records import Answer, Record, Span
 
 
@@ -87,7 +87,7 @@ def records(read: Callable[[Decoding], Iterator[Item]], path: Path, source: Sour
     source.facts["span_ends"] = (
         "inclusive" if ends_are_inclusive(read(source.decoding.apart())) else "exclusive"
     )
-    parsed = (_parse(item, path) for item in whole_items(read(source.decoding), source))
+    parsed = (_parse(item, path, source) for item in whole_items(read(source.decoding), source))
     for key, group in itertools.groupby(parsed, key=lambda entry: entry[0]):
         rows = [question for _, question in group]
         flat = isinstance(rows[0], _Flat)
@@ -127,12 +127,12 @@ def _joints(spans: list[object]) -> Iterator[tuple[int, int]]:
                 yield end, start
 
 
-def _parse(item: Item, path: Path) -> tuple[str, _Whole | _Flat]:
+def _parse(item: Item, path: Path, source: Source) -> tuple[str, _Whole | _Flat]:
     is_flat = isinstance(item.value, dict) and "answer" in item.value and "answers" not in item.value
     question: _Whole | _Flat = checked(_Flat, item, path) if is_flat else checked(_Whole, item, path)
     if question.question_id is not None:
         return str(question.question_id), question
-    return key_of(f"{question.question}\n{question.description or ''}".encode()), question
+    return source.key_of(f"{question.question}\n{question.description or ''}".encode()), question
 
 
 def _record(key: str, rows: Sequence[_Whole | _Flat], source: Source) -> Record:

@@ -15,6 +15,7 @@ import hashlib
 import io
 import lzma
 import os
+import stat
 import tarfile
 import tempfile
 import zlib
@@ -28,6 +29,7 @@ import pyarrow as pa
 
 from psyllm.collect import tars, zips
 from psyllm.collect.encodings import Decoding, Utf8Stream
+from psyllm.collect.file_names import may_name_somebody, readable, told
 from psyllm.core.errors import MalformedInput, MissingFile
 from psyllm.core.progress import report
 
@@ -147,10 +149,13 @@ def text(path: Path, decoding: Decoding | None = None) -> io.BufferedReader:
 
 
 def need(path: Path) -> None:
-    """Raise MissingFile unless the path exists."""
+    """Raise MissingFile unless the path exists, and MalformedInput unless it is a file or folder."""
     if not path.exists():
         message = f"there is no file or folder {path}"
         raise MissingFile(message, f"check the path: ls {path.parent}")
+    if not (path.is_file() or path.is_dir()):  # a pipe can be read once only, and may never end
+        message = f"{path} is a pipe or device, no file"
+        raise MalformedInput(message, "write what comes out of it to a file, then import that")
 
 
 def head(path: Path) -> bytes:
@@ -182,8 +187,8 @@ def members(path: Path) -> Iterator[Member]:
         MalformedInput: the archive breaks off, or a file is larger than any text.
     """
     with _complete(path):
-        for name, stream in _opened(path):
-            yield Member(name, _whole(stream, path, name))
+        for number, (name, stream) in enumerate(_opened(path), 1):
+            yield Member(name, _whole(stream, f"{path}: {told(name, number)}"))
 
 
 def heads(path: Path, size_bytes: int) -> Iterator[Member]:
@@ -238,7 +243,7 @@ def walk(folder: Path) -> list[Path]:
     folder that may not be read is an error, never passed over.
 
     Raises:
-        MalformedInput: a link leads to no file or folder.
+        MalformedInput: a link leads to no file or folder, or a pipe or device lies among the files.
     """
     found: dict[str, Path] = {}
     seen = set(map(str, Path(os.path.realpath(folder)).parents))
@@ -251,8 +256,11 @@ def walk(folder: Path) -> list[Path]:
         elif Path(real).is_file():
             found.setdefault(real, link)
         else:
-            message = f"{folder}: the link {_inside(link, folder)} leads to no file"
-            raise MalformedInput(message, "take it out, or fetch what it leads to; then import again")
+            name = _inside(link, folder)
+            which = "a link in it" if may_name_somebody(name) else f"the link {name}"
+            step = f"see: find -L {folder} -type l; take it out, or fetch what it leads to; then import again"
+            message = f"{folder}: {which} leads to no file"
+            raise MalformedInput(message, step)
     return sorted(found.values())
 
 
@@ -269,25 +277,47 @@ def _walk(start: Path, folder: Path, found: dict[str, Path], seen: set[str]) -> 
             folders.clear()
             continue
         seen.add(real)
-        shown = [Path(place, name) for name in (*names, *folders)]
-        links += [path for path in shown if path.is_symlink() and not _is_hidden(_inside(path, folder))]
-        for path in shown[: len(names)]:
-            if not (path.is_symlink() or _is_hidden(_inside(path, folder))):
+        for path in (Path(place, name) for name in (*names, *folders)):
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode) or _is_hidden(_inside(path, folder)):
+                continue
+            if stat.S_ISLNK(mode):
+                links.append(path)
+            elif stat.S_ISREG(mode):
                 found.setdefault(str(Path(real, path.name)), path)
+            else:
+                message = f"{folder} holds a pipe, socket or device among its files"
+                raise MalformedInput(
+                    message, f"see: find {folder} -not -type f -not -type d -not -type l; take it out"
+                )
     return sorted(links)
 
 
 def _inside(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
+    return readable(path.relative_to(folder).as_posix())
 
 
 def _opened_tar(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    linked: set[str] = set()
     with unpacked(path) as stream, tars.opened(stream, "r|") as tar:
         for entry in tar:
             name = entry.name.removeprefix("./")
-            file = tar.extractfile(entry) if entry.isreg() and not _is_hidden(name) else None
+            if _is_hidden(name):
+                continue
+            if tars.is_link(entry):
+                linked.add(tars.target_of(entry))
+            file = tar.extractfile(entry) if entry.isreg() else None
             if file is not None:
-                yield name, file
+                yield readable(name), file
+    if linked:
+        _need_files_behind(linked, path)
+
+
+def _need_files_behind(linked: set[str], path: Path) -> None:
+    """Refuse a tar with a link that leads to none of its files: what it means would be lost in silence."""
+    with unpacked(path) as stream, tars.opened(stream, "r|") as tar:
+        there = (entry for entry in tar if not _is_hidden(entry.name.removeprefix("./")))
+        tars.need_files_behind(linked, there, path)
 
 
 @contextmanager
@@ -297,15 +327,16 @@ def _complete(path: Path) -> Iterator[None]:
         yield
     except tarfile.ReadError as error:
         raise tars.refused(path, error) from None
-    except zips.BROKEN:
-        message = f"{path} breaks off or is damaged: the zip is not complete"
-        raise MalformedInput(message, f"check it with: unzip -t {path}; then fetch it again") from None
+    except Exception as error:
+        if not zips.tells_of_damage(error):
+            raise
+        raise zips.refused(path) from None
 
 
-def _whole(file: IO[bytes], path: Path, name: str) -> bytes:
+def _whole(file: IO[bytes], place: str) -> bytes:
     raw = file.read(MOST_MEMBER_BYTES + 1)
     if len(raw) > MOST_MEMBER_BYTES:
-        message = f"{path}: {name} is larger than {MOST_MEMBER_BYTES >> 20} MiB, too large for one text"
+        message = f"{place} is larger than {MOST_MEMBER_BYTES >> 20} MiB, too large for one text"
         raise MalformedInput(message, "take it out, or import it as a file of its own")
     return raw
 

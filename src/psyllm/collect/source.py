@@ -1,7 +1,10 @@
 """What every importer needs to know of the source, and where it counts what it left out.
 
 A `Source` gives each record its name, licence and permissions and an id that is
-unique within the source and names nobody: a key that may (王小明.txt) is hashed. It counts what was read (`each`), what of that is no
+unique within the source and names nobody: a key that may (王小明.txt) is hashed with
+the key that hides authors, as a bare hash of a telephone number is turned back by trying all. What
+brings no key gets a hash of its bytes, keyed too: with the words around it known, a number taken out of a text
+could be tried as well. Ids are the same for the same bytes as long as that key is the same. It counts what was read (`each`), what of that is no
 record (`leave_out`) and what became part of the record before it (`joined`), so
 that nothing is lost in silence: read = records + left out + joined. What is cut
 off a record that stays (a system prompt, spans that do not fit) is counted in
@@ -12,7 +15,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -24,15 +26,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from psyllm.collect.encodings import REPLACEMENT, Decoding
+from psyllm.collect.file_names import may_name_somebody
 from psyllm.collect.sites.authors import Authors
-from psyllm.text.han import han_count
-from psyllm.text.pii import find_pii
 
 T = TypeVar("T")
 # Digests held in a set before they move into the sorted array; a set needs ten times an array's memory.
 FEWEST_RECENT = 1 << 16
-# Keys that point at nobody, so that most need no look: a short number, a hash (of digits alone it is looked at).
-_NUMBER_OR_HASH = re.compile(r"\d{1,9}|(?=\d*[a-f])[0-9a-f]{16}")
 
 
 class Keys:
@@ -119,7 +118,7 @@ class Source:
 
     def provenance(self, key: str) -> dict[str, Any]:
         """Return the fields that tell where a record comes from; records of one key are one group."""
-        inside, own = without_person(self.inside), without_person(key)
+        inside, own = self.without_person(self.inside), self.without_person(key)
         self.keys_hashed += (inside, own) != (self.inside, key)
         group = f"{inside}{own}"
         return {
@@ -131,6 +130,15 @@ class Source:
             "may_show": self.may_show,
         }
 
+    def without_person(self, key: str) -> str:
+        """Return the key (or the folder, with its slash), or its keyed hash where it may name somebody."""
+        bare = key.rstrip("/")
+        return self.key_of(bare.encode()) + key[len(bare) :] if may_name_somebody(bare) else key
+
+    def key_of(self, raw: bytes) -> str:
+        """Return a key for what brings none of its own: a keyed hash of its raw bytes."""
+        return self.authors.key_of(raw)
+
     def _unused(self, key: str) -> str:
         """Return the key, with a number when it has come before; none comes twice, also not by having one."""
         made, times = key, self._keys.times(key)
@@ -138,20 +146,3 @@ class Source:
             made = f"{key}#{times}"
             times = 1 if self._keys.times(made) == 1 else self._keys.times(key)
         return made
-
-
-@functools.lru_cache(1024)  # every record of a file has that file's name before its key
-def without_person(key: str) -> str:
-    """Return the key (or the folder, with its slash), or its hash where it may name somebody.
-
-    Names alone are found too seldom, so that anything Chinese counts as one.
-    """
-    bare = key.rstrip("/")
-    if _NUMBER_OR_HASH.fullmatch(bare) or not (han_count(bare) or find_pii(bare)):
-        return key
-    return key_of(bare.encode()) + key[len(bare) :]
-
-
-def key_of(raw: bytes) -> str:
-    """Return a key for what brings none of its own: a hash of its raw bytes."""
-    return hashlib.sha256(raw).hexdigest()[:16]

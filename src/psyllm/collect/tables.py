@@ -6,31 +6,27 @@ names, else the usual headers (`columns.toml`). Goes out: question records
 without a use stay behind and are told in the source's facts; the column of an
 author is one of them. Where it is unclear which column is what, the error says
 how to name them. Of columns nobody's words may be shown: a table without a
-header begins with what somebody said, so that odd names are only counted.
+header begins with what somebody said, so that only the names of `columns.toml`
+are told; others are counted.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
-import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from psyllm.collect.json_items import Item
-from psyllm.collect.source import Source, key_of
+from psyllm.collect.source import Source
 from psyllm.core.collect_settings import ColumnSettings
 from psyllm.core.errors import MalformedInput, UnknownFormat
 from psyllm.core.records import Answer, Record
-from psyllm.text.pii import find_pii
 
 _TABLE = Path(__file__).parent / "columns.toml"
 MOST_COLUMNS_NAMED = 12
-# A name that a program gave: no digits, no Chinese, and shorter than a sentence.
-_GIVEN_BY_A_PROGRAM = re.compile(r"[A-Za-z_]{1,24}")
-
 
 Row = dict[str, str]  # values by column
 
@@ -82,17 +78,11 @@ def _known_names() -> frozenset[str]:
 def shown(names: Iterable[str]) -> str:
     """Return the names of columns or fields that hold nobody's words, and how many others there are."""
     bare = [name.strip() for name in names]
-    named = [name for name in bare if _may_be_shown(name)][:MOST_COLUMNS_NAMED]
+    named = [name for name in bare if name.lower() in _known_names()][:MOST_COLUMNS_NAMED]
     others = len(bare) - len(named)
     if not named:
         return f"{others}, none with a usual name"
     return ", ".join(named) + (f" and {others} more" if others else "")
-
-
-def _may_be_shown(name: str) -> bool:
-    if name.lower() in _known_names():
-        return True
-    return _GIVEN_BY_A_PROGRAM.fullmatch(name) is not None and not find_pii(name)
 
 
 def need_own_names(header: Sequence[str], columns: Columns, place: str) -> None:
@@ -134,7 +124,7 @@ def records(rows: Iterable[Row], columns: Columns, source: Source) -> Iterator[R
         return
     needed = ("question", "answer") if "answer" in columns.by_field else ("question",)
     usable = (fields for fields in found if _is_usable(fields, needed, source))
-    for key, same in itertools.groupby(usable, key=_question_key):
+    for key, same in itertools.groupby(usable, key=functools.partial(_question_key, source)):
         yield _question(key, list(same), source)
 
 
@@ -166,9 +156,9 @@ def _is_usable(fields: dict[str, str], needed: tuple[str, ...], source: Source) 
     return lacking is None
 
 
-def _question_key(fields: dict[str, str]) -> str:
+def _question_key(source: Source, fields: dict[str, str]) -> str:
     title, text = _asked(fields)
-    return key_of(f"{title}\n{text}".encode())
+    return source.key_of(f"{title}\n{text}".encode())
 
 
 def _asked(fields: dict[str, str]) -> tuple[str, str]:
@@ -194,7 +184,7 @@ def _question(key: str, rows: list[dict[str, str]], source: Source) -> Record:
 
 
 def _document(fields: dict[str, str], source: Source) -> Record:
-    key = fields.get("id") or key_of("\n".join((fields.get("title", ""), fields["text"])).encode())
+    key = fields.get("id") or source.key_of("\n".join((fields.get("title", ""), fields["text"])).encode())
     return Record(
         kind="document", title=fields.get("title", ""), text=fields["text"], **_said(fields, key, source)
     )

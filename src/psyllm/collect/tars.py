@@ -4,12 +4,15 @@ Comes in: the bytes of a tar. Goes out: Python's own reader, made strict. By
 itself that takes a damaged header behind the first, or a missing end, for the
 end: the files behind it are lost and nobody is told. Here an end is two blocks
 of zeros with nothing but zeros behind them (POSIX, pax), and all else is an
-error with its place. What the files hold is not looked at.
+error with its place. A link brings nothing of its own when it leads to another file
+of the tar, and is refused when it leads anywhere else. What the files hold is not looked at.
 """
 
 from __future__ import annotations
 
+import posixpath
 import tarfile
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import IO, Literal, Self
 
@@ -63,6 +66,35 @@ def refused(path: Path, error: tarfile.ReadError) -> MalformedInput:
     found = f"{error}: files are missing" if isinstance(error, BrokenTar) else "breaks off"
     message = f"{path} {found}: the tar is not complete"
     return MalformedInput(message, f"check it with: tar -tf {path}; then fetch it again")
+
+
+def is_link(entry: tarfile.TarInfo) -> bool:
+    """Return whether an entry only names another file."""
+    return entry.issym() or entry.islnk()
+
+
+def target_of(entry: tarfile.TarInfo) -> str:
+    """Return where a link leads: a hard link from the top of the tar, another from the folder that it lies in."""
+    folder = posixpath.dirname(entry.name) if entry.issym() else ""
+    return posixpath.normpath(posixpath.join(folder, entry.linkname))
+
+
+def need_files_behind(linked: Collection[str], entries: Iterable[tarfile.TarInfo], path: Path) -> None:
+    """Refuse a tar with a link that leads to none of its files, folders and other links.
+
+    Raises:
+        MalformedInput: there is one.
+    """
+    missing = set(linked)
+    for entry in entries:
+        place = posixpath.normpath(entry.name)
+        while place and place not in {".", "/", "//"}:
+            missing.discard(place)
+            place = posixpath.dirname(place)
+    missing.discard(".")
+    if missing:
+        message = f"{path} holds a link that leads to none of its files"
+        raise MalformedInput(message, f"see: tar -tvf {path} | grep '^[hl]'; unpack it and import the folder")
 
 
 def _found_behind(tar: tarfile.TarFile) -> str:

@@ -10,10 +10,10 @@ table of strings is held by openpyxl as a whole.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from psyllm.collect import zips
 from psyllm.collect.source import Source
@@ -31,7 +31,7 @@ def is_workbook(path: Path) -> bool:
 def headers(path: Path) -> list[tuple[str, ...]]:
     """Return the header of each sheet that is not empty."""
     with _workbook(path) as book:
-        found = (_header(_cells(sheet.iter_rows(values_only=True))) for sheet in book.worksheets)
+        found = (_header(_cells(sheet)) for sheet in book.worksheets)
         return [header for header in found if header]
 
 
@@ -47,9 +47,9 @@ def rows(path: Path, columns: Columns, said: ColumnSettings, source: Source) -> 
     Raises:
         MalformedInput: the workbook is damaged, or two columns that are read have one name.
     """
-    with _workbook(path) as book:
+    with _workbook(path, is_read_whole=True) as book:
         for sheet in book.worksheets:
-            cells = _cells(sheet.iter_rows(values_only=True))
+            cells = _cells(sheet)
             header = _header(cells)
             if not header:
                 continue
@@ -66,10 +66,12 @@ def rows(path: Path, columns: Columns, said: ColumnSettings, source: Source) -> 
 
 
 @contextmanager
-def _workbook(path: Path) -> Iterator[Any]:
+def _workbook(path: Path, *, is_read_whole: bool = False) -> Iterator[Any]:
     import openpyxl
 
-    with zips.zip_file(path), path.open("rb") as file, warnings.catch_warnings():
+    with zips.zip_file(path) as archive, path.open("rb") as file, warnings.catch_warnings():
+        if is_read_whole:
+            zips.need_whole(archive)  # a flipped bit may end a sheet early in good XML
         warnings.simplefilter("ignore")  # of styles and print settings
         book = None
         try:
@@ -93,9 +95,15 @@ def _header(rows: Iterator[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def _cells(rows: Iterable[tuple[object, ...]]) -> Iterator[tuple[str, ...]]:
+class _Sheet(Protocol):
+    def reset_dimensions(self) -> None: ...
+    def iter_rows(self, **_how: bool) -> Iterator[tuple[object, ...]]: ...
+
+
+def _cells(sheet: _Sheet) -> Iterator[tuple[str, ...]]:
     """Yield the rows that are not empty as texts."""
-    for row in rows:
+    sheet.reset_dimensions()  # what a sheet says of its size may be less than it holds
+    for row in sheet.iter_rows(values_only=True):
         cells = tuple("" if value is None else str(value) for value in row)
         if any(cells):
             yield cells

@@ -8,6 +8,7 @@ are zips, too, but no archives: they are told apart.
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ _BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 _NAME_IS_UTF8 = 0x800
 _IS_ENCRYPTED = 0x1
 # What reading a zip raises when it breaks off, is damaged, or is packed in a way that Python does not know.
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 # Texts pack to a tenth, tables full of repeats to a fiftieth; known bombs to less than a thousandth.
 MOST_TIMES_ITS_SIZE = 200
 HARMLESS_BYTES = 1 << 26
@@ -55,9 +56,31 @@ def zip_file(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             _refuse_bomb(archive, path)
             yield archive
-    except BROKEN:
-        message = f"{path} breaks off or is damaged: the zip is not complete"
-        raise MalformedInput(message, f"check it with: unzip -t {path}; then fetch it again") from None
+    except (*_BROKEN, OSError) as error:
+        if not tells_of_damage(error):
+            raise
+        raise refused(path) from None
+
+
+def tells_of_damage(error: Exception) -> bool:
+    """Return whether an error means that a zip is broken; that of bzip2 is an OSError which no system call gave."""
+    return isinstance(error, _BROKEN) or (isinstance(error, OSError) and error.errno is None)
+
+
+def refused(path: Path) -> MalformedInput:
+    """Return what to tell of a zip that could not be read to its end."""
+    message = f"{path} breaks off or is damaged: the zip is not complete"
+    return MalformedInput(message, f"check it with: unzip -t {path}; then fetch it again")
+
+
+def need_whole(archive: zipfile.ZipFile) -> None:
+    """Read every file once, as the checksum of each stands behind it.
+
+    Raises:
+        zipfile.BadZipFile: a checksum is not as said.
+    """
+    if archive.testzip() is not None:
+        raise zipfile.BadZipFile
 
 
 def opened(path: Path) -> Iterator[tuple[str, IO[bytes]]]:

@@ -107,6 +107,22 @@ def test_an_unknown_host_is_left_after_three_walls_in_a_row(permission, wall):
     assert found == ["", "", "", "", "", wall]
 
 
+@pytest.mark.parametrize(
+    ("answers", "asked"), [("W" * 25, 3), ("GWW" * 8, 9), ("GW" * 12, 24)], ids=["all", "two_thirds", "half"]
+)
+@pytest.mark.parametrize(("host", "path"), [(OTHER, ""), (COPY, "qa/")], ids=["unknown", "known"])
+def test_a_wall_may_be_as_long_as_a_page_and_let_some_requests_pass(permission, answers, asked, host, path):
+    reader = Reader(permission)
+    one = Finder(reader, permission.covers, 5)
+    padding = f"<!-- {'x' * 14_000} -->"
+    bodies = {"W": UNKNOWN_WALLS["login"].encode() + padding.encode(), "G": question(7, 1, {})}
+    for count, answer in enumerate(answers, 1):
+        if one.wall(Page(f"http://{host}/{path}{count}", bodies[answer] + padding.encode(), "text/html")):
+            break
+    reader.close()
+    assert count == asked
+
+
 def test_a_forum_with_a_login_box_and_short_posts_is_no_wall(permission):
     reader = Reader(permission)
     one = Finder(reader, permission.covers, 5)

@@ -88,6 +88,7 @@ def test_every_doubt_means_no(answer):
         "\ufeff\ufeffUser-agent: *\nDisallow: /\n",
         "User-agent: x\nDisallow: /a\n\ufeffUser-agent: *\nDisallow: /\n",
         "User agent: *\rDissallow: /\r",
+        "User-agent: Somebot & psyllm\nDisallow: /\n\nUser-agent: *\nAllow: /\n",
         "User-agent: x\nNoindex: /a\nUser-agent: *\nDisallow: /\n",
     ],
 )
@@ -118,6 +119,17 @@ def test_a_no_in_an_unusual_spelling_is_a_no(body):
         "User-agent: x\u2028Disallow: /",
         "we do not want this",
         "禁止: /qa",
+        'User-agent: "*"',
+        'User-agent: "psyllm"',
+        "User-agent: psyllm|gpt",
+        "User-agent: [*]",
+        "User-agent: .*",
+        "User-agent: *.",
+        "User-agent: all",
+        "User-agent: Any",
+        "Deny: /",
+        "Block: /qa",
+        "Forbidden: /",
     ],
 )
 def test_one_line_that_can_not_be_read_means_no(line):

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from full_disk import files_of_at_most
+from psyllm.collect.crawl import worker
 from psyllm.collect.crawl.answers import Fault, Fetched
 from psyllm.collect.crawl.finding import Finder, Reader
 from psyllm.collect.crawl.permission import Permission, Scope
@@ -161,6 +162,22 @@ def test_a_wall_that_every_page_of_an_unknown_site_is_ends_its_crawl(tmp_path):
     assert len(getter.urls) == 3
     assert stage.counts() == {"stored": 2, "stopped": 18}
     assert set(stage.details(Outcome.STOPPED).values()) == {"login"}
+
+
+def test_a_page_that_breaks_its_reader_ends_no_crawl(tmp_path, monkeypatch):
+    getter = Played()
+    odd = "<meta charset=undefined><p>睡不着</p>".encode("gb18030")
+    getter.said = {urls(2)[1]: [Fetched(urls(2)[1], 200, {"content-type": "text/html"}, odd)]}
+    stage = Stage(tmp_path, getter)
+    assert stage.run(*urls(2)) == FINISHED
+    assert stage.counts() == {"stored": 2}
+
+    def broken(*_):
+        raise ValueError
+
+    monkeypatch.setattr(worker, "decide", broken)
+    assert stage.run(f"{HOST}/3") == FINISHED
+    assert stage.details(Outcome.NOTHING) == {"/3": "answer_unreadable"}
 
 
 def test_the_permissions_end_is_met_during_the_crawl(tmp_path):

@@ -49,6 +49,15 @@ def test_whatever_is_declared_the_right_charset_is_found(charset, declared):
     assert not page.damaged
 
 
+@pytest.mark.parametrize(
+    "declared", ["undefined", "raw_unicode_escape", "unicode_escape", "idna", "punycode", "utf-7", "mbcs"]
+)
+def test_what_python_knows_and_is_no_charset_is_not_tried(declared):
+    body = f'<meta charset="{declared}"><p>{ORDINARY}\\ud83d</p>'.encode("gb18030")
+    text = decoded(body, f"text/html; charset={declared}").text()
+    assert text.encode("utf-8").count(ORDINARY.encode()) == 1
+
+
 @pytest.mark.parametrize("declared", ["utf-8", "gb2312", "big5"])
 def test_traditional_pages_in_big5_are_read(declared):
     text = "我最近總是睡不著，心裡很難過，不知道該怎麼辦。" * 20

@@ -24,12 +24,20 @@ MANY = MOST_DEPTH + 1
         "<table><tr><td>" * MANY,
         "<!-- -->" + "<!-->" + "<div>" * MANY,
         "<script>1</script><span>" * MANY,
+        "<svg><title>" + "<div>" * MANY,
+        "<svg><style>" + "<g>" * MANY,
+        "<math><mtext><script></math></script>" * MANY,
+        "<svg><title><div></title></svg>" * MANY,
+        "<svg><div></svg>" * MANY,
+        "<svg><![CDATA[</svg>]]>" * MANY,
+        "<div><! </div>" * MANY,
+        "<div title='></div>'>" * MANY,
     ],
 )
 def test_what_nests_too_deeply_is_told_and_not_parsed(markup):
     assert nests_too_deeply(markup)
     assert nests_too_deeply(markup.encode())
-    assert parsed(markup).css("div, b, ul, table, span") == []
+    assert parsed(markup).css("div, b, ul, table, span, svg, math") == []
 
 
 @pytest.mark.parametrize(
@@ -44,6 +52,9 @@ def test_what_nests_too_deeply_is_told_and_not_parsed(markup):
         "<select>" + "<option>x" * MANY + "</select>",
         "<table><tr><td><div></table>" * MANY,
         "<svg>" + "<path d='M0'/><g/>" * MANY + "</svg>",
+        "<svg><title>x</title><style>a</style><desc/><foreignObject><p>x</p></foreignObject></svg>" * MANY,
+        "<svg><a></svg><math><mi>x</mi><annotation-xml>x</annotation-xml></math>" * MANY,
+        "<svg><title><script>'<svg>'</script></title></svg>" * MANY,
         "<script>" + "'<div>'" * MANY + "</script><p>x</p>",
         "<!-- " + "<div>" * MANY + " --><p>x</p>",
         "<a b='" + "<i " * MANY + "'>x</a>",

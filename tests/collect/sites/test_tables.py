@@ -21,6 +21,14 @@ def test_a_trimming_row_takes_its_line_and_leaves_its_other(row):
     assert not row.pattern.match(row.leaves)
 
 
+@pytest.mark.parametrize("wall", [wall for wall in walls() if wall.on != "url"], ids=lambda wall: wall.name)
+def test_an_anchor_stands_in_whatever_a_wall_matches(wall):
+    choices = [wall.takes, *SAID.get(wall.name, ())]
+    for said in choices:
+        found = wall.pattern.search(said)
+        assert any(anchor in found.group().lower().encode() for anchor in wall.anchors), said
+
+
 def test_a_page_of_no_known_wall_is_changed_markup():
     assert wall_of(Page("https://a.example/", b"<p>hello</p>")) == "changed"
 
@@ -41,6 +49,25 @@ def test_words_of_the_interface_take_their_text_and_leave_the_other():
     assert interface_words().sub("", row["leaves"]) == row["leaves"]
 
 
+# Each way that a wall's pattern may match, where there are several.
+SAID = {
+    "aliyun_waf": ["var arg1 ="],
+    "waf_named": [
+        "<title>安全验证", "<title>访问被阻断", "<TITLE>Just a moment", "<title>Attention Required", "errors.aliyun.com",
+    ],
+    "waf_says": ["您的访问被阻断", "访问过于频繁稍后", "请求太频繁，请稍后再试"],
+    "zhihu_unusual_requests": ["您当前请求存在异常", "Unhuman-tip", "系统检测到您的网络环境存在异常"],
+    "captcha": ["<title>请输入验证码", 'ID="captcha-1"', ' id="geetest"', ' id="nc_1_wrapper"', "请进行人机验证", "请完成安全验证"],
+    "zhihu_login": ['"name": "AuthenticationInvalid'],
+    "login_says": ["需要登录", "请登陆"],
+    "overload_named": [
+        "<title>502", "<title>504", "<title>Service Unavailable", "<title>Bad Gateway", "<title>服务器繁忙",
+        "<title>服务器开小差", "503-error.html",
+    ],
+    "taken_down": [f"{what}不存在" for what in ("问题", "回答", "答案", "文章", "帖子", "主题", "内容", "页面", "贴子")],
+    "zhihu_not_found": ["没有知识存在的荒原", '"name":"ResourceNotFound', '"message":"资源不存在'],
+    "not_found_named": ["<title>Not Found", "<title>页面不存在", "<title>出错了"],
+}  # fmt: skip
 PASSWORD = Page("https://a.example/", b"<form><input type=password></form>")
 
 

@@ -217,7 +217,13 @@ class Crawl:
             return earlier
         expired = expired_names(self.segments) & {page.segment for page in stored}
         self._need_segments(stored, expired)
-        source = Source(permission.source, permission.licence, permission.may_train, permission.may_show)
+        source = Source(
+            permission.source,
+            permission.licence,
+            permission.may_train,
+            permission.may_show,
+            data=self._data,
+        )
         authors = Authors.from_key_file(self._data)
         reader = Reader(permission)
         harvest = Harvest(self.segments, reader, authors, source, self._tombstones, expired)

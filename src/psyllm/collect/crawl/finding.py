@@ -8,7 +8,7 @@ step is, so that an endless calendar ends. Nothing here fetches.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
 
 from psyllm.collect.crawl.addresses import canonical
@@ -26,10 +26,12 @@ MOST_KNOWN = 200_000
 # Of an unknown site's one path so many sets of parameters are asked for by a worker: filters and orders of one list
 # multiply without end, and pages of a list come first.
 MOST_QUERIES = 300
-# A short page with nothing to read on it may be a wall.
+# A short page of a site that we know is a wall at once when there is nothing but one to read on it.
 SHORT_BYTES = 12_000
-# On a site that we don't know one such page may be a mistake, ours or the site's; so many in a row are none.
+# A long one, or one of a site that we don't know, may be a mistake, ours or the site's; so many in a row are none,
+# nor are so many of a host's last pages: some walls let every third request pass.
 WALLS_IN_A_ROW = 3
+MOST_WALLS, OF_THE_LAST = 5, 10
 _WALLS = frozenset({"login", "captcha", "waf", "overload"})
 
 
@@ -71,7 +73,7 @@ class Finder:
         self._most_depth = most_depth
         self._known: set[str] = set()
         self._queries: Counter[str] = Counter()
-        self._walls: Counter[str] = Counter()
+        self._walls: defaultdict[str, deque[bool]] = defaultdict(lambda: deque(maxlen=OF_THE_LAST))
         self._nobody = Authors(b"\x00" * 32)  # a wall names no author; nothing hashed here is kept
 
     def found(self, page: Page, depth: int) -> tuple[Ask, ...]:
@@ -88,20 +90,21 @@ class Finder:
         return tuple(asks.values())
 
     def wall(self, page: Page) -> str:
-        """Return the wall that a short page is, or an empty string; of an unknown site after several in a row."""
+        """Return the wall that a page is, or an empty string; where it may be a mistake, after several only."""
         adapter = self._adapter_for(page.url)
         stop = self._wall(adapter, page)
-        if adapter.hosts:
+        if adapter.hosts and len(page.body) <= SHORT_BYTES:
             return stop
-        host = host_of(page.url)
-        self._walls[host] = self._walls[host] + 1 if stop else 0
-        return stop if self._walls[host] >= WALLS_IN_A_ROW else ""
+        walls = self._walls[host_of(page.url)]
+        walls.append(bool(stop))
+        in_a_row = len(walls) >= WALLS_IN_A_ROW and all(list(walls)[-WALLS_IN_A_ROW:])
+        return stop if in_a_row or walls.count(True) > MOST_WALLS else ""
 
     def _wall(self, adapter: Adapter, page: Page) -> str:
-        if len(page.body) > SHORT_BYTES or adapter.kind_of(page.url) == "other":
+        if adapter.kind_of(page.url) == "other":
             return ""
-        if not adapter.hosts and not may_be_wall(page):
-            return ""  # reading an unknown page takes long
+        if not (adapter.hosts and len(page.body) <= SHORT_BYTES) and not may_be_wall(page):
+            return ""  # reading an unknown page or a long one takes long
         stop = adapter.read(page, self._nobody).stop
         return stop if stop in _WALLS else ""
 

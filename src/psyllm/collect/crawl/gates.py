@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from psyllm.collect.crawl.addresses import joined, origin_of
 from psyllm.collect.crawl.answers import End, Fault, Fetched, Rest
@@ -22,6 +23,7 @@ from psyllm.collect.crawl.permission import Permission
 from psyllm.collect.crawl.robots import MOST_BYTES, MOST_REDIRECTS, Answer, Verdict
 from psyllm.collect.crawl.robots_gate import RobotsGate
 from psyllm.collect.crawl.shared import Shared
+from psyllm.collect.crawl.stops import stop_of_address
 from psyllm.collect.frontier.contract import HOLD_S, Lease, Outcome, host_of
 from psyllm.core.errors import PsyError
 
@@ -170,7 +172,8 @@ class Gates:
             return
 
     async def _fetch_robots(self, url: str) -> Answer:
-        """Follow redirects within the host only, each through the clock."""
+        """Follow redirects to another robots.txt of the host only, each through the clock."""
+        first = url
         for _ in range(MOST_REDIRECTS + 1):
             got = await self._send(url, self._permission.delay_s, MOST_BYTES)
             if isinstance(got, Fault):
@@ -178,9 +181,26 @@ class Gates:
             if not got.is_whole:
                 return Answer(0, fault="cut_off")
             if not 300 <= got.status < 400:
-                return Answer(got.status, got.body, got.headers.get("content-type", ""))
+                return _answer(got, is_moved=url != first)
             target = joined(url, got.headers.get("location", ""))
-            if not target or host_of(target) != host_of(url):
-                return Answer(got.status, fault="redirect_off_host")
+            fault = _fault_of_redirect(url, target)
+            if fault:
+                return Answer(got.status, fault=fault)
             url = target
         return Answer(302, fault="redirect_loop")
+
+
+def _fault_of_redirect(url: str, target: str) -> str:
+    """Return why a redirect of a robots.txt is not followed, or an empty string."""
+    if not target or host_of(target) != host_of(url):
+        return "redirect_off_host"
+    stop = stop_of_address(target)
+    if stop is not None:
+        return f"redirect_{stop.reason}"
+    return "" if urlsplit(target).path.endswith("/robots.txt") else "redirect_elsewhere"
+
+
+def _answer(got: Fetched, *, is_moved: bool) -> Answer:
+    """Return an answer for robots.txt; nothing where one was said to be is no word that there is none."""
+    fault = "redirect_to_nothing" if is_moved and got.status in {404, 410} else ""
+    return Answer(got.status, got.body, got.headers.get("content-type", ""), fault)

@@ -27,6 +27,13 @@ _PATH = re.compile(r"[/*]\S*")
 _DELAY = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
 # The hours for which a rate may be said are left out, so that it holds all day.
 _RATE = re.compile(r"(0*[1-9][0-9]{0,5} ?/ ?0*[1-9][0-9]{0,5}[smhd]?)(?:\s+[0-9]{4}\s?-\s?[0-9]{4})?")
+# Words that can only mean `disallow`, whatever follows them.
+_NO = ("deny", "denied", "block", "forbid", "refuse", "reject", "exclude", "prohibit", "ban")
+# A name, with a wildcard or without; `"*"`, `.*`, `[*]` and `a|b` may be meant for us.
+_NAME = re.compile(r"\*+|[a-z0-9_.*-]*[a-z0-9][a-z0-9_.*-]*")
+_ADDRESS = re.compile(r"\+?https?://[^\s,;()]*")
+# May be meant as `*`. To read them so would let an `allow` that follows them outdo a `disallow` for `*`.
+_ALL = frozenset({"all", "any", "every", "everyone", "everybody"})
 # `dissallow` and 0.94, `dissalow` and 0.88 are meant; `noindex` has 0.4.
 _ALIKE = 0.75
 
@@ -70,7 +77,7 @@ def _field(line: str) -> tuple[str, str]:
 
 def _rule(key: str, value: str) -> list[str] | None:
     """Return a field as lines for Protego, none for what is no rule, None for what can't be read."""
-    if not key:
+    if not key or key.startswith(_NO):
         return None
     if key == "useragent":
         return _agents(value)
@@ -89,8 +96,11 @@ def _agents(value: str) -> list[str] | None:
     plain = unicodedata.normalize("NFKC", value).lower()
     if not plain or not plain.isascii() or re.search(r":(?!//)", plain):
         return None  # nobody, or a second field on the line
-    names = {word.partition("/")[0] for word in re.split(r"[\s,;()]+", plain)}
-    found = ["*"] if any(name and not name.strip("*") for name in names) else []
+    words = re.split(r"[\s,;()&]+", _ADDRESS.sub(" ", plain))
+    names = {word.partition("/")[0] for word in words if word}
+    if not names or names & _ALL or not all(map(_NAME.fullmatch, names)):
+        return None
+    found = ["*"] if any(not name.strip("*") for name in names) else []
     if any(fnmatchcase(AGENT, name) for name in names if name.strip("*")):
         found.append(AGENT)
     return [f"user-agent: {name}" for name in found or [_ANOTHER]]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psyllm.collect.crawl.answers import Decision, End, Fetched, Keep, Leave, Rest, decide
-from psyllm.collect.crawl.finding import SHORT_BYTES, Finder
+from psyllm.collect.crawl.finding import Finder
 from psyllm.collect.crawl.gates import Gates, Getter, Halted, Passed
 from psyllm.collect.crawl.permission import Permission
 from psyllm.collect.crawl.segments import StoredPage
@@ -218,8 +218,6 @@ class Worker:
     async def _wall(self, page: StoredPage) -> str:
         """Return the wall that a page is; reading an unknown page takes long, and leases must be extended meanwhile."""
         with contextlib.suppress(Exception):  # whatever a page does to its reader, the crawl goes on
-            if len(page.body) > SHORT_BYTES:  # which is never read for this
-                return self._finder.wall(_as_page(page))
             async with self._judging:
                 return await asyncio.to_thread(self._finder.wall, _as_page(page))
         return ""
@@ -234,7 +232,9 @@ class Worker:
         if not isinstance(passed, Passed):
             return None, passed
         got = passed.got
-        decision = decide(got, lease, self._now(), self._gates.covers, self._limits.most_attempts)
+        decision: Decision = End(Outcome.NOTHING, "answer_unreadable")
+        with contextlib.suppress(Exception):  # whatever an answer does to its reader, the crawl goes on
+            decision = decide(got, lease, self._now(), self._gates.covers, self._limits.most_attempts)
         if not isinstance(decision, Keep) or not isinstance(got, Fetched):
             return None, decision
         fetched_at = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")

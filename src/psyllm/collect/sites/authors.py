@@ -5,7 +5,8 @@ digits that are the same for the same person on the same site and say nothing
 without the key, so that one person's texts can be kept on one side of a split
 and forgotten together. The key is 32 random bytes in a file of its own, made at
 first need, outside the data folder: who is given the data is not given the key.
-Losing it means that later imports give other hashes than earlier ones.
+It hides the keys of records, too, that may name somebody (`source.py`). Losing it
+means that later imports give other hashes and ids than earlier ones.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ KEY_BYTES = 32
 # What sites show instead of a name: one hash for all of them would make one person of thousands.
 NOBODY = frozenset({"", "匿名用户", "匿名", "知乎用户", "已注销", "账号已注销", "[已重置]"})
 HASH_HEX_DIGITS = 32  # 128 bits: no two of 10^9 authors meet by chance
+KEY_HEX_DIGITS = 16  # 64 bits: within one source; two that meet get a number
 
 
 class Authors:
@@ -42,6 +44,10 @@ class Authors:
             return ""
         said = f"{site}\x1f{author.strip()}".encode()
         return hmac.new(self._key, said, hashlib.sha256).hexdigest()[:HASH_HEX_DIGITS]
+
+    def key_of(self, raw: bytes) -> str:
+        """Return a keyed hash of any bytes, as a record's own key; never that of an author."""
+        return hmac.new(self._key, b"\x1f" + raw, hashlib.sha256).hexdigest()[:KEY_HEX_DIGITS]
 
     @classmethod
     def from_key_file(cls, data: Path) -> Self:

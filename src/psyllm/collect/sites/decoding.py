@@ -24,6 +24,12 @@ _DECLARED = re.compile(rb"charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{3,20})", re.IG
 _COMMON = frozenset("的一是不了我有在人这這个個们們他她你来來到说說就那要也会會着著没沒看好自己上去子和地出道得时時想过過么麼能之天知心事为為可以还還很对對生中")  # fmt: skip
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "big5": "big5hkscs"}
 _ASSUMED = ("gb18030", "big5hkscs")
+# Python's names of what a page may be in. Python knows codecs besides that are no charset: `undefined` fails on
+# every text, `raw_unicode_escape` makes halves of characters.
+_CHARSETS = re.compile(
+    r"utf-(8|16|32)(-(sig|le|be))?|gb(2312|k|18030)|big5(hkscs)?|hz|euc_(jp|kr)|shift_jis|iso8859-\d+|koi8-[ru]"
+    r"|cp(125\d|932|949|950)"
+)
 
 
 class Decoded(NamedTuple):
@@ -64,26 +70,26 @@ def _foreign(body: bytes, content_type: str) -> Decoded:
 
 
 def _candidates(body: bytes, content_type: str) -> list[str]:
-    """Return the declared charsets that exist, then the assumed ones."""
+    """Return the declared charsets that are known, then the assumed ones."""
     found = _DECLARED.findall(content_type.encode("latin-1", "replace")) + _DECLARED.findall(
         body[:_HEAD_BYTES]
     )
     names = [name.decode().lower() for name in found]
     wider = [_WIDER.get(name, name) for name in names] + list(_ASSUMED)
-    return list(dict.fromkeys(name for name in wider if _is_text_codec(name)))
+    return list(dict.fromkeys(name for name in wider if _is_charset(name)))
 
 
-def _is_text_codec(name: str) -> bool:
+def _is_charset(name: str) -> bool:
     try:
-        return "".encode(name) is not None
-    except LookupError:
+        return _CHARSETS.fullmatch(codecs.lookup(name).name) is not None
+    except (LookupError, ValueError):
         return False
 
 
 def _strictly(body: bytes, name: str) -> str | None:
     try:
         return body.decode(name)
-    except UnicodeDecodeError:
+    except UnicodeError:
         return None
 
 

@@ -60,7 +60,7 @@ class Extraction:
         except TimeoutError:
             self.close()
             return Extract(failure="page_takes_too_long")
-        except (OSError, EOFError):
+        except (OSError, EOFError, orjson.JSONEncodeError):
             self.close()
             return Extract(failure="page_breaks_the_extractor")
         if not isinstance(found, dict) or not found.get("text"):

@@ -33,6 +33,7 @@ class Wall(NamedTuple):
     pattern: re.Pattern[str]
     takes: str
     leaves: str
+    anchors: tuple[bytes, ...]
 
 
 @functools.cache
@@ -40,7 +41,15 @@ def walls() -> tuple[Wall, ...]:
     """Return the rows of the table."""
     rows = tomllib.loads(_TABLE.read_text("utf-8"))["wall"]
     return tuple(
-        Wall(row["name"], row["stop"], row["on"], re.compile(row["pattern"]), row["takes"], row["leaves"])
+        Wall(
+            row["name"],
+            row["stop"],
+            row["on"],
+            re.compile(row["pattern"]),
+            row["takes"],
+            row["leaves"],
+            tuple(anchor.encode() for anchor in row["anchors"]),
+        )
         for row in rows
     )
 
@@ -73,9 +82,15 @@ def wall_in(text: str, page: Page) -> Stop:
 
 
 def may_be_wall(page: Page) -> bool:
-    """Return whether a wall's mark stands anywhere on a page, a person's words included."""
-    markup = _markup(page)
-    return any(wall.pattern.search(page.url if wall.on == "url" else markup) for wall in walls())
+    """Return whether the mark of a wall (no deletion's) stands anywhere on a page, a person's words included."""
+    markup = decoded(page.body, page.content_type).markup
+    low = (markup.encode("utf-8", "replace") if isinstance(markup, str) else markup).lower()
+    likely = [wall for wall in walls() if wall.stop != "deleted"]
+    if any(wall.on == "url" and wall.pattern.search(page.url) for wall in likely):
+        return True
+    near = [wall for wall in likely if any(anchor in low for anchor in wall.anchors)]
+    text = _markup(page) if near else ""
+    return any(wall.pattern.search(text) for wall in near)
 
 
 def _markup(page: Page) -> str:
