@@ -53,11 +53,12 @@ from psyllm.core.tombstones import (
     MarkKind,
     Tombstone,
     Tombstones,
-    answer_mark,
+    answer_words,
     append_tombstones,
     id_mark,
-    question_mark,
+    question_words,
     read_tombstones,
+    turns_words,
     url_mark,
 )
 
@@ -199,16 +200,28 @@ def _found(
     """Return marks of the parts of what goes, the ids of records that go whole, and all marks."""
     reach: dict[str, Reach] = {}
     ties: list[tuple[str, str]] = []
+    copies: list[tuple[str, str]] = []
+    authors: dict[str, str] = {}
     answers: set[str] = set()
     for path in track(files, "look for it", len(files)):
         for row in rows_of(path):
             record = record_of(row)
             _reach_at_least(reach, record.id, _reach_of(record, row["content_hash"], asked))
-            answers |= {answer_mark(one.text) for one in record.answers if one.author_hash in asked.authors}
+            answers |= {
+                answer_words(one.text).mark() for one in record.answers if one.author_hash in asked.authors
+            }
+            if record.author_hash:
+                authors[record.id] = record.author_hash
             ties += [(parent, record.id) for parent in record.parents]
             kept = row.get("duplicate_of")
             if kept:  # the same words: each leads to the other
-                ties += [(kept, record.id), (record.id, kept)]
+                copies += [(kept, record.id), (record.id, kept)]
+    # But what somebody else is known to have written, if in the same words, is theirs.
+    ties += [
+        (one, other)
+        for one, other in copies
+        if authors.get(other, "") in {"", authors.get(one, ""), *asked.authors}
+    ]
     _spread(reach, ties)
     parts = _marks_of_parts(files, reach, answers) if reach or answers else []
     known = known.with_more(Tombstones.of(parts))
@@ -252,19 +265,23 @@ def _goes_whole(record: Record, content_hash: str, known: Tombstones, *, is_orig
 
 
 def _marks_of_parts(files: Sequence[Path], reach: dict[str, Reach], answers: set[str]) -> list[Tombstone]:
-    """Return marks of the questions, answers and ids of what was named, in every form that a stage has."""
+    """Return marks of the questions, answers, turns and ids of what was named, in every form that a stage has."""
     questions: set[str] = set()
+    turns: set[str] = set()
     for row in (row for path in files for row in rows_of(path)):
         if reach.get(row["id"], Reach.WHOLE) > Reach.WHOLE:
             record = record_of(row)
-            questions.add(question_mark(record))
+            questions |= question_words(record).marks(record.author_hash)
+            turns |= {mark for words in turns_words(record) for mark in words.marks(record.author_hash)}
             if reach[record.id] is Reach.EVERYTHING:
-                answers |= {answer_mark(one.text) for one in record.answers}
+                for one in record.answers:
+                    answers |= answer_words(one.text).marks(one.author_hash)
     ids = {id_mark(key) for key, far in reach.items() if far > Reach.WHOLE}
     return [
-        *_tombstones("question", sorted(questions - {""})),
+        *_tombstones("question", sorted(questions)),
         *_tombstones("answer", sorted(answers - {""})),
         *_tombstones("id", sorted(ids)),
+        *_tombstones("turn", sorted(turns)),
     ]
 
 
@@ -279,10 +296,12 @@ def _held(
                 held.setdefault(path, set()).add(row["content_hash"])
                 _trace(record_of(row), None, whole)
             else:
-                left = _left(row, known, ids)
-                if left is not row:
+                record = record_of(row)
+                left = known.left_of(record, row["content_hash"])
+                if left is not record:
+                    _trace(record, left, partly)
+                if left is not record or row.get("duplicate_of") in ids:
                     held.setdefault(path, set())
-                    _trace(record_of(row), record_of(left) if left is not None else None, partly)
     return held
 
 
@@ -299,13 +318,15 @@ def _trace(record: Record, left: Record | None, traces: Traces) -> None:
 
 
 def _left(row: Row, known: Tombstones, ids: set[str]) -> Row | None:
-    if row["id"] in ids or row.get("duplicate_of") in ids:
+    if row["id"] in ids:
         return None
     record = record_of(row)
     left = known.left_of(record, row["content_hash"])
+    # What goes may be another's words, too: theirs stay, and no longer say of which text they were a copy.
+    copy = {"duplicate_of": ""} if row.get("duplicate_of") in ids else {}
     if left is record:
-        return row
-    return None if left is None else {**row, **to_row(left)}
+        return {**row, **copy} if copy else row
+    return None if left is None else {**row, **to_row(left), **copy}
 
 
 def _remove_copies(data: Path, corpora: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
