@@ -19,10 +19,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,34 +34,34 @@ from psyllm.core.forgotten_files import (
     run_folders,
     space_needed,
 )
+from psyllm.core.forgotten_words import tombstones_of, words_to_go
 from psyllm.core.mended_manifests import mend_manifests
+from psyllm.core.permits import BASE
 from psyllm.core.private import Private
 from psyllm.core.progress import track
 from psyllm.core.records import Record, to_row
 from psyllm.core.settled_reviews import reviews_folder, without_decisions
 from psyllm.core.stages import (
-    STAGES_WITH_ALL_RUNS_IN_USE,
     Manifest,
     Stage,
     complete_runs,
     locked,
     stage_folder,
+    write_text_atomically,
 )
 from psyllm.core.tombstones import (
-    MarkKind,
     Tombstone,
     Tombstones,
-    answer_words,
     append_tombstones,
-    id_mark,
-    question_words,
     read_tombstones,
-    turns_words,
     url_mark,
 )
 
 EXPORTS = "exports"
 EXPORT_FACTS = "export.json"
+RAW = "raw"  # pages as fetched, which become records of the first stage
+# Names the corpora whose models are to be told, until everything is taken out.
+UNFINISHED = "forgetting.unfinished"
 # What a corpus shows and keeps of texts besides its records; `corpus/refresh.py` makes it again.
 CORPUS_PAGES = ("samples.json", "card.html")
 CORPUS_FINGERPRINTS = "fingerprints"
@@ -95,23 +93,10 @@ class Forgotten(NamedTuple):
     beside: tuple[str, ...] = ()
 
 
-class Reach(IntEnum):
-    """How much of a record's words is to stay out, for whom it goes: what only its place takes, leaves less."""
-
-    WHOLE = 1  # nothing but the very same record: all of its answers went, or its copy
-    ASKED = 2  # its author's own words: the question
-    EVERYTHING = 3  # named itself: the question and each answer
-
-
 def marks_of(urls: Sequence[str], authors: Sequence[str], contents: Sequence[str]) -> list[Tombstone]:
     """Return what is to be forgotten as tombstones of now."""
-    marks = _tombstones("url", map(url_mark, urls))
-    return marks + _tombstones("author", authors) + _tombstones("content", contents)
-
-
-def _tombstones(kind: MarkKind, marks: Iterable[str]) -> list[Tombstone]:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return [Tombstone(kind=kind, mark=mark, at=now) for mark in marks]
+    marks = tombstones_of("url", map(url_mark, urls))
+    return marks + tombstones_of("author", authors) + tombstones_of("content", contents)
 
 
 def forget(
@@ -119,12 +104,15 @@ def forget(
     marks: Sequence[Tombstone],
     erase: Callable[[frozenset[str]], object] | None = None,
     remake: Callable[[Path], object] | None = None,
+    overwrite: Callable[[Traces, Traces], object] | None = None,
+    means: Callable[[str], bool] = lambda _: False,
 ) -> Forgotten:
     """Take out everything that the marks name; doing it again changes nothing more.
 
     `erase` is called with the ids of all records that go or change, before anything is rewritten:
-    what people wrote about them elsewhere must go, too, and can be found again after a crash.
-    `remake` is called with the data folder at the end, while nobody else may write: it makes again
+    what people wrote about them elsewhere must go, too, and can be found again after a crash. So is
+    `overwrite` with the traces of records that go whole, and of those that lose an answer.
+    `means` says whether an address is another one of what was asked for. `remake` is called with the data folder at the end, while nobody else may write: it makes again
     what was made of the texts.
 
     Raises:
@@ -134,37 +122,51 @@ def forget(
     """
     with ExitStack() as opened:
         opened.enter_context(space_needed(data))
-        stages = [stage for stage in Stage if stage_folder(data, stage).is_dir()]
+        stages = [stage for stage in Stage if stage_folder(data, stage).is_dir() or _is_coming(data, stage)]
         for stage in stages:
             opened.enter_context(locked(data, stage))
         known = read_tombstones(data).with_more(Tombstones.of(marks))
         append_tombstones(data, marks)
         remove_unfinished(data, [stage for stage in stages if stage is not Stage.MODELS])
-        done = _take_out(data, Tombstones.of(marks), known, list(record_files(data, stages)), erase)
+        files = list(record_files(data, stages))
+        asked = Tombstones.of(marks)
+        done = _take_out(data, asked, words_to_go(asked, known, files, means), files, erase, overwrite)
         mend_manifests(data, stages)
         if remake is not None:
             remake(data)
             mend_manifests(data, stages)
+        (data / UNFINISHED).unlink(missing_ok=True)
         return done
+
+
+def _is_coming(data: Path, stage: Stage) -> bool:
+    """Return whether a crawl may be about to make its first records."""
+    return stage is Stage.COLLECTED and (data / RAW).is_dir()
 
 
 def _take_out(
     data: Path,
     asked: Tombstones,
-    known: Tombstones,
+    found: tuple[list[Tombstone], set[str], Tombstones],
     files: Sequence[Path],
     erase: Callable[[frozenset[str]], object] | None,
+    overwrite: Callable[[Traces, Traces], object] | None,
 ) -> Forgotten:
-    """Find what goes and note its marks, remove copies, then write the files again."""
-    parts, ids, known = _found(asked, known, files)
+    """Note the marks of what goes, remove copies, then write the files again."""
+    parts, ids, known = found
     whole, partly = Traces(set(), set(), set()), Traces(set(), set(), set())
     held = _held(files, known, ids, whole, partly)
     touched = frozenset(ids | partly.ids)
+    also = sorted({content for one in held.values() for content in one})
+    append_tombstones(data, [*parts, *tombstones_of("content", also)])
     if erase is not None:
         erase(touched)
-    also = sorted({content for one in held.values() for content in one})
-    append_tombstones(data, [*parts, *_tombstones("content", also)])
+    if overwrite is not None:
+        overwrite(whole, partly)
     corpora = {path.parent.name for path in held if path.parent.parent.name == Stage.CORPUS.value}
+    ever = corpora | _unfinished(data)
+    if ever:
+        write_text_atomically(data / UNFINISHED, "".join(f"{name}\n" for name in sorted(ever)))
     # Copies first: after a crash the records are still there to tell which they are.
     removed, beside = _remove_copies(data, corpora) if held else ((), ())
     without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
@@ -172,7 +174,7 @@ def _take_out(
     for path in track(list(held), "take it out", len(held)):
         rows = rewrite_file(path, lambda row: _left(row, known, ids))
         changed[f"{path.parent.parent.name}/{path.parent.name}"] += rows
-    return Forgotten(dict(changed), frozenset(ids), removed, _models_of(data, corpora), whole, partly, beside)
+    return Forgotten(dict(changed), frozenset(ids), removed, _models_of(data, ever), whole, partly, beside)
 
 
 def exported_files(folder: Path) -> list[str]:
@@ -192,97 +194,6 @@ def containing(data: Path, text: str) -> Iterator[tuple[str, str]]:
                 if found not in seen:
                     seen.add(found)
                     yield found
-
-
-def _found(
-    asked: Tombstones, known: Tombstones, files: Sequence[Path]
-) -> tuple[list[Tombstone], set[str], Tombstones]:
-    """Return marks of the parts of what goes, the ids of records that go whole, and all marks."""
-    reach: dict[str, Reach] = {}
-    ties: list[tuple[str, str]] = []
-    copies: list[tuple[str, str]] = []
-    authors: dict[str, str] = {}
-    answers: set[str] = set()
-    for path in track(files, "look for it", len(files)):
-        for row in rows_of(path):
-            record = record_of(row)
-            _reach_at_least(reach, record.id, _reach_of(record, row["content_hash"], asked))
-            answers |= {
-                answer_words(one.text).mark() for one in record.answers if one.author_hash in asked.authors
-            }
-            if record.author_hash:
-                authors[record.id] = record.author_hash
-            ties += [(parent, record.id) for parent in record.parents]
-            kept = row.get("duplicate_of")
-            if kept:  # the same words: each leads to the other
-                copies += [(kept, record.id), (record.id, kept)]
-    # But what somebody else is known to have written, if in the same words, is theirs.
-    ties += [
-        (one, other)
-        for one, other in copies
-        if authors.get(other, "") in {"", authors.get(one, ""), *asked.authors}
-    ]
-    _spread(reach, ties)
-    parts = _marks_of_parts(files, reach, answers) if reach or answers else []
-    known = known.with_more(Tombstones.of(parts))
-    for path in track(files, "look for copies", len(files)):
-        is_original = path.parent.parent.name in STAGES_WITH_ALL_RUNS_IN_USE
-        for row in rows_of(path):
-            if _goes_whole(record_of(row), row["content_hash"], known, is_original=is_original):
-                _reach_at_least(reach, row["id"], Reach.WHOLE)
-    _spread(reach, ties)
-    return parts, set(reach), known
-
-
-def _reach_of(record: Record, content_hash: str, asked: Tombstones) -> Reach | None:
-    if asked.names_text(record, content_hash):
-        return Reach.EVERYTHING
-    return Reach.ASKED if record.author_hash in asked.authors else None
-
-
-def _reach_at_least(reach: dict[str, Reach], key: str, least: Reach | None) -> bool:
-    """Note how far it reaches for a record; return whether that is farther than before."""
-    if least is None or reach.get(key, 0) >= least:
-        return False
-    reach[key] = least
-    return True
-
-
-def _spread(reach: dict[str, Reach], ties: Sequence[tuple[str, str]]) -> None:
-    """Let copies, and records made from others, go as far as these."""
-    while sum(_reach_at_least(reach, to, reach.get(source)) for source, to in ties):
-        pass
-
-
-def _goes_whole(record: Record, content_hash: str, known: Tombstones, *, is_original: bool) -> bool:
-    """Return whether a record goes in all stages.
-
-    That cleaning had left only the author's answers says nothing about what others wrote.
-    """
-    if record.author_hash in known.authors or known.names_text(record, content_hash):
-        return True
-    return is_original and known.left_of(record, content_hash) is None
-
-
-def _marks_of_parts(files: Sequence[Path], reach: dict[str, Reach], answers: set[str]) -> list[Tombstone]:
-    """Return marks of the questions, answers, turns and ids of what was named, in every form that a stage has."""
-    questions: set[str] = set()
-    turns: set[str] = set()
-    for row in (row for path in files for row in rows_of(path)):
-        if reach.get(row["id"], Reach.WHOLE) > Reach.WHOLE:
-            record = record_of(row)
-            questions |= question_words(record).marks(record.author_hash)
-            turns |= {mark for words in turns_words(record) for mark in words.marks(record.author_hash)}
-            if reach[record.id] is Reach.EVERYTHING:
-                for one in record.answers:
-                    answers |= answer_words(one.text).marks(one.author_hash)
-    ids = {id_mark(key) for key, far in reach.items() if far > Reach.WHOLE}
-    return [
-        *_tombstones("question", sorted(questions)),
-        *_tombstones("answer", sorted(answers - {""})),
-        *_tombstones("id", sorted(ids)),
-        *_tombstones("turn", sorted(turns)),
-    ]
 
 
 def _held(
@@ -378,8 +289,26 @@ def _remove_export(folder: Path) -> bool:
     return True
 
 
-def _models_of(data: Path, corpora: set[str]) -> tuple[str, ...]:
-    def is_from(model: Manifest) -> bool:
-        return any(parent.run in corpora for parent in model.parents)
+def _unfinished(data: Path) -> set[str]:
+    """Return the corpora that a run of before began to change: their models are told, though nothing else is found."""
+    try:
+        return set((data / UNFINISHED).read_text("utf-8").split())
+    except FileNotFoundError:
+        return set()
 
-    return tuple(model.run for model in complete_runs(data, Stage.MODELS) if is_from(model))
+
+def _models_of(data: Path, corpora: set[str]) -> tuple[str, ...]:
+    """Return the models trained on one of these corpora, and those trained further from one of them."""
+    models = complete_runs(data, Stage.MODELS)
+    found = {model.run for model in models if any(parent.run in corpora for parent in model.parents)}
+    before: set[str] = set()
+    while found != before:
+        before = set(found)
+        found |= {model.run for model in models if _is_based_on(model, before)}
+    return tuple(model.run for model in models if model.run in found)
+
+
+def _is_based_on(model: Manifest, others: set[str]) -> bool:
+    """Return whether a model was trained further from one of others, or from a folder inside its run."""
+    named = {parent.run for parent in model.parents if parent.stage == BASE}
+    return not others.isdisjoint({*named, *Path(str(model.settings.get("base") or "")).parts})

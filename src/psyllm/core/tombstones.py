@@ -29,7 +29,7 @@ from psyllm.core.errors import MalformedInput
 from psyllm.core.private import Private
 from psyllm.core.records import NORMALISER_VERSION, Answer, Frozen, Record
 
-MarkKind = Literal["url", "author", "content", "question", "answer", "id", "turn"]
+MarkKind = Literal["url", "author", "content", "question", "answer", "id", "turn", "thread"]
 # Fewer characters, white space aside, are anybody's words ("抱抱你"): others would lose theirs.
 FEWEST_MARKED_CHARS = 8
 # Where nobody says who wrote it, the same words may be another's; so many were hardly chosen twice. Guesses by hand.
@@ -59,6 +59,7 @@ class Tombstones(NamedTuple):
     answers: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
     turns: frozenset[str] = frozenset()
+    threads: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, marks: Iterable[Tombstone]) -> Self:
@@ -79,10 +80,15 @@ class Tombstones(NamedTuple):
         """Return whether an address was forgotten."""
         return is_marked_url(url, self.urls)
 
+    def has_thread(self, key: str) -> bool:
+        """Return whether a thread was forgotten; its key is the site's name and the site's own key."""
+        return bool(self.threads) and bool(key) and thread_mark(key) in self.threads
+
     def names_text(self, record: Record, content_hash: str = "") -> bool:
         """Return whether a record is forgotten whole, by its address, words or id."""
         return (
             (bool(record.url) and self.has_url(record.url))
+            or self.has_thread(_site_key(record.id))
             or (bool(self.contents) and (content_hash or record.content_hash) in self.contents)
             or self._names(self.questions, question_words(record), record.author_hash)
             or self._names_turns(record)
@@ -135,7 +141,7 @@ class Tombstones(NamedTuple):
         return left if answers and left.content_hash not in self.contents else None
 
 
-_KINDS: tuple[MarkKind, ...] = ("url", "author", "content", "question", "answer", "id", "turn")
+_KINDS: tuple[MarkKind, ...] = ("url", "author", "content", "question", "answer", "id", "turn", "thread")
 NO_TOMBSTONES = Tombstones()
 
 
@@ -154,6 +160,16 @@ def is_marked_url(url: str, marks: Collection[str]) -> bool:
     if not marks:
         return False
     return url_mark(url) in marks or hashlib.sha256(url.strip().encode()).hexdigest() in marks
+
+
+def thread_mark(key: str) -> str:
+    """Return the hash by which a thread of a site is remembered, whichever of its addresses was given."""
+    return hashlib.sha256(f"thread\x1f{key}".encode()).hexdigest()
+
+
+def _site_key(key: str) -> str:
+    """Return a record's key in its source, which for a page of a site is that of its thread."""
+    return key.partition(":")[2].partition("#")[0]
 
 
 class Words(NamedTuple):

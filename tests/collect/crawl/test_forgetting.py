@@ -9,8 +9,8 @@ from warcio.archiveiterator import ArchiveIterator
 
 from crawl_ground import served
 from psyllm.cli.main import run as cli
-from psyllm.collect.crawl import forgetting
-from psyllm.collect.crawl.forgetting import forget_pages
+from psyllm.collect.crawl import members
+from psyllm.collect.crawl.forgetting import Meant, forget_pages
 from psyllm.collect.crawl.segments import Segments, StoredPage, read_page
 from psyllm.core.errors import MalformedInput
 from psyllm.core.private import Private
@@ -52,19 +52,19 @@ def test_the_page_s_bytes_are_gone_and_the_others_stay_in_their_places(written, 
         "no scheme": ["WWW.xinli001.com/qa/2/"],
         "shared": ["http://www.xinli001.com/qa/2/?from=share&page=3#top"],
     }[how]
-    done = forget_pages(data, meant, [])
+    done = forget_pages(data, Meant(meant))
     assert (done.pages, done.urls, done.growing) == (1, {urls[1]}, ())
     assert SECRET.encode() not in unpacked(data)
     folder = data / "raw" / "site" / "segments"
     assert [read_page(folder, place).url for place in (places[0], places[2])] == [urls[0], urls[2]]
     with pytest.raises(MalformedInput):
         read_page(folder, places[1])
-    assert forget_pages(data, meant, []).pages == 0
+    assert forget_pages(data, Meant(meant)).pages == 0
 
 
 def test_other_tools_still_read_the_file(written):
     data, urls, _ = written
-    forget_pages(data, [urls[1]], [])
+    forget_pages(data, Meant([urls[1]]))
     (path,) = (data / "raw").rglob("*.gz")
     with path.open("rb") as file:
         assert [record.rec_headers.get_header("WARC-Target-URI") for record in ArchiveIterator(file)] == [
@@ -82,7 +82,7 @@ def test_a_passage_is_found_however_the_page_writes_it(tmp_path, encoding):
         [page(url, "")._replace(body=body) for url in (of_no_thread, "https://www.xinli001.com/qa/7")]
     )
     segments.close()
-    done = forget_pages(tmp_path, [], [Private(SECRET[:14])])
+    done = forget_pages(tmp_path, Meant(passages=[Private(SECRET[:14])]))
     assert (done.pages, done.urls) == (1, frozenset()), "the page of another thread stays"
 
 
@@ -92,17 +92,17 @@ def test_a_torn_end_goes_unless_a_worker_may_still_be_writing_it(written):
     whole = path.stat().st_size
     with path.open("ab") as file:
         file.write(gzip.compress(SECRET.encode())[:-9])
-    assert forget_pages(data, [urls[1]], []).growing == (path.name,)
+    assert forget_pages(data, Meant([urls[1]])).growing == (path.name,)
     assert path.stat().st_size > whole
     os.utime(path, (0, 0))
-    assert forget_pages(data, [urls[1]], []).growing == ()
+    assert forget_pages(data, Meant([urls[1]])).growing == ()
     assert path.stat().st_size == whole
 
 
 def test_fillers_fit_every_length():
     for length in (22, 23, 65_557, 65_558, 65_579, 65_580, 131_114, 200_000):
         file = io.BytesIO(bytes(length))
-        forgetting._overwrite(file, 0, length)
+        members.overwrite(file, 0, length)
         assert len(file.getvalue()) == length
         assert gzip.decompress(file.getvalue()) == b""
 

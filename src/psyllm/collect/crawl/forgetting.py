@@ -1,165 +1,226 @@
 """Pages as fetched lose what somebody wants forgotten: their bytes are overwritten in place.
 
-Addresses, and passages of what was forgotten, come in; every page of `raw/` that
-has such an address or belongs to the same thread, and every page of no thread
-that holds such a passage, is
-overwritten where it lies, so that the places of all other pages stay right. Copies
-that no frontier has acknowledged are pages like any other. The addresses that were
-asked for come out, so that they get tombstones and are not fetched again. What
-else stands on such a page goes with it, but stays in the records that were made.
+Addresses, passages of what was forgotten and authors' hashes come in; every page
+of `raw/` that has such an address or belongs to the same thread, is signed by such
+an author or holds such a passage, is overwritten where it lies, so that the places
+of all other pages stay right. A short passage counts on pages of no thread only:
+many people write the same. Copies that no frontier has acknowledged are pages like
+any other. The addresses that were asked for get tombstones first, so that they are
+not fetched again. What else stands on such a page goes with it, but stays in the
+records that were made. A damaged page may hold anybody's words and can't be read by
+us: it goes, the pages behind it stay.
 """
 
 from __future__ import annotations
 
 import os
 import time
-import zlib
-from collections.abc import Collection, Iterator
-from io import BytesIO
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from warcio.archiveiterator import ArchiveIterator
-
-from psyllm.collect.sites.choose import adapters, choose
+from psyllm.collect.crawl.members import Member, members, overwrite
+from psyllm.collect.crawl.noted import RAW, noted_adapters
+from psyllm.collect.crawl.page_words import folded, words_on
+from psyllm.collect.crawl.segments import StoredPage, page_of, place_of, read_page
+from psyllm.collect.sites.authors import Authors, key_place
+from psyllm.collect.sites.choose import choose, thread_key
+from psyllm.collect.sites.contract import Adapter, Page
 from psyllm.core.addresses import meant_by
+from psyllm.core.errors import MalformedInput
+from psyllm.core.forgetting import Traces, marks_of
+from psyllm.core.forgotten_words import tombstones_of
 from psyllm.core.private import Private
+from psyllm.core.progress import track
+from psyllm.core.tombstones import Tombstone, append_tombstones, thread_mark
 
-BLOCK_BYTES = 1 << 20
 # A segment that was written to within this time may still be growing: its torn end is a page on its way.
 STILL_WRITTEN_S = 3600
-_ADAPTERS = adapters()
-# A gzip member that holds nothing; its extra field takes up to 65,535 bytes (RFC 1952).
-_EMPTY = zlib.compressobj(wbits=31).flush()
-_MOST_EXTRA = 65_535
-_BARE = len(_EMPTY) + 2
+# So many characters in a row on a page of another thread are a copy: fewer stand on too many. A guess by hand.
+FEWEST_COPIED_CHARS = 20
 
 
 class ForgottenPages(NamedTuple):
-    """How many pages were overwritten, the addresses that were asked for, and segments that still grow."""
+    """How many pages were overwritten, the addresses asked for, segments that still grow, damaged stretches."""
 
     pages: int
     urls: frozenset[str]
     growing: tuple[str, ...]
+    damaged: int = 0
 
 
-class _Member(NamedTuple):
-    start: int
-    end: int
-    raw: bytes
+class Meant(NamedTuple):
+    """Which pages go: by address (`urls`, whose addresses stay out; `partly`, whose do not), words or author."""
+
+    urls: Collection[str] = ()
+    partly: Collection[str] = ()
+    passages: Collection[Private] = ()
+    authors: Collection[str] = ()
+    hashes: Authors | None = None  # without the key nobody's name on a page leads to a hash
 
 
-def forget_pages(data: Path, urls: Collection[str], passages: Collection[Private]) -> ForgottenPages:
-    """Overwrite the pages of all crawls that are meant."""
-    wanted = _Wanted(urls, passages)
-    pages = 0
-    found: set[str] = set()
+class AtPages:
+    """What one `forget` does with the pages: the threads of its addresses, and what it overwrote."""
+
+    def __init__(self, data: Path, urls: Collection[str], authors: Collection[str]) -> None:
+        self._data = data
+        self._urls = urls
+        self._authors = authors
+        self._known = noted_adapters(data)
+        self._threads = {key for url in urls if (key := thread_key(url, self._known))}
+        self.done = ForgottenPages(0, frozenset(), ())
+
+    def marks(self) -> list[Tombstone]:
+        """Return tombstones of the threads, so that no other address of theirs brings one back."""
+        return tombstones_of("thread", sorted(map(thread_mark, self._threads)))
+
+    def means(self, url: str) -> bool:
+        """Return whether an address is another one of the threads."""
+        return bool(self._threads) and thread_key(url, self._known) in self._threads
+
+    def overwrite(self, whole: Traces, partly: Traces) -> None:
+        """Overwrite the pages of what goes from the records, and those that no record was made of yet."""
+        hashes = Authors.from_key_file(self._data) if self._authors and key_place().exists() else None
+        passages = whole.passages | partly.passages
+        meant = Meant({*whole.urls, *self._urls}, partly.urls, passages, self._authors, hashes)
+        self.done = forget_pages(self._data, meant)
+
+
+class _Judged(NamedTuple):
+    doomed: list[Member]
+    damaged: list[Member]
+    asked: set[str]
+
+
+def forget_pages(data: Path, meant: Meant) -> ForgottenPages:
+    """Overwrite the pages of all crawls that are meant.
+
+    Raises:
+        DiskFull: no space is left for the tombstones.
+    """
+    wanted = _Wanted(meant, noted_adapters(data))
+    pages = damaged = 0
+    urls: set[str] = set()
     growing: list[str] = []
-    for segment in sorted((data / "raw").glob("*/segments/*.warc.gz")):
-        with segment.open("r+b") as file:
-            end = 0
-            for member in _members(file):
-                end = member.end
-                url, body = _page(member.raw)
-                is_asked = wanted.means(url)
-                if is_asked or wanted.stands_on(url, body):
-                    _overwrite(file, member.start, member.end)
-                    pages += 1
-                    found |= {url} if is_asked else set()
-            size = segment.stat().st_size
-            if end < size and time.time() - segment.stat().st_mtime < STILL_WRITTEN_S:
-                growing.append(segment.name)
-            elif end < size:  # a torn end may hold a page's words and can't be read any more
-                file.truncate(end)
-            file.flush()
-            os.fsync(file.fileno())
-    return ForgottenPages(pages, frozenset(found), tuple(growing))
+    paths = sorted((data / RAW).glob("*/segments/*.warc.gz"))
+    for path in track(paths, "look through the pages", len(paths)):
+        with path.open("r+b") as file:
+            before = path.stat()
+            judged = _judged(file, wanted)
+            torn = [one for one in judged.damaged if one.end >= before.st_size]
+            if torn and time.time() - before.st_mtime < STILL_WRITTEN_S:
+                growing.append(path.name)
+                judged = judged._replace(damaged=[one for one in judged.damaged if one not in torn])
+            append_tombstones(data, marks_of(sorted(judged.asked - urls), (), ()))
+            _take_away(file, judged, before)
+        urls |= judged.asked
+        pages += len(judged.doomed)
+        damaged += len(judged.damaged)
+    return ForgottenPages(pages, frozenset(urls), tuple(growing), damaged)
+
+
+def overwrite_places(segments: Path, places: Iterable[str]) -> int:
+    """Overwrite pages by their places, as a frontier remembers them; return how many could still be read."""
+    done = 0
+    for where in places:
+        with suppress(MalformedInput):
+            read_page(segments, where)
+            place = place_of(segments, where)
+            with place.path.open("r+b") as file:
+                before = place.path.stat()
+                page = Member(place.offset, place.offset + place.length, b"")
+                _take_away(file, _Judged([page], [], set()), before)
+            done += 1
+    return done
+
+
+def _judged(file: IO[bytes], wanted: _Wanted) -> _Judged:
+    judged = _Judged([], [], set())
+    for member in members(file):
+        page = _page_in(member)
+        if page is None:
+            judged.damaged.append(member)
+        elif wanted.means(page.url):
+            judged.doomed.append(member)
+            judged.asked.add(page.url)
+        elif wanted.stands_on(page):
+            judged.doomed.append(member)
+    return judged
+
+
+def _page_in(member: Member) -> StoredPage | None:
+    """Return the page of a member, one without address for a member that holds nothing; None if it is damaged."""
+    if member.is_whole and not member.raw:
+        return _NOTHING
+    if not member.is_whole:
+        return None
+    try:
+        return page_of(member.raw)
+    except MalformedInput:
+        return None
+
+
+def _take_away(file: IO[bytes], judged: _Judged, before: os.stat_result) -> None:
+    """Overwrite what goes; the time on the file stays that of its last page, by which it expires."""
+    for member in (*judged.doomed, *judged.damaged):
+        if member in judged.damaged and member.end >= before.st_size:
+            file.truncate(member.start)
+        else:
+            overwrite(file, member.start, member.end)
+    if judged.doomed or judged.damaged:
+        file.flush()
+        os.fsync(file.fileno())
+        if os.fstat(file.fileno()).st_size <= before.st_size:  # nobody wrote a page meanwhile
+            os.utime(file.fileno(), ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 class _Wanted:
-    def __init__(self, urls: Collection[str], passages: Collection[Private]) -> None:
-        self._urls = {meant_by(url) for url in urls}
-        # As it was given, which may lack the scheme or end in a slash, no adapter may know it.
-        spellings = {spelling for url in urls for spelling in (url, f"https://{meant_by(url)}")}
-        self._threads = {thread for url in spellings if (thread := _thread(url)) is not None}
-        self._passages = [_encoded(passage.reveal()) for passage in passages]
+    def __init__(self, meant: Meant, known: tuple[Adapter, ...]) -> None:
+        self._known = known
+        self._meant = meant
+        self._urls, self._threads = self._places(meant.urls)
+        self._partly, self._partly_threads = self._places(meant.partly)
+        self._passages = {folded(passage.reveal()) for passage in meant.passages} - {""}
+        self._copies = {passage for passage in self._passages if len(passage) >= FEWEST_COPIED_CHARS}
+        self._authors = frozenset(meant.authors) - {""}
 
     def means(self, url: str) -> bool:
         """Return whether a page is asked for by its address or its thread's."""
-        if not url:
-            return False
-        return meant_by(url) in self._urls or (bool(self._threads) and _thread(url) in self._threads)
+        return bool(url) and self._is_at(url, self._urls, self._threads)
 
-    def stands_on(self, url: str, body: bytes) -> bool:
-        """Return whether a passage stands on a page of no thread: a list, a copy for small screens."""
+    def stands_on(self, page: StoredPage) -> bool:
+        """Return whether a page shows what is forgotten: its thread lost an answer, it names the author, holds the words."""
+        if not page.url:
+            return False
         return (
-            bool(url)
-            and _thread(url) is None
-            and any(form in body for forms in self._passages for form in forms)
+            self._is_at(page.url, self._partly, self._partly_threads)
+            or self._is_signed(page)
+            or self._says(page)
         )
 
+    def _places(self, urls: Collection[str]) -> tuple[set[str], set[str]]:
+        return {meant_by(url) for url in urls}, {key for url in urls if (key := thread_key(url, self._known))}
 
-def _thread(url: str) -> tuple[str, str] | None:
-    adapter = choose(url, _ADAPTERS)
-    thread = adapter.thread_of(url)
-    return (adapter.name, thread) if thread else None
+    def _is_at(self, url: str, urls: set[str], threads: set[str]) -> bool:
+        return meant_by(url) in urls or (bool(threads) and thread_key(url, self._known) in threads)
 
+    def _is_signed(self, page: StoredPage) -> bool:
+        hashes = self._meant.hashes
+        adapter = choose(page.url, self._known)
+        if not self._authors or hashes is None or not adapter.hosts:
+            return False
+        with suppress(Exception):  # whatever a page does to its reader, the others are looked at
+            read = adapter.read(Page(page.url, page.body, page.content_type, page.fetched_at), hashes)
+            return any(piece.author_hash in self._authors for piece in read.pieces)
+        return False
 
-def _encoded(passage: str) -> tuple[bytes, ...]:
-    """Return a passage as it may stand in a page: in the encodings of Chinese sites, and as JSON escapes it."""
-    escaped = "".join(f"\\u{ord(character):04x}" for character in passage)
-    forms = [passage.encode("utf-8"), escaped.encode("ascii")]
-    for encoding in ("gb18030", "big5"):
-        try:
-            forms.append(passage.encode(encoding))
-        except UnicodeEncodeError:
-            continue
-    return tuple(forms)
-
-
-def _members(file: IO[bytes]) -> Iterator[_Member]:
-    """Yield the whole gzip members of a file; a torn one at the end is left out."""
-    start = 0
-    while True:
-        file.seek(start)
-        unpacking = zlib.decompressobj(wbits=31)
-        pieces: list[bytes] = []
-        read = 0
-        while not unpacking.eof:
-            block = file.read(BLOCK_BYTES)
-            if not block:
-                return
-            read += len(block)
-            try:
-                pieces.append(unpacking.decompress(block))
-            except zlib.error:
-                return
-        end = start + read - len(unpacking.unused_data)
-        yield _Member(start, end, b"".join(pieces))
-        start = end
+    def _says(self, page: StoredPage) -> bool:
+        passages = self._copies if thread_key(page.url, self._known) else self._passages
+        if not passages:
+            return False
+        words = words_on(page.body, page.content_type)
+        return any(passage in words for passage in passages)
 
 
-def _page(raw: bytes) -> tuple[str, bytes]:
-    for record in ArchiveIterator(BytesIO(raw)) if raw else ():
-        return record.rec_headers.get_header("WARC-Target-URI") or "", record.content_stream().read()
-    return "", b""
-
-
-def _overwrite(file: IO[bytes], start: int, end: int) -> None:
-    """Fill a stretch with gzip members that hold nothing, so that the file stays readable as a whole."""
-    file.seek(start)
-    left = end - start
-    while left:
-        length = min(left, _BARE + _MOST_EXTRA)
-        if 0 < left - length < _BARE:
-            length -= _BARE
-        file.write(_nothing(length))
-        left -= length
-
-
-def _nothing(length: int) -> bytes:
-    extra = length - _BARE
-    flags = 4  # FEXTRA
-    return (
-        _EMPTY[:3] + bytes([flags]) + _EMPTY[4:10] + extra.to_bytes(2, "little") + bytes(extra) + _EMPTY[10:]
-    )
+_NOTHING = StoredPage("", 0, "", b"", "", "", "")
