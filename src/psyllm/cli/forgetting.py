@@ -82,6 +82,11 @@ def forget(
         )
     _say(done, pages.done)
     _say_what_goes_on(data, pages.done)
+    if pages.lacks_key:
+        typer.echo(
+            "there is no authors' key: fetched pages of which no record was made yet could not be searched for"
+            " the author; put the key there with which they were fetched, then run the same command again"
+        )
 
 
 def _say_what_goes_on(data: Path, pages: ForgottenPages) -> None:

@@ -70,6 +70,8 @@ class AtPages:
         self._known = noted_adapters(data)
         self._threads = {key for url in urls if (key := thread_key(url, self._known))}
         self.done = ForgottenPages(0, frozenset(), ())
+        # A new key would give hashes that no record has.
+        self.lacks_key = bool(authors) and (data / RAW).is_dir() and not key_place().exists()
 
     def marks(self) -> list[Tombstone]:
         """Return tombstones of the threads, so that no other address of theirs brings one back."""
