@@ -3,15 +3,17 @@
 import gzip
 import io
 import os
+import subprocess
 
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from crawl_ground import served
+from crawl_ground import environment, served, wait_until
 from psyllm.cli.main import run as cli
 from psyllm.collect.crawl import members
 from psyllm.collect.crawl.forgetting import Meant, forget_pages
 from psyllm.collect.crawl.segments import Segments, StoredPage, read_page
+from psyllm.collect.sites.authors import Authors
 from psyllm.core.errors import MalformedInput
 from psyllm.core.private import Private
 from psyllm.core.records import read_records
@@ -136,3 +138,43 @@ def test_an_answer_goes_and_the_rest_of_its_question_outlives_the_overwritten_pa
         again = list(read_records(ground.data / "1_collected" / "test"))
         assert sorted(again, key=lambda one: one.id) == sorted(left, key=lambda one: one.id)
         assert author not in {answer.author_hash for record in again for answer in record.answers}
+
+
+def test_who_is_forgotten_while_a_crawl_runs_is_neither_asked_for_nor_harvested(
+    tmp_path, monkeypatch, capsys
+):
+    with served(tmp_path, [{"questions": 14}]) as ground:
+        permission = ground.permission(delay_s=0.15)
+        running = subprocess.Popen(
+            ground.command(permission),
+            env=environment(tmp_path),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(lambda: any(row["path"] == "/qa/4" for row in ground.seen()))
+        monkeypatch.setenv("PSYLLM_AUTHOR_KEY_FILE", str(tmp_path / "author.key"))
+        author = Authors.from_key_file(ground.data).hash("yixinli", "读者13_0")
+        words = [
+            *("--url", f"http://{ground.host(0)}/qa/12?page=7"),
+            *("--url", f"http://{ground.host(0)}/qa/1"),
+        ]
+        assert cli(["forget", "--data", str(ground.data), *words, "--author", author]) == 0
+        assert "the crawl of test is running" in capsys.readouterr().out
+        assert running.wait(60) == 0
+        assert not {"/qa/12"} & set(ground.paths(0))
+        left = {
+            record.url.rpartition("/")[2]: record
+            for record in read_records(ground.data / "1_collected" / "test")
+        }
+        assert set(left) == {str(number) for number in range(1, 15)} - {"1", "12"}
+        assert len(left["13"].answers) == 1 < len(left["14"].answers)
+        raw = unpacked(ground.data)
+        assert not [word for word in ("/qa/1\r", "/qa/12\r", "（13-0）") if word.encode() in raw]
+        assert "（14-0）".encode() in raw
+        ground.crawl(permission)
+        again = list(read_records(ground.data / "1_collected" / "test"))
+        assert {record.id: len(record.answers) for record in again} == {
+            record.id: len(record.answers) for record in left.values()
+        }
+        assert cli(["forget", "--data", str(ground.data), *words]) == 0
+        assert "is running" not in capsys.readouterr().out
