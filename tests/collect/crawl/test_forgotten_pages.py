@@ -13,8 +13,10 @@ from psyllm.cli.main import run as cli
 from psyllm.collect.crawl.forgetting import Meant, forget_pages
 from psyllm.collect.crawl.noted import SITES_FILE, note_sites, noted_adapters
 from psyllm.collect.crawl.segments import Segments, StoredPage, read_page
+from psyllm.collect.run import run as run_import
 from psyllm.collect.sites.authors import KEY_FILE_VARIABLE, Authors
 from psyllm.collect.sites.choose import thread_key
+from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import MalformedInput
 from psyllm.core.forgetting import forget, marks_of
 from psyllm.core.private import Private
@@ -249,3 +251,14 @@ def test_a_running_service_is_told_of(data, capsys):
     collected(data, [question(1, author_hash=HERS), question(2)])
     assert forgotten(data, "--author", HERS) == 0
     assert "a running psyllm serve still shows what it read" in capsys.readouterr().out
+
+
+def test_a_later_import_under_another_address_of_the_thread_is_left_out(data, tmp_path):
+    collected(data, [question(1)])
+    assert forgotten(data, "--url", "https://www.zhihu.com/question/11/answer/22") == 0
+    path = tmp_path / "later.csv"
+    rows = [(11, SECRET), (12, question(2).text)]
+    lines = [f"{text},保重，慢慢来,https://www.zhihu.com/question/{number}" for number, text in rows]
+    path.write_text("\n".join(["question,answer,url", *lines]), "utf-8")
+    manifest = run_import(CollectSettings(path=path, name="later", licence="x"), data)
+    assert (manifest.counts["records"], manifest.drops) == (1, {"forgotten": 1})
