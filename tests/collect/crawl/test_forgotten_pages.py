@@ -262,3 +262,17 @@ def test_a_later_import_under_another_address_of_the_thread_is_left_out(data, tm
     path.write_text("\n".join(["question,answer,url", *lines]), "utf-8")
     manifest = run_import(CollectSettings(path=path, name="later", licence="x"), data)
     assert (manifest.counts["records"], manifest.drops) == (1, {"forgotten": 1})
+
+
+def test_what_another_tool_put_into_a_segment_goes_for_its_words_only(data):
+    folder, places = stored(data, page(f"{ELSEWHERE}/t/1", "别的"))
+    (path,) = folder.glob("*.gz")
+    notes = [f"WARC/1.0\r\nWARC-Type: warcinfo\r\nContent-Length: {len(said)}\r\n\r\n".encode() + said + b"\r\n\r\n"
+             for said in ("我们的记录".encode(), SECRET.encode())]  # fmt: skip
+    path.write_bytes(path.read_bytes() + b"".join(map(gzip.compress, notes)))
+    os.utime(path, (86_400, 86_400))
+    assert forget_pages(data, Meant(passages=[Private(SECRET)])).pages == 1
+    left = gzip.decompress(path.read_bytes())
+    assert "我们的记录".encode() in left
+    assert SECRET.encode() not in left
+    assert readable(folder, places) == [f"{ELSEWHERE}/t/1"]

@@ -141,32 +141,30 @@ def _judged(file: IO[bytes], wanted: _Wanted) -> _Judged:
     judged = _Judged([], [], set())
     for member in members(file):
         page = _page_in(member)
-        if page is None:
-            judged.damaged.append(member)
+        place = member._replace(raw=b"")
+        if not member.is_whole:
+            judged.damaged.append(place)
         elif wanted.means(page.url):
-            judged.doomed.append(member)
+            judged.doomed.append(place)
             judged.asked.add(page.url)
         elif wanted.stands_on(page):
-            judged.doomed.append(member)
+            judged.doomed.append(place)
     return judged
 
 
-def _page_in(member: Member) -> StoredPage | None:
-    """Return the page of a member, one without address for a member that holds nothing; None if it is damaged."""
-    if member.is_whole and not member.raw:
-        return _NOTHING
-    if not member.is_whole:
-        return None
-    try:
+def _page_in(member: Member) -> StoredPage:
+    """Return the page of a member; what is none of ours has no address, and only its words are looked at."""
+    with suppress(MalformedInput):
         return page_of(member.raw)
-    except MalformedInput:
-        return None
+    return StoredPage("", 0, "", member.raw, "", "", "")
 
 
 def _take_away(file: IO[bytes], judged: _Judged, before: os.stat_result) -> None:
     """Overwrite what goes; the time on the file stays that of its last page, by which it expires."""
-    for member in (*judged.doomed, *judged.damaged):
-        if member in judged.damaged and member.end >= before.st_size:
+    for member in judged.doomed:
+        overwrite(file, member.start, member.end)
+    for member in judged.damaged:
+        if member.end >= before.st_size:
             file.truncate(member.start)
         else:
             overwrite(file, member.start, member.end)
@@ -194,7 +192,7 @@ class _Wanted:
     def stands_on(self, page: StoredPage) -> bool:
         """Return whether a page shows what is forgotten: its thread lost an answer, it names the author, holds the words."""
         if not page.url:
-            return False
+            return self._says(page)
         return (
             self._is_at(page.url, self._partly, self._partly_threads)
             or self._is_signed(page)
@@ -223,6 +221,3 @@ class _Wanted:
             return False
         words = words_on(page.body, page.content_type)
         return any(passage in words for passage in passages)
-
-
-_NOTHING = StoredPage("", 0, "", b"", "", "", "")
