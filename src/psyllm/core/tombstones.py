@@ -90,15 +90,18 @@ class Tombstones(NamedTuple):
             (bool(record.url) and self.has_url(record.url))
             or self.has_thread(_site_key(record.id))
             or (bool(self.contents) and (content_hash or record.content_hash) in self.contents)
-            or self._names(self.questions, question_words(record), record.author_hash)
+            or (
+                bool(self.questions)
+                and self._names(self.questions, question_words(record), record.author_hash)
+            )
             or self._names_turns(record)
             or (bool(self.ids) and id_mark(record.id) in self.ids and self._shares_words(record))
         )
 
     def names_answer(self, answer: Answer) -> bool:
         """Return whether one answer is forgotten, by who wrote it or by its words."""
-        return answer.author_hash in self.authors or self._names(
-            self.answers, answer_words(answer.text), answer.author_hash
+        return answer.author_hash in self.authors or (
+            bool(self.answers) and self._names(self.answers, answer_words(answer.text), answer.author_hash)
         )
 
     def _names_turns(self, record: Record) -> bool:
@@ -108,7 +111,7 @@ class Tombstones(NamedTuple):
 
     def _names(self, marks: frozenset[str], words: Words, author: str) -> bool:
         """Return whether a text is marked as this author's, or long enough to be the marked one."""
-        if not marks or words.chars < FEWEST_MARKED_CHARS:
+        if words.chars < FEWEST_MARKED_CHARS:
             return False
         if author in self.authors:
             return words.mark() in marks
@@ -173,28 +176,25 @@ def _site_key(key: str) -> str:
 
 
 class Words(NamedTuple):
-    """What is remembered of a text: a hash of it with white space folded can be made, the text is not shown."""
+    """What is remembered of a text: a hash of it with white space folded can be made, the text is not shown.
+
+    `chars` are its characters, white space aside.
+    """
 
     kind: str
-    texts: tuple[Private, ...]
-
-    @property
-    def chars(self) -> int:
-        """How many characters it has, white space aside."""
-        return sum(len(word) for text in self.texts for word in text.reveal().split())
+    folded: Private
+    chars: int
 
     def mark(self, author: str = "") -> str:
         """Return the hash by which it is remembered as an author's; empty for what is too short for one."""
         if self.chars < FEWEST_MARKED_CHARS:
             return ""
-        folded = "\x1e".join(" ".join(text.reveal().split()) for text in self.texts)
-        said = f"{NORMALISER_VERSION}\x1f{self.kind}\x1f{folded}" + (f"\x1f{author}" if author else "")
-        return hashlib.sha256(said.encode()).hexdigest()
+        said = f"{NORMALISER_VERSION}\x1f{self.kind}\x1f{self.folded.reveal()}"
+        return hashlib.sha256((f"{said}\x1f{author}" if author else said).encode()).hexdigest()
 
     def marks(self, author: str) -> set[str]:
         """Return all hashes by which it is to be found again, once it is forgotten."""
-        found = {self.mark(), self.mark(author or _ANYBODY)}
-        return found - {""}
+        return {self.mark(), self.mark(author or _ANYBODY)} - {""}
 
 
 def question_words(record: Record) -> Words:
@@ -221,7 +221,9 @@ def id_mark(key: str) -> str:
 
 
 def _words(kind: str, *texts: str) -> Words:
-    return Words(kind, tuple(Private(text) for text in texts if text))
+    parts = [text.split() for text in texts if text]
+    folded = "\x1e".join(" ".join(part) for part in parts)
+    return Words(kind, Private(folded), sum(len(word) for part in parts for word in part))
 
 
 def read_tombstones(data: Path) -> Tombstones:

@@ -107,15 +107,18 @@ def forget_pages(data: Path, meant: Meant) -> ForgottenPages:
     growing: list[str] = []
     paths = sorted((data / RAW).glob("*/segments/*.warc.gz"))
     for path in track(paths, "look through the pages", len(paths)):
-        with path.open("r+b") as file:
-            before = path.stat()
+        before = path.stat()
+        with path.open("rb") as file:
             judged = _judged(file, wanted)
-            torn = [one for one in judged.damaged if one.end >= before.st_size]
-            if torn and time.time() - before.st_mtime < STILL_WRITTEN_S:
-                growing.append(path.name)
-                judged = judged._replace(damaged=[one for one in judged.damaged if one not in torn])
+        torn = [one for one in judged.damaged if one.end >= before.st_size]
+        if torn and time.time() - before.st_mtime < STILL_WRITTEN_S:
+            growing.append(path.name)
+            judged = judged._replace(damaged=[one for one in judged.damaged if one not in torn])
+        if judged.asked - urls:
             append_tombstones(data, marks_of(sorted(judged.asked - urls), (), ()))
-            _take_away(file, judged, before)
+        if judged.doomed or judged.damaged:
+            with path.open("r+b") as file:
+                _take_away(file, judged, before)
         urls |= judged.asked
         pages += len(judged.doomed)
         damaged += len(judged.damaged)
@@ -168,11 +171,10 @@ def _take_away(file: IO[bytes], judged: _Judged, before: os.stat_result) -> None
             file.truncate(member.start)
         else:
             overwrite(file, member.start, member.end)
-    if judged.doomed or judged.damaged:
-        file.flush()
-        os.fsync(file.fileno())
-        if os.fstat(file.fileno()).st_size <= before.st_size:  # nobody wrote a page meanwhile
-            os.utime(file.fileno(), ns=(before.st_atime_ns, before.st_mtime_ns))
+    file.flush()
+    os.fsync(file.fileno())
+    if os.fstat(file.fileno()).st_size <= before.st_size:  # nobody wrote a page meanwhile
+        os.utime(file.fileno(), ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 class _Wanted:
