@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -65,8 +65,8 @@ UNFINISHED = "forgetting.unfinished"
 # What a corpus shows and keeps of texts besides its records; `corpus/refresh.py` makes it again.
 CORPUS_PAGES = ("samples.json", "card.html")
 CORPUS_FINGERPRINTS = "fingerprints"
-# How much of a text is looked for on pages that no thread's address leads to; shorter means too many.
-FEWEST_PASSAGE_CHARS, MOST_PASSAGE_CHARS = 8, 24
+# How much of a text is looked for on pages; shorter means too many.
+FEWEST_PASSAGE_CHARS, MOST_PASSAGE_CHARS = 8, 60
 
 
 class Traces(NamedTuple):
@@ -222,10 +222,13 @@ def _trace(record: Record, left: Record | None, traces: Traces) -> None:
     if record.url:
         traces.urls.add(record.url)
     stays = set(left.texts()) if left is not None else set()
-    for text in record.texts():
-        line = max(text.splitlines(), key=len, default="") if text not in stays else ""
-        if len(line) >= FEWEST_PASSAGE_CHARS:
-            traces.passages.add(Private(line[:MOST_PASSAGE_CHARS]))
+    traces.passages.update(passages_of(text for text in record.texts() if text not in stays))
+
+
+def passages_of(texts: Iterable[str]) -> set[Private]:
+    """Return the beginning of each text's longest line, by which a page is found that shows it; not of short texts."""
+    lines = (max(text.splitlines(), key=len, default="") for text in texts)
+    return {Private(line[:MOST_PASSAGE_CHARS]) for line in lines if len(line) >= FEWEST_PASSAGE_CHARS}
 
 
 def _left(row: Row, known: Tombstones, ids: set[str]) -> Row | None:

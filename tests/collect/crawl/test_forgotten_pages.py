@@ -276,3 +276,17 @@ def test_what_another_tool_put_into_a_segment_goes_for_its_words_only(data):
     assert "我们的记录".encode() in left
     assert SECRET.encode() not in left
     assert readable(folder, places) == [f"{ELSEWHERE}/t/1"]
+
+
+@pytest.mark.parametrize("by", ["url", "author"])
+def test_words_of_which_no_record_was_made_yet_go_from_other_pages_too(data, by):
+    url = "https://www.xinli001.com/qa/2"
+    thread = (
+        f"<div id='left'><div class='title'><h1>{SECRET}</h1><strong>0个回答</strong></div>"
+        "<div class='ask-info'><span class='username'>河边的树</span></div></div>"
+    ).encode()
+    lists = ["https://www.xinli001.com/qa?page=1", "https://www.xinli001.com/qa?page=2"]
+    folder, places = stored(data, page(lists[0], SECRET), page(url, thread), page(lists[1], "别的"))
+    hers = Authors.from_key_file(data).hash("yixinli", "河边的树")
+    assert forgotten(data, *(["--url", url] if by == "url" else ["--author", hers])) == 0
+    assert readable(folder, places) == [lists[1]]

@@ -18,7 +18,7 @@ import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from psyllm.collect.crawl.members import Member, members, overwrite
 from psyllm.collect.crawl.noted import RAW, noted_adapters
@@ -26,10 +26,10 @@ from psyllm.collect.crawl.page_words import folded, words_on
 from psyllm.collect.crawl.segments import StoredPage, page_of, place_of, read_page
 from psyllm.collect.sites.authors import Authors, key_place
 from psyllm.collect.sites.choose import choose, thread_key
-from psyllm.collect.sites.contract import Adapter, Page
+from psyllm.collect.sites.contract import Adapter, Page, Piece
 from psyllm.core.addresses import meant_by
 from psyllm.core.errors import MalformedInput
-from psyllm.core.forgetting import Traces, marks_of
+from psyllm.core.forgetting import Traces, marks_of, passages_of
 from psyllm.core.forgotten_words import tombstones_of
 from psyllm.core.private import Private
 from psyllm.core.progress import track
@@ -37,8 +37,13 @@ from psyllm.core.tombstones import Tombstone, append_tombstones, thread_mark
 
 # A segment that was written to within this time may still be growing: its torn end is a page on its way.
 STILL_WRITTEN_S = 3600
-# So many characters in a row on a page of another thread are a copy: fewer stand on too many. A guess by hand.
+# On a page of another thread a passage of fewer characters is no copy: many open with the same words. A guess by hand.
 FEWEST_COPIED_CHARS = 20
+# A list shows how a text begins.
+MOST_LISTED_CHARS = 24
+
+
+_NOBODY = Authors(b"\x00" * 32)  # hashes that lead to nobody, where only the words are wanted
 
 
 class ForgottenPages(NamedTuple):
@@ -90,6 +95,10 @@ class AtPages:
 
 
 class _Judged(NamedTuple):
+    """What goes of one segment, as it was at a time."""
+
+    path: Path
+    before: os.stat_result
     doomed: list[Member]
     damaged: list[Member]
     asked: set[str]
@@ -101,28 +110,41 @@ def forget_pages(data: Path, meant: Meant) -> ForgottenPages:
     Raises:
         DiskFull: no space is left for the tombstones.
     """
-    wanted = _Wanted(meant, noted_adapters(data))
-    pages = damaged = 0
-    urls: set[str] = set()
-    growing: list[str] = []
+    known = noted_adapters(data)
     paths = sorted((data / RAW).glob("*/segments/*.warc.gz"))
-    for path in track(paths, "look through the pages", len(paths)):
-        before = path.stat()
-        with path.open("rb") as file:
-            judged = _judged(file, wanted)
-        torn = [one for one in judged.damaged if one.end >= before.st_size]
-        if torn and time.time() - before.st_mtime < STILL_WRITTEN_S:
-            growing.append(path.name)
-            judged = judged._replace(damaged=[one for one in judged.damaged if one not in torn])
-        if judged.asked - urls:
-            append_tombstones(data, marks_of(sorted(judged.asked - urls), (), ()))
-        if judged.doomed or judged.damaged:
-            with path.open("r+b") as file:
-                _take_away(file, judged, before)
-        urls |= judged.asked
-        pages += len(judged.doomed)
-        damaged += len(judged.damaged)
-    return ForgottenPages(pages, frozenset(urls), tuple(growing), damaged)
+    wanted = _Wanted(meant, known)
+    found = [_judged(path, wanted) for path in track(paths, "look through the pages", len(paths))]
+    also: list[_Judged] = []
+    if wanted.learnt:  # what no record holds yet may stand on other pages as well
+        others = _Wanted(Meant(passages=wanted.learnt), known)
+        also = [_judged(path, others) for path in track(paths, "look for copies on pages", len(paths))]
+        also = [_without(one, first) for one, first in zip(also, found, strict=True)]
+    growing = tuple(one.path.name for one in found if _is_growing(one))
+    found = [_without_torn_end(one) if _is_growing(one) else one for one in found]
+    urls = {url for one in found for url in one.asked}
+    if urls:
+        append_tombstones(data, marks_of(sorted(urls), (), ()))
+    # Copies first: after a crash the pages by which they are found are still there.
+    for one in (*also, *found):
+        _take_away(one)
+    pages = sum(len(one.doomed) for one in (*also, *found))
+    return ForgottenPages(pages, frozenset(urls), growing, sum(len(one.damaged) for one in found))
+
+
+def _without(one: _Judged, first: _Judged) -> _Judged:
+    return one._replace(doomed=[page for page in one.doomed if page not in first.doomed], damaged=[])
+
+
+def _torn(one: _Judged) -> list[Member]:
+    return [stretch for stretch in one.damaged if stretch.end >= one.before.st_size]
+
+
+def _is_growing(one: _Judged) -> bool:
+    return bool(_torn(one)) and time.time() - one.before.st_mtime < STILL_WRITTEN_S
+
+
+def _without_torn_end(one: _Judged) -> _Judged:
+    return one._replace(damaged=[stretch for stretch in one.damaged if stretch not in _torn(one)])
 
 
 def overwrite_places(segments: Path, places: Iterable[str]) -> int:
@@ -132,26 +154,25 @@ def overwrite_places(segments: Path, places: Iterable[str]) -> int:
         with suppress(MalformedInput):
             read_page(segments, where)
             place = place_of(segments, where)
-            with place.path.open("r+b") as file:
-                before = place.path.stat()
-                page = Member(place.offset, place.offset + place.length, b"")
-                _take_away(file, _Judged([page], [], set()), before)
+            page = Member(place.offset, place.offset + place.length, b"")
+            _take_away(_Judged(place.path, place.path.stat(), [page], [], set()))
             done += 1
     return done
 
 
-def _judged(file: IO[bytes], wanted: _Wanted) -> _Judged:
-    judged = _Judged([], [], set())
-    for member in members(file):
-        page = _page_in(member)
-        place = member._replace(raw=b"")
-        if not member.is_whole:
-            judged.damaged.append(place)
-        elif wanted.means(page.url):
-            judged.doomed.append(place)
-            judged.asked.add(page.url)
-        elif wanted.stands_on(page):
-            judged.doomed.append(place)
+def _judged(path: Path, wanted: _Wanted) -> _Judged:
+    judged = _Judged(path, path.stat(), [], [], set())
+    with path.open("rb") as file:
+        for member in members(file):
+            page = _page_in(member)
+            place = member._replace(raw=b"")
+            if not member.is_whole:
+                judged.damaged.append(place)
+            elif wanted.means(page):
+                judged.doomed.append(place)
+                judged.asked.add(page.url)
+            elif wanted.stands_on(page):
+                judged.doomed.append(place)
     return judged
 
 
@@ -162,19 +183,22 @@ def _page_in(member: Member) -> StoredPage:
     return StoredPage("", 0, "", member.raw, "", "", "")
 
 
-def _take_away(file: IO[bytes], judged: _Judged, before: os.stat_result) -> None:
+def _take_away(one: _Judged) -> None:
     """Overwrite what goes; the time on the file stays that of its last page, by which it expires."""
-    for member in judged.doomed:
-        overwrite(file, member.start, member.end)
-    for member in judged.damaged:
-        if member.end >= before.st_size:
-            file.truncate(member.start)
-        else:
+    if not (one.doomed or one.damaged):
+        return
+    with one.path.open("r+b") as file:
+        for member in one.doomed:
             overwrite(file, member.start, member.end)
-    file.flush()
-    os.fsync(file.fileno())
-    if os.fstat(file.fileno()).st_size <= before.st_size:  # nobody wrote a page meanwhile
-        os.utime(file.fileno(), ns=(before.st_atime_ns, before.st_mtime_ns))
+        for member in one.damaged:
+            if member.end >= one.before.st_size:
+                file.truncate(member.start)
+            else:
+                overwrite(file, member.start, member.end)
+        file.flush()
+        os.fsync(file.fileno())
+        if os.fstat(file.fileno()).st_size <= one.before.st_size:  # nobody wrote a page meanwhile
+            os.utime(file.fileno(), ns=(one.before.st_atime_ns, one.before.st_mtime_ns))
 
 
 class _Wanted:
@@ -185,11 +209,16 @@ class _Wanted:
         self._partly, self._partly_threads = self._places(meant.partly)
         self._passages = {folded(passage.reveal()) for passage in meant.passages} - {""}
         self._copies = {passage for passage in self._passages if len(passage) >= FEWEST_COPIED_CHARS}
+        self._listed = {passage[:MOST_LISTED_CHARS] for passage in self._passages}
         self._authors = frozenset(meant.authors) - {""}
+        self.learnt: set[Private] = set()
 
-    def means(self, url: str) -> bool:
+    def means(self, page: StoredPage) -> bool:
         """Return whether a page is asked for by its address or its thread's."""
-        return bool(url) and self._is_at(url, self._urls, self._threads)
+        is_meant = bool(page.url) and self._is_at(page.url, self._urls, self._threads)
+        if is_meant:
+            self._learn(piece for piece in self._pieces(page) if piece.kind in {"question", "article"})
+        return is_meant
 
     def stands_on(self, page: StoredPage) -> bool:
         """Return whether a page shows what is forgotten: its thread lost an answer, it names the author, holds the words."""
@@ -208,17 +237,27 @@ class _Wanted:
         return meant_by(url) in urls or (bool(threads) and thread_key(url, self._known) in threads)
 
     def _is_signed(self, page: StoredPage) -> bool:
-        hashes = self._meant.hashes
-        adapter = choose(page.url, self._known)
-        if not self._authors or hashes is None or not adapter.hosts:
+        if not self._authors or self._meant.hashes is None:
             return False
-        with suppress(Exception):  # whatever a page does to its reader, the others are looked at
-            read = adapter.read(Page(page.url, page.body, page.content_type, page.fetched_at), hashes)
-            return any(piece.author_hash in self._authors for piece in read.pieces)
-        return False
+        signed = [piece for piece in self._pieces(page) if piece.author_hash in self._authors]
+        self._learn(signed)
+        return bool(signed)
+
+    def _pieces(self, page: StoredPage) -> tuple[Piece, ...]:
+        """Return what is said on a page of a site that we know."""
+        adapter = choose(page.url, self._known)
+        if adapter.hosts:
+            with suppress(Exception):  # whatever a page does to its reader, the others are looked at
+                read = Page(page.url, page.body, page.content_type, page.fetched_at)
+                return adapter.read(read, self._meant.hashes or _NOBODY).pieces
+        return ()
+
+    def _learn(self, pieces: Iterable[Piece]) -> None:
+        found = passages_of(text for piece in pieces for text in (piece.title, piece.text) if text)
+        self.learnt |= {passage for passage in found if folded(passage.reveal()) not in self._passages}
 
     def _says(self, page: StoredPage) -> bool:
-        passages = self._copies if thread_key(page.url, self._known) else self._passages
+        passages = self._copies if thread_key(page.url, self._known) else self._listed
         if not passages:
             return False
         words = words_on(page.body, page.content_type)
