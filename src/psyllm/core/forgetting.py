@@ -5,12 +5,13 @@ records in `1_collected` to `6_feedback` is written again without what they
 name, manifests are put right, and a tombstone is left first, so that neither a
 crash nor a later import brings it back. The same words under other ids go, too:
 duplicates that cleaning found, records made from them, an equal answer in any
-record. What others wrote in a thread stays, unless the thread itself is named.
+record; but not what somebody else is known to have written in the same words.
+What others wrote in a thread stays, unless the thread itself is named.
 An answer that was changed since, if only a little, is found only in records
 that go whole. Reports of a changed corpus, and every file that an export of it
 names, are removed: they can be made again. What others put beside an export
-stays, and its folder is named. A model can't forget; those trained on the words
-are named. Pages that were fetched are `collect`'s, people's conversations the
+stays, and its folder is named. A model can't forget; those trained on the words,
+and those trained further from one of them, are named. Pages that were fetched are `collect`'s, people's conversations the
 casebook's.
 """
 

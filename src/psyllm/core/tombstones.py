@@ -172,7 +172,7 @@ def thread_mark(key: str) -> str:
 
 def _site_key(key: str) -> str:
     """Return a record's key in its source, which for a page of a site is that of its thread."""
-    return key.partition(":")[2].partition("#")[0]
+    return key.partition(":")[2].rpartition("/")[2].partition("#")[0]
 
 
 class Words(NamedTuple):

@@ -218,6 +218,8 @@ def test_a_thread_goes_by_any_of_its_addresses(data, of_the_record, given):
     number = 11 if "zhihu" in given else 2
     later = question(5, url="").model_copy(update={"id": f"later:{site}-question-{number}"})
     assert read_tombstones(data).left_of(later) is None
+    packed = later.model_copy(update={"id": f"later:2019/{site}-question-{number}#2"})
+    assert read_tombstones(data).left_of(packed) is None
     other = later.model_copy(update={"id": f"later:{site}-question-99"})
     assert read_tombstones(data).left_of(other) is other
 
