@@ -8,7 +8,7 @@ from psyllm.core.forgetting import forget, marks_of
 from psyllm.core.records import Answer, read_records, write_records
 from psyllm.core.settings import CleanSettings
 from psyllm.core.stages import Stage, StageRun, current_run, read_manifest, writing
-from psyllm.core.tombstones import answer_mark, read_tombstones
+from psyllm.core.tombstones import answer_words, read_tombstones
 
 OTHERS = (
     "我也走过这样的路，后来每天傍晚去河边散步，慢慢就睡得着了，你不用急着好起来。"
@@ -83,7 +83,7 @@ def test_words_that_anybody_writes_stay_with_everybody_else(tmp_path):
     forget(data, marks_of((), [HERS], ()))
     assert set(left(data)) == {"site:2"}
     assert read_tombstones(data).answers == set()
-    assert answer_mark("抱抱你") == "" != answer_mark(OTHERS)
+    assert answer_words("抱抱你").mark() == "" != answer_words(OTHERS).mark()
 
 
 def test_who_only_answered_does_not_take_the_question_along_for_good(tmp_path):

@@ -12,6 +12,7 @@ from psyllm.cli.options import DATA, Data
 from psyllm.cli.show import progress_bars
 
 if TYPE_CHECKING:
+    from psyllm.collect.crawl.forgetting import ForgottenPages
     from psyllm.core.forgetting import Forgotten
 
 Url = Annotated[list[str] | None, typer.Option("--url", help="Address of a page; repeatable.")]
@@ -63,26 +64,42 @@ def forget(
     _need_hashes(authors, 32, "--author")
     _need_hashes(content or (), 64, "--content")
     from psyllm.casebook.admin import erase_reviews, need_casebook
-    from psyllm.collect.crawl.forgetting import forget_pages
+    from psyllm.collect.crawl.forgetting import AtPages
     from psyllm.core.forgetting import forget as take_out
     from psyllm.core.forgetting import marks_of
-    from psyllm.core.tombstones import append_tombstones
     from psyllm.corpus.refresh import refresh
 
     need_casebook(data)
+    pages = AtPages(data, url or (), authors)
     with progress_bars():
         # Reviewers may have written its words anew.
         done = take_out(
             data,
-            marks_of(url or (), authors, content or ()),
+            [*marks_of(url or (), authors, content or ()), *pages.marks()],
             lambda ids: erase_reviews(data, ids),
             refresh,
+            pages.overwrite,
+            pages.means,
         )
-        asked = forget_pages(data, {*done.whole.urls, *(url or ())}, done.whole.passages)
-        append_tombstones(data, marks_of(sorted(asked.urls), (), ()))
-        partly = forget_pages(data, done.partly.urls, done.partly.passages)
-    _say(done, asked.pages + partly.pages)
-    for segment in sorted({*asked.growing, *partly.growing}):
+    _say(done, pages.done)
+    _say_what_goes_on(data, pages.done)
+    if pages.lacks_key:
+        typer.echo(
+            "there is no authors' key: fetched pages of which no record was made yet could not be searched for"
+            " the author; put the key there with which they were fetched, then run the same command again"
+        )
+
+
+def _say_what_goes_on(data: Path, pages: ForgottenPages) -> None:
+    from psyllm.collect.crawl.noted import running_crawls
+
+    crawls = running_crawls(data)
+    for source in crawls:
+        typer.echo(
+            f"the crawl of {source} is running: its workers here ask for nothing of it any more, and pages"
+            " under way go when its records are made; for workers elsewhere, run this command there, too"
+        )
+    for segment in pages.growing if not crawls else ():
         typer.echo(f"{segment} is still being written: end the crawl, then run the same command again")
 
 
@@ -153,16 +170,18 @@ def _list(data: Path, passage: Path) -> None:
     typer.echo(f"next: psyllm forget --data {data} {named}")
 
 
-def _say(done: Forgotten, pages: int) -> None:
-    if not (done.rows or pages):
+def _say(done: Forgotten, pages: ForgottenPages) -> None:
+    if not (done.rows or pages.pages):
         typer.echo(
             "NOTHING WAS FOUND: no record of any stage and no fetched page is what you named. "
             "A tombstone for it stands; but look whether you named it right: psyllm forget --containing FILE"
         )
     for run, rows in sorted(done.rows.items()):
         typer.echo(f"{run}: {rows:,} rows taken out or changed")
-    if pages:
-        typer.echo(f"raw: {pages:,} fetched pages overwritten")
+    if pages.pages:
+        typer.echo(f"raw: {pages.pages:,} fetched pages overwritten")
+    if pages.damaged:
+        typer.echo(f"raw: {pages.damaged:,} damaged pages, which may hold anything, overwritten")
     for name in done.removed:
         typer.echo(f"{name}: removed, for it showed texts of a changed corpus; make it again")
     for name in done.beside:
@@ -173,4 +192,6 @@ def _say(done: Forgotten, pages: int) -> None:
         typer.echo(
             f"4_models/{model} was trained on it and can't forget: train again, then serve the new one"
         )
+    if done.rows:
+        typer.echo("a running psyllm serve still shows what it read when it began: start it again")
     typer.echo("files that you imported from, and backups, lie outside: take it out there, too")

@@ -16,6 +16,7 @@ from typing import Any
 from psyllm.collect.encodings import Decoding
 from psyllm.collect.formats import recognise
 from psyllm.collect.reading import content_hash
+from psyllm.collect.sites.choose import adapters, thread_key
 from psyllm.collect.source import Source
 from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import BadInput, BadSetting, EmptyCorpus, LostRecords, SourceExists
@@ -75,8 +76,10 @@ def run(settings: CollectSettings, data: Path) -> Manifest:
 def _remembered(records: Iterator[Record], source: Source, data: Path) -> Iterator[Record]:
     """Yield what was not forgotten; the rest is counted."""
     tombstones = read_tombstones(data)
+    known = adapters() if tombstones.threads else ()
     for record in records:
-        left = tombstones.left_of(record)
+        is_forgotten = bool(known and record.url) and tombstones.has_thread(thread_key(record.url, known))
+        left = None if is_forgotten else tombstones.left_of(record)
         if left is None:
             source.leave_out(FORGOTTEN)
         else:

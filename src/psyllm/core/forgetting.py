@@ -5,12 +5,13 @@ records in `1_collected` to `6_feedback` is written again without what they
 name, manifests are put right, and a tombstone is left first, so that neither a
 crash nor a later import brings it back. The same words under other ids go, too:
 duplicates that cleaning found, records made from them, an equal answer in any
-record. What others wrote in a thread stays, unless the thread itself is named.
+record; but not what somebody else is known to have written in the same words.
+What others wrote in a thread stays, unless the thread itself is named.
 An answer that was changed since, if only a little, is found only in records
 that go whole. Reports of a changed corpus, and every file that an export of it
 names, are removed: they can be made again. What others put beside an export
-stays, and its folder is named. A model can't forget; those trained on the words
-are named. Pages that were fetched are `collect`'s, people's conversations the
+stays, and its folder is named. A model can't forget; those trained on the words,
+and those trained further from one of them, are named. Pages that were fetched are `collect`'s, people's conversations the
 casebook's.
 """
 
@@ -21,8 +22,6 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,42 +36,39 @@ from psyllm.core.forgotten_files import (
     run_folders,
     space_needed,
 )
+from psyllm.core.forgotten_words import ToGo, tombstones_of, words_to_go
 from psyllm.core.mended_manifests import mend_manifests
+from psyllm.core.permits import BASE
 from psyllm.core.private import Private
 from psyllm.core.progress import track
 from psyllm.core.records import Record, to_row
 from psyllm.core.settled_reviews import reviews_folder, without_decisions
 from psyllm.core.stages import (
-    STAGES_WITH_ALL_RUNS_IN_USE,
     Manifest,
     Stage,
     complete_runs,
     locked,
     stage_folder,
+    write_text_atomically,
 )
 from psyllm.core.tombstones import (
-    MarkKind,
     Tombstone,
     Tombstones,
-    answer_mark,
     append_tombstones,
-    id_mark,
-    question_mark,
     read_tombstones,
     url_mark,
 )
 
 EXPORTS = "exports"
 EXPORT_FACTS = "export.json"
-# Of every row, whatever is looked for: what a record can't be without, and what names or ties it.
-_KEYS = (
-    "id", "kind", "group", "source", "licence", "url", "author_hash", "parents", "content_hash", "duplicate_of",
-)  # fmt: skip
+RAW = "raw"  # pages as fetched, which become records of the first stage
+# Names the corpora whose models are to be told, until everything is taken out.
+UNFINISHED = "forgetting.unfinished"
 # What a corpus shows and keeps of texts besides its records; `corpus/refresh.py` makes it again.
 CORPUS_PAGES = ("samples.json", "card.html")
 CORPUS_FINGERPRINTS = "fingerprints"
-# How much of a text is looked for on pages that no thread's address leads to; shorter means too many.
-FEWEST_PASSAGE_CHARS, MOST_PASSAGE_CHARS = 8, 24
+# How much of a text is looked for on pages; shorter means too many.
+FEWEST_PASSAGE_CHARS, MOST_PASSAGE_CHARS = 8, 60
 
 
 class Traces(NamedTuple):
@@ -99,23 +95,10 @@ class Forgotten(NamedTuple):
     beside: tuple[str, ...] = ()
 
 
-class Reach(IntEnum):
-    """How much of a record's words is to stay out, for whom it goes: what only its place takes, leaves less."""
-
-    WHOLE = 1  # nothing but the very same record: all of its answers went, or its copy
-    ASKED = 2  # its author's own words: the question
-    EVERYTHING = 3  # named itself: the question and each answer
-
-
 def marks_of(urls: Sequence[str], authors: Sequence[str], contents: Sequence[str]) -> list[Tombstone]:
     """Return what is to be forgotten as tombstones of now."""
-    marks = _tombstones("url", map(url_mark, urls))
-    return marks + _tombstones("author", authors) + _tombstones("content", contents)
-
-
-def _tombstones(kind: MarkKind, marks: Iterable[str]) -> list[Tombstone]:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return [Tombstone(kind=kind, mark=mark, at=now) for mark in marks]
+    marks = tombstones_of("url", map(url_mark, urls))
+    return marks + tombstones_of("author", authors) + tombstones_of("content", contents)
 
 
 def forget(
@@ -123,12 +106,15 @@ def forget(
     marks: Sequence[Tombstone],
     erase: Callable[[frozenset[str]], object] | None = None,
     remake: Callable[[Path], object] | None = None,
+    overwrite: Callable[[Traces, Traces], object] | None = None,
+    means: Callable[[str], bool] = lambda _: False,
 ) -> Forgotten:
     """Take out everything that the marks name; doing it again changes nothing more.
 
     `erase` is called with the ids of all records that go or change, before anything is rewritten:
-    what people wrote about them elsewhere must go, too, and can be found again after a crash.
-    `remake` is called with the data folder at the end, while nobody else may write: it makes again
+    what people wrote about them elsewhere must go, too, and can be found again after a crash. So is
+    `overwrite` with the traces of records that go whole, and of those that lose an answer.
+    `means` says whether an address is another one of what was asked for. `remake` is called with the data folder at the end, while nobody else may write: it makes again
     what was made of the texts.
 
     Raises:
@@ -138,37 +124,51 @@ def forget(
     """
     with ExitStack() as opened:
         opened.enter_context(space_needed(data))
-        stages = [stage for stage in Stage if stage_folder(data, stage).is_dir()]
+        stages = [stage for stage in Stage if stage_folder(data, stage).is_dir() or _is_coming(data, stage)]
         for stage in stages:
             opened.enter_context(locked(data, stage))
         known = read_tombstones(data).with_more(Tombstones.of(marks))
         append_tombstones(data, marks)
         remove_unfinished(data, [stage for stage in stages if stage is not Stage.MODELS])
-        done = _take_out(data, Tombstones.of(marks), known, list(record_files(data, stages)), erase)
+        files = list(record_files(data, stages))
+        asked = Tombstones.of(marks)
+        done = _take_out(data, asked, words_to_go(asked, known, files, means), files, erase, overwrite)
         mend_manifests(data, stages)
         if remake is not None:
             remake(data)
             mend_manifests(data, stages)
+        (data / UNFINISHED).unlink(missing_ok=True)
         return done
+
+
+def _is_coming(data: Path, stage: Stage) -> bool:
+    """Return whether a crawl may be about to make its first records."""
+    return stage is Stage.COLLECTED and (data / RAW).is_dir()
 
 
 def _take_out(
     data: Path,
     asked: Tombstones,
-    known: Tombstones,
+    found: ToGo,
     files: Sequence[Path],
     erase: Callable[[frozenset[str]], object] | None,
+    overwrite: Callable[[Traces, Traces], object] | None,
 ) -> Forgotten:
-    """Find what goes and note its marks, remove copies, then write the files again."""
-    parts, ids, partly_named, known = _found(asked, known, files)
+    """Note the marks of what goes, remove copies, then write the files again."""
+    parts, ids, _, known = found
     whole, partly = Traces(set(), set(), set()), Traces(set(), set(), set())
-    held = _held(files, known, ids, partly_named, whole, partly)
+    held = _held(files, found, whole, partly)
     touched = frozenset(ids | partly.ids)
+    also = sorted({content for one in held.values() for content in one})
+    append_tombstones(data, [*parts, *tombstones_of("content", also)])
     if erase is not None:
         erase(touched)
-    also = sorted({content for one in held.values() for content in one})
-    append_tombstones(data, [*parts, *_tombstones("content", also)])
+    if overwrite is not None:
+        overwrite(whole, partly)
     corpora = {path.parent.name for path in held if path.parent.parent.name == Stage.CORPUS.value}
+    ever = corpora | _unfinished(data)
+    if ever:
+        write_text_atomically(data / UNFINISHED, "".join(f"{name}\n" for name in sorted(ever)))
     # Copies first: after a crash the records are still there to tell which they are.
     removed, beside = _remove_copies(data, corpora) if held else ((), ())
     without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
@@ -176,7 +176,7 @@ def _take_out(
     for path in track(list(held), "take it out", len(held)):
         rows = rewrite_file(path, touched, lambda row: _left(row, known, ids))
         changed[f"{path.parent.parent.name}/{path.parent.name}"] += rows
-    return Forgotten(dict(changed), frozenset(ids), removed, _models_of(data, corpora), whole, partly, beside)
+    return Forgotten(dict(changed), frozenset(ids), removed, _models_of(data, ever), whole, partly, beside)
 
 
 def exported_files(folder: Path) -> list[str]:
@@ -198,118 +198,22 @@ def containing(data: Path, text: str) -> Iterator[tuple[str, str]]:
                     yield found
 
 
-def _found(
-    asked: Tombstones, known: Tombstones, files: Sequence[Path]
-) -> tuple[list[Tombstone], set[str], set[str], Tombstones]:
-    """Return marks of the parts of what goes, the ids of records that go whole or lose answers, and all marks.
-
-    Of what is not named no more is read than these marks are compared with.
-    """
-    reach: dict[str, Reach] = {}
-    ties: list[tuple[str, str]] = []
-    answers: set[str] = set()
-    partly: set[str] = set()
-    for path in track(files, "look for it", len(files)):
-        for row in rows_of(path, _compared_with(asked)):
-            record = record_of(row)
-            _reach_at_least(reach, record.id, _reach_of(record, row["content_hash"], asked))
-            answers |= {answer_mark(one.text) for one in record.answers if one.author_hash in asked.authors}
-            ties += [(parent, record.id) for parent in record.parents]
-            kept = row.get("duplicate_of")
-            if kept:  # the same words: each leads to the other
-                ties += [(kept, record.id), (record.id, kept)]
-    _spread(reach, ties)
-    parts = _marks_of_parts(files, reach, answers) if reach or answers else []
-    known = known.with_more(Tombstones.of(parts))
-    for path in track(files, "look for copies", len(files)):
-        is_original = path.parent.parent.name in STAGES_WITH_ALL_RUNS_IN_USE
-        for row in rows_of(path, _compared_with(known)):
-            record, content_hash = record_of(row), row["content_hash"]
-            if _goes_whole(record, content_hash, known, is_original=is_original):
-                _reach_at_least(reach, row["id"], Reach.WHOLE)
-            elif known.left_of(record, content_hash) is not record:
-                partly.add(record.id)
-    _spread(reach, ties)
-    return parts, set(reach), partly, known
-
-
-def _compared_with(marks: Tombstones) -> list[str]:
-    """Return the columns by which a row is, or is not, what these marks name.
-
-    What is left of a record without some answers is compared whole; one with answers has no turns.
-    """
-    answers = ["answers"] if marks.authors or marks.answers else []
-    return [*_KEYS, *(["title", "text"] if answers or marks.questions else []), *answers]
-
-
-def _reach_of(record: Record, content_hash: str, asked: Tombstones) -> Reach | None:
-    if asked.names_text(record, content_hash):
-        return Reach.EVERYTHING
-    return Reach.ASKED if record.author_hash in asked.authors else None
-
-
-def _reach_at_least(reach: dict[str, Reach], key: str, least: Reach | None) -> bool:
-    """Note how far it reaches for a record; return whether that is farther than before."""
-    if least is None or reach.get(key, 0) >= least:
-        return False
-    reach[key] = least
-    return True
-
-
-def _spread(reach: dict[str, Reach], ties: Sequence[tuple[str, str]]) -> None:
-    """Let copies, and records made from others, go as far as these."""
-    while sum(_reach_at_least(reach, to, reach.get(source)) for source, to in ties):
-        pass
-
-
-def _goes_whole(record: Record, content_hash: str, known: Tombstones, *, is_original: bool) -> bool:
-    """Return whether a record goes in all stages.
-
-    That cleaning had left only the author's answers says nothing about what others wrote.
-    """
-    if record.author_hash in known.authors or known.names_text(record, content_hash):
-        return True
-    return is_original and known.left_of(record, content_hash) is None
-
-
-def _marks_of_parts(files: Sequence[Path], reach: dict[str, Reach], answers: set[str]) -> list[Tombstone]:
-    """Return marks of the questions, answers and ids of what was named, in every form that a stage has."""
-    questions: set[str] = set()
-    far = {key for key, how in reach.items() if how > Reach.WHOLE}
-    for row in (row for path in files for row in rows_named(path, far)):
-        if row["id"] in far:
-            record = record_of(row)
-            questions.add(question_mark(record))
-            if reach[record.id] is Reach.EVERYTHING:
-                answers |= {answer_mark(one.text) for one in record.answers}
-    ids = set(map(id_mark, far))
-    return [
-        *_tombstones("question", sorted(questions - {""})),
-        *_tombstones("answer", sorted(answers - {""})),
-        *_tombstones("id", sorted(ids)),
-    ]
-
-
-def _held(
-    files: Sequence[Path],
-    known: Tombstones,
-    ids: set[str],
-    partly_named: set[str],
-    whole: Traces,
-    partly: Traces,
-) -> dict[Path, set[str]]:
+def _held(files: Sequence[Path], found: ToGo, whole: Traces, partly: Traces) -> dict[Path, set[str]]:
     """Return the files in which something goes, and the content hashes of whole records in them; note traces."""
     held: dict[Path, set[str]] = {}
+    ids, known = found.ids, found.known
     for path in files:
-        for row in rows_named(path, ids | partly_named):
+        for row in rows_named(path, ids | found.partly):
             if row["id"] in ids:
                 held.setdefault(path, set()).add(row["content_hash"])
                 _trace(record_of(row), None, whole)
             else:
-                left = _left(row, known, ids)
-                if left is not row:
+                record = record_of(row)
+                left = known.left_of(record, row["content_hash"])
+                if left is not record:
+                    _trace(record, left, partly)
+                if left is not record or row.get("duplicate_of") in ids:
                     held.setdefault(path, set())
-                    _trace(record_of(row), record_of(left) if left is not None else None, partly)
     return held
 
 
@@ -319,20 +223,25 @@ def _trace(record: Record, left: Record | None, traces: Traces) -> None:
     if record.url:
         traces.urls.add(record.url)
     stays = set(left.texts()) if left is not None else set()
-    for text in record.texts():
-        line = max(text.splitlines(), key=len, default="") if text not in stays else ""
-        if len(line) >= FEWEST_PASSAGE_CHARS:
-            traces.passages.add(Private(line[:MOST_PASSAGE_CHARS]))
+    traces.passages.update(passages_of(text for text in record.texts() if text not in stays))
+
+
+def passages_of(texts: Iterable[str]) -> set[Private]:
+    """Return the beginning of each text's longest line, by which a page is found that shows it; not of short texts."""
+    lines = (max(text.splitlines(), key=len, default="") for text in texts)
+    return {Private(line[:MOST_PASSAGE_CHARS]) for line in lines if len(line) >= FEWEST_PASSAGE_CHARS}
 
 
 def _left(row: Row, known: Tombstones, ids: set[str]) -> Row | None:
-    if row["id"] in ids or row.get("duplicate_of") in ids:
+    if row["id"] in ids:
         return None
     record = record_of(row)
     left = known.left_of(record, row["content_hash"])
+    # What goes may be another's words, too: theirs stay, and no longer say of which text they were a copy.
+    copy = {"duplicate_of": ""} if row.get("duplicate_of") in ids else {}
     if left is record:
-        return row
-    return None if left is None else {**row, **to_row(left)}
+        return {**row, **copy} if copy else row
+    return None if left is None else {**row, **to_row(left), **copy}
 
 
 def _remove_copies(data: Path, corpora: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -384,8 +293,26 @@ def _remove_export(folder: Path) -> bool:
     return True
 
 
-def _models_of(data: Path, corpora: set[str]) -> tuple[str, ...]:
-    def is_from(model: Manifest) -> bool:
-        return any(parent.run in corpora for parent in model.parents)
+def _unfinished(data: Path) -> set[str]:
+    """Return the corpora that a run of before began to change: their models are told, though nothing else is found."""
+    try:
+        return set((data / UNFINISHED).read_text("utf-8").split())
+    except FileNotFoundError:
+        return set()
 
-    return tuple(model.run for model in complete_runs(data, Stage.MODELS) if is_from(model))
+
+def _models_of(data: Path, corpora: set[str]) -> tuple[str, ...]:
+    """Return the models trained on one of these corpora, and those trained further from one of them."""
+    models = complete_runs(data, Stage.MODELS)
+    found = {model.run for model in models if any(parent.run in corpora for parent in model.parents)}
+    before: set[str] = set()
+    while found != before:
+        before = set(found)
+        found |= {model.run for model in models if _is_based_on(model, before)}
+    return tuple(model.run for model in models if model.run in found)
+
+
+def _is_based_on(model: Manifest, others: set[str]) -> bool:
+    """Return whether a model was trained further from one of others, or from a folder inside its run."""
+    named = {parent.run for parent in model.parents if parent.stage == BASE}
+    return not others.isdisjoint({*named, *Path(str(model.settings.get("base") or "")).parts})

@@ -7,7 +7,11 @@ there already is `core/forgetting.py`.
 
 What was forgotten whole leaves marks of its parts, too: a thread that comes back
 with one more answer, or an answer that comes back under a copy of the question,
-has another content hash. Short texts leave none: many people wrote the same.
+has another content hash; a dialogue that comes back with one more turn has, too.
+Whose words they are counts: a mark names the texts of the same author and, of
+texts without an author, those too long to be anybody's. Very short texts leave none:
+many people wrote the same. Ids are given by files, and another file gives them to
+other texts: an id counts only where a text is the same as well.
 """
 
 from __future__ import annotations
@@ -22,11 +26,18 @@ from pydantic import ValidationError
 
 from psyllm.core.addresses import meant_by
 from psyllm.core.errors import MalformedInput
+from psyllm.core.private import Private
 from psyllm.core.records import NORMALISER_VERSION, Answer, Frozen, Record
 
-MarkKind = Literal["url", "author", "content", "question", "answer", "id"]
+MarkKind = Literal["url", "author", "content", "question", "answer", "id", "turn", "thread"]
 # Fewer characters, white space aside, are anybody's words ("抱抱你"): others would lose theirs.
 FEWEST_MARKED_CHARS = 8
+# Where nobody says who wrote it, the same words may be another's; so many were hardly chosen twice. Guesses by hand.
+FEWEST_NAMELESS_CHARS = 20
+# The turns that tell a dialogue of short turns from others.
+OPENING_TURNS = 2
+# Stands for an author where a text without one was forgotten: it stays out whoever is said to have written it.
+_ANYBODY = "*"
 FORGOTTEN = "forgotten"  # the reason by which it is counted wherever something is left out
 
 
@@ -47,6 +58,8 @@ class Tombstones(NamedTuple):
     questions: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
+    turns: frozenset[str] = frozenset()
+    threads: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, marks: Iterable[Tombstone]) -> Self:
@@ -67,19 +80,51 @@ class Tombstones(NamedTuple):
         """Return whether an address was forgotten."""
         return is_marked_url(url, self.urls)
 
+    def has_thread(self, key: str) -> bool:
+        """Return whether a thread was forgotten; its key is the site's name and the site's own key."""
+        return bool(self.threads) and bool(key) and thread_mark(key) in self.threads
+
     def names_text(self, record: Record, content_hash: str = "") -> bool:
         """Return whether a record is forgotten whole, by its address, words or id."""
         return (
             (bool(record.url) and self.has_url(record.url))
+            or self.has_thread(_site_key(record.id))
             or (bool(self.contents) and (content_hash or record.content_hash) in self.contents)
-            or (bool(self.questions) and question_mark(record) in self.questions)
-            or (bool(self.ids) and id_mark(record.id) in self.ids)
+            or (
+                bool(self.questions)
+                and self._names(self.questions, question_words(record), record.author_hash)
+            )
+            or self._names_turns(record)
+            or (bool(self.ids) and id_mark(record.id) in self.ids and self._shares_words(record))
         )
 
     def names_answer(self, answer: Answer) -> bool:
         """Return whether one answer is forgotten, by who wrote it or by its words."""
         return answer.author_hash in self.authors or (
-            bool(self.answers) and answer_mark(answer.text) in self.answers
+            bool(self.answers) and self._names(self.answers, answer_words(answer.text), answer.author_hash)
+        )
+
+    def _names_turns(self, record: Record) -> bool:
+        return bool(self.turns) and any(
+            self._names(self.turns, words, record.author_hash) for words in turns_words(record)
+        )
+
+    def _names(self, marks: frozenset[str], words: Words, author: str) -> bool:
+        """Return whether a text is marked as this author's, or long enough to be the marked one."""
+        if words.chars < FEWEST_MARKED_CHARS:
+            return False
+        if author in self.authors:
+            return words.mark() in marks
+        if not author:
+            return words.chars >= FEWEST_NAMELESS_CHARS and words.mark() in marks
+        return words.mark(author) in marks or words.mark(_ANYBODY) in marks
+
+    def _shares_words(self, record: Record) -> bool:
+        """Return whether any text of a record is marked, whoever wrote it."""
+        return (
+            question_words(record).mark() in self.questions
+            or any(answer_words(answer.text).mark() in self.answers for answer in record.answers)
+            or any(words.mark() in self.turns for words in turns_words(record))
         )
 
     def left_of(self, record: Record, content_hash: str = "") -> Record | None:
@@ -99,7 +144,7 @@ class Tombstones(NamedTuple):
         return left if answers and left.content_hash not in self.contents else None
 
 
-_KINDS: tuple[MarkKind, ...] = ("url", "author", "content", "question", "answer", "id")
+_KINDS: tuple[MarkKind, ...] = ("url", "author", "content", "question", "answer", "id", "turn", "thread")
 NO_TOMBSTONES = Tombstones()
 
 
@@ -120,14 +165,54 @@ def is_marked_url(url: str, marks: Collection[str]) -> bool:
     return url_mark(url) in marks or hashlib.sha256(url.strip().encode()).hexdigest() in marks
 
 
-def question_mark(record: Record) -> str:
-    """Return the hash of a record's title and text, white space folded; empty for one too short to be one person's."""
-    return _mark_of_words("question", record.title, record.text)
+def thread_mark(key: str) -> str:
+    """Return the hash by which a thread of a site is remembered, whichever of its addresses was given."""
+    return hashlib.sha256(f"thread\x1f{key}".encode()).hexdigest()
 
 
-def answer_mark(text: str) -> str:
-    """Return the hash of an answer, white space folded; empty for one too short to be one person's."""
-    return _mark_of_words("answer", text)
+def _site_key(key: str) -> str:
+    """Return a record's key in its source, which for a page of a site is that of its thread."""
+    return key.partition(":")[2].rpartition("/")[2].partition("#")[0]
+
+
+class Words(NamedTuple):
+    """What is remembered of a text: a hash of it with white space folded can be made, the text is not shown.
+
+    `chars` are its characters, white space aside.
+    """
+
+    kind: str
+    folded: Private
+    chars: int
+
+    def mark(self, author: str = "") -> str:
+        """Return the hash by which it is remembered as an author's; empty for what is too short for one."""
+        if self.chars < FEWEST_MARKED_CHARS:
+            return ""
+        said = f"{NORMALISER_VERSION}\x1f{self.kind}\x1f{self.folded.reveal()}"
+        return hashlib.sha256((f"{said}\x1f{author}" if author else said).encode()).hexdigest()
+
+    def marks(self, author: str) -> set[str]:
+        """Return all hashes by which it is to be found again, once it is forgotten."""
+        return {self.mark(), self.mark(author or _ANYBODY)} - {""}
+
+
+def question_words(record: Record) -> Words:
+    """Return what is remembered of a record's title and text."""
+    return _words("question", record.title, record.text)
+
+
+def answer_words(text: str) -> Words:
+    """Return what is remembered of an answer."""
+    return _words("answer", text)
+
+
+def turns_words(record: Record) -> list[Words]:
+    """Return what is remembered of a dialogue: each longer turn of the visitor, and how it opens."""
+    spoken = [_words("turn", turn.text) for turn in record.turns if turn.role == "visitor"]
+    longer = [words for words in spoken if words.chars >= FEWEST_NAMELESS_CHARS]
+    opening = [turn.text for turn in record.turns[:OPENING_TURNS]]
+    return [*longer, _words("opening", *opening)] if len(opening) == OPENING_TURNS else longer
 
 
 def id_mark(key: str) -> str:
@@ -135,12 +220,10 @@ def id_mark(key: str) -> str:
     return hashlib.sha256(f"id\x1f{key}".encode()).hexdigest()
 
 
-def _mark_of_words(kind: str, *texts: str) -> str:
-    words = [text.split() for text in texts if text]
-    if sum(len(word) for text in words for word in text) < FEWEST_MARKED_CHARS:
-        return ""
-    folded = "\x1e".join(" ".join(text) for text in words)
-    return hashlib.sha256(f"{NORMALISER_VERSION}\x1f{kind}\x1f{folded}".encode()).hexdigest()
+def _words(kind: str, *texts: str) -> Words:
+    parts = [text.split() for text in texts if text]
+    folded = "\x1e".join(" ".join(part) for part in parts)
+    return Words(kind, Private(folded), sum(len(word) for part in parts for word in part))
 
 
 def read_tombstones(data: Path) -> Tombstones:

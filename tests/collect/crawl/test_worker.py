@@ -1,8 +1,10 @@
 """One worker with a real frontier and a downloader that is played: time, faults and disk as we like."""
 
 import asyncio
+import gzip
 import hashlib
 import random
+import threading
 import time
 from datetime import UTC, date, datetime
 
@@ -15,11 +17,14 @@ from psyllm.collect.crawl.finding import Finder, Reader
 from psyllm.collect.crawl.permission import Permission, Scope
 from psyllm.collect.crawl.segments import Segments
 from psyllm.collect.crawl.shared import Shared
+from psyllm.collect.crawl.watched import Watched
 from psyllm.collect.crawl.worker import EXPIRED, FINISHED, Limits, Worker
 from psyllm.collect.frontier.contract import Ask, Outcome, Settled
 from psyllm.collect.frontier.open import open_frontier
 from psyllm.collect.sites.generic import Generic
-from psyllm.core.errors import DiskFull
+from psyllm.core.errors import DiskFull, MalformedInput
+from psyllm.core.forgetting import marks_of
+from psyllm.core.tombstones import append_tombstones, tombstones_path
 
 HOST = "http://site.example"
 TODAY = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -100,6 +105,7 @@ class Stage:
         } | changes
         self.place = str(folder / "frontier.sqlite3")
         self.segments = Segments(folder / "segments", "w1")
+        self.is_forgotten = Watched(folder, Reader(self.permission))
 
     def frontier(self):
         frontier, clock = open_frontier(self.place, lease_s=2)
@@ -118,7 +124,13 @@ class Stage:
         try:
             finder = Finder(Reader(self.permission), self.permission.covers, self.limits["most_depth"])
             return await Worker(
-                self.permission, shared, self.getter, finder, Limits(**self.limits), self.now
+                self.permission,
+                shared,
+                self.getter,
+                finder,
+                Limits(**self.limits),
+                self.now,
+                self.is_forgotten,
             ).run()
         finally:
             await shared.close()
@@ -351,3 +363,40 @@ def test_no_more_pages_are_kept_than_a_worker_may(tmp_path):
     stage = Stage(tmp_path, Played(), most_pages=7)
     stage.run(*urls(30))
     assert stage.counts() == {"waiting": 23, "stored": 7}
+
+
+def test_what_is_forgotten_meanwhile_is_not_asked_for_and_what_is_under_way_is_not_kept(tmp_path):
+    getter = Played()
+
+    def forget(url):
+        if url == f"{HOST}/2":
+            append_tombstones(tmp_path, marks_of([f"{HOST}/2", f"{HOST}/5/"], (), ()))
+
+    getter.before = forget
+    stage = Stage(tmp_path, getter)
+    assert stage.run(*urls(6)) == FINISHED
+    assert f"{HOST}/5" not in getter.urls
+    assert stage.counts() == {"stored": 4, "refused": 2}
+    assert stage.details(Outcome.REFUSED) == {"/2": "forgotten", "/5": "forgotten"}
+    assert not any(b"/2" in gzip.decompress(path.read_bytes()) for path in tmp_path.rglob("*.gz"))
+
+
+def test_what_is_forgotten_while_it_waits_for_the_clock_is_not_asked_for(tmp_path):
+    getter = Played()
+
+    def forget(url):
+        if url == f"{HOST}/1":
+            threading.Timer(0.1, append_tombstones, (tmp_path, marks_of([f"{HOST}/2"], (), ()))).start()
+
+    getter.before = forget
+    stage = Stage(tmp_path, getter, delay_s=0.4)
+    assert stage.run(*urls(3)) == FINISHED
+    assert getter.urls == [f"{HOST}/1", f"{HOST}/3"]
+
+
+def test_a_broken_list_of_what_was_forgotten_ends_the_crawl(tmp_path):
+    tombstones_path(tmp_path).write_text('{"kind": "url"', "utf-8")
+    getter = Played()
+    with pytest.raises(MalformedInput, match="no tombstone"):
+        Stage(tmp_path, getter).run(*urls(2))
+    assert not getter.urls

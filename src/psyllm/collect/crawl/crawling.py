@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from psyllm.collect.crawl.finding import Finder, Reader
+from psyllm.collect.crawl.forgetting import overwrite_places
 from psyllm.collect.crawl.harvest import Harvest, Kept, Stored
+from psyllm.collect.crawl.noted import RAW, note_sites, running
 from psyllm.collect.crawl.permission import SOURCE, Permission, read_permission
 from psyllm.collect.crawl.retention import expire, expired_names
 from psyllm.collect.crawl.shared import left_for
@@ -51,12 +53,11 @@ from psyllm.core.stages import (
     write_text_atomically,
     writing,
 )
-from psyllm.core.tombstones import read_tombstones
+from psyllm.core.tombstones import Tombstones, read_tombstones
 
 STOP_FILE = "STOP"
 # Says that other machines may crawl along, on a frontier that does not lie in this folder.
 SHARED_FILE = "frontier.txt"
-RAW = "raw"
 _PERMISSION = "permission"
 FRONTIER = "frontier.sqlite3"
 # One clock a host for all crawls of a data folder, those on a Redis too: several permissions may name the same host.
@@ -74,9 +75,8 @@ class Crawl:
             MissingFile: there is no permission.
             NoPermission: it does not hold.
         """
-        self._tombstones = read_tombstones(data)
         asked = read_permission(permission_file, datetime.now(UTC))
-        self.permission = asked.model_copy(update={"forgotten": self._tombstones.urls})
+        self.permission = asked.model_copy(update={"forgotten": read_tombstones(data).urls})
         self._settings = settings
         self._data = data
         self.folder = data / RAW / self.permission.source
@@ -95,6 +95,14 @@ class Crawl:
             FrontierLost: the store of URLs does not answer.
             EmptyCorpus: no page held a record.
         """
+        with running(self.folder):
+            note_sites(
+                self.folder,
+                {host: one.site for one in self.permission.scope if one.site for host in one.hosts},
+            )
+            return self._run()
+
+    def _run(self) -> Manifest:
         expire(self.segments, self.permission.retention_days, datetime.now(UTC))
         frontier = self._open()
         if self._settings.frontier:
@@ -193,6 +201,7 @@ class Crawl:
                     settings.timeout_s,
                     settings.most_page_bytes,
                     limits,
+                    self._data,
                 )
             )
         return plans
@@ -200,15 +209,7 @@ class Crawl:
     def _records(self, frontier: Frontier) -> Manifest:
         permission = self.permission
         stored = [Stored(*page) for page in frontier.stored()]
-        content = {
-            "sha256": _hash_of(stored),
-            "permission": permission.id,
-            "licence": permission.licence,
-            "may_train": permission.may_train,
-            "may_show": permission.may_show,
-            "tombstones": [sorted(marks) for marks in self._tombstones],
-        }
-        mark = fingerprint(Stage.COLLECTED, [], content, ["collect", "core"])
+        mark = _mark_of(_content(permission, stored, read_tombstones(self._data)))
         earlier = read_manifest(stage_folder(self._data, Stage.COLLECTED) / permission.source)
         if earlier is not None and earlier.details.get("format") != FORMAT:
             message = f"the source {permission.source} holds something that was imported, not crawled"
@@ -226,14 +227,20 @@ class Crawl:
         )
         authors = Authors.from_key_file(self._data)
         reader = Reader(permission)
-        harvest = Harvest(self.segments, reader, authors, source, self._tombstones, expired)
         said = {**self._settings.model_dump(mode="json", exclude={"frontier"}), "permission": permission.id}
         run = StageRun(self._data, Stage.COLLECTED, permission.source, mark, (), said)
         with closing(reader), writing(run, beside=True) as run:
+            tombstones = read_tombstones(
+                self._data
+            )  # again: while nobody else may write, nobody is forgotten
+            content = _content(permission, stored, tombstones)
+            run.fingerprint = _mark_of(content)
+            harvest = Harvest(self.segments, reader, authors, source, tombstones, expired)
             records = track(harvest.records(stored), f"records of {permission.source}")
-            kept = Kept(self._tombstones, harvest.torn, pages_expired=bool(expired))
+            kept = Kept(tombstones, harvest.torn, pages_expired=bool(expired))
             count = write_records(kept.with_earlier(records, self._data, permission.source), run.folder)
             if count == 0:
+                overwrite_places(self.segments, harvest.forgotten)
                 message = f"none of the {len(stored):,} pages of {permission.source} holds a record"
                 raise EmptyCorpus(message, "see the counts of the crawl; check its starts and scope")
             accounted = count - kept.carried_over + source.joined + source.left_out.total()
@@ -241,7 +248,7 @@ class Crawl:
                 message = f"{len(stored):,} pages were read, but {accounted:,} are accounted for"
                 raise LostRecords(message, "this is a fault of psyllm: report it; no record was put in use")
             account = {"parts_left_out": dict(source.parts_left_out), **account_of(frontier, permission)}
-            return run.finish(
+            manifest = run.finish(
                 counts={
                     "records": count,
                     "pages": len(stored),
@@ -251,6 +258,9 @@ class Crawl:
                 drops=source.left_out,
                 details={"format": FORMAT, "content": content, "terms": _terms(permission), **account},
             )
+        # Only now: what else stands on these pages is safe in the records.
+        overwrite_places(self.segments, harvest.forgotten)
+        return manifest
 
     def _need_segments(self, stored: list[Stored], expired: set[str]) -> None:
         """Refuse to make records of a part: workers on other machines wrote segments of their own."""
@@ -310,6 +320,22 @@ def _noted(folder: Path) -> str:
         return f": {(folder / SHARED_FILE).read_text('utf-8').strip()}"
     except FileNotFoundError:
         return ""
+
+
+def _content(permission: Permission, stored: list[Stored], tombstones: Tombstones) -> dict[str, Any]:
+    """Return what tells these records from others of the same source."""
+    return {
+        "sha256": _hash_of(stored),
+        "permission": permission.id,
+        "licence": permission.licence,
+        "may_train": permission.may_train,
+        "may_show": permission.may_show,
+        "tombstones": [sorted(marks) for marks in tombstones],
+    }
+
+
+def _mark_of(content: dict[str, Any]) -> str:
+    return fingerprint(Stage.COLLECTED, [], content, ["collect", "core"])
 
 
 def _terms(permission: Permission) -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""Every gate a request passes: permission, host left or not, robots.txt, the host's clock.
+"""Every gate a request passes: permission, forgotten or not, host left or not, robots.txt, the host's clock.
 
 A leased URL comes in; what the site answered goes out, or why it was not asked.
 The fetches of robots.txt pass the same clock as all others. The clock holds a host
@@ -26,6 +26,7 @@ from psyllm.collect.crawl.shared import Shared
 from psyllm.collect.crawl.stops import stop_of_address
 from psyllm.collect.frontier.contract import HOLD_S, Lease, Outcome, host_of
 from psyllm.core.errors import PsyError
+from psyllm.core.tombstones import FORGOTTEN
 
 # A grant that came later than this may be over already: ask again instead of sending.
 SEND_WITHIN_S = HOLD_S - 1.0
@@ -57,6 +58,10 @@ class _Resting(Exception):
         self.seconds = seconds
 
 
+class _Forgotten(Exception):
+    """Somebody was forgotten while their page waited to be asked for."""
+
+
 class _Left(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__()
@@ -74,7 +79,9 @@ class Gates:
         robots_rest_s: float,
         halt: asyncio.Event,
         now: Callable[[], datetime],
+        is_forgotten: Callable[[str], bool],
     ) -> None:
+        self._is_forgotten = is_forgotten
         self._permission = permission
         self._shared = shared
         self._getter = getter
@@ -93,8 +100,12 @@ class Gates:
         """
         if not self.covers(lease.url):
             return End(Outcome.REFUSED, "out_of_scope")
+        if self._is_forgotten(lease.url):
+            return End(Outcome.REFUSED, FORGOTTEN)
         try:
             return await self._ask(lease)
+        except _Forgotten:
+            return End(Outcome.REFUSED, FORGOTTEN)
         except _Left as left:
             return End(Outcome.STOPPED, left.reason)
         except _Resting as resting:
@@ -120,6 +131,10 @@ class Gates:
         """Wait for the clock, send, and start the delay when the answer is there."""
         host = host_of(url)
         await self._granted(host, delay_s)
+        if self._is_forgotten(url):
+            if delay_s > 0:
+                await self._shared.sent(host, delay_s)
+            raise _Forgotten
         began = time.monotonic()
         async with self._held(host, delay_s):
             got = await self._getter.get(url, most_bytes)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psyllm.collect.crawl.segments import StoredPage, read_page
+from psyllm.collect.crawl.watched import names_page
 from psyllm.collect.sites.authors import Authors
 from psyllm.collect.sites.contract import Adapter, Draft, Page, Reading
 from psyllm.collect.source import Source
@@ -44,7 +45,8 @@ class Harvest:
     """Makes the records of one crawl; each page becomes one, joins one, or is left out for a counted reason.
 
     Pages in the segments of `expired` were removed when their time was over; `torn` are the
-    ids of records that lack such a page, known when they have been yielded.
+    ids of records that lack such a page, known when they have been yielded. So are the places in
+    `forgotten`: pages that show what was forgotten and can still be read.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Harvest:
         self._expired = expired
         self._torn_threads: set[tuple[str, str]] = set()
         self.torn: set[str] = set()
+        self.forgotten: list[str] = []
         self._segments = segments
         self._adapter_for = adapter_for
         self._authors = authors
@@ -74,8 +77,9 @@ class Harvest:
         """Group pages by site and thread, by their URLs alone where that is enough."""
         threads: dict[tuple[str, tuple[str, ...], str], list[Stored]] = defaultdict(list)
         for page in self._source.each(stored):
-            if self._tombstones.has_url(page.url):
+            if names_page(page.url, self._tombstones, self._adapter_for):
                 self._source.leave_out(FORGOTTEN)
+                self.forgotten.append(page.where)
                 continue
             adapter = self._adapter_for(page.url)
             kind = adapter.kind_of(page.url)
@@ -107,6 +111,9 @@ class Harvest:
             found = self._fetched(page)
             if found is None:
                 self._source.leave_out("page_unreadable")
+                self._torn_threads.add(
+                    (adapter.name, thread)
+                )  # what stood on it may stand in an earlier record
                 continue
             seen.append(found._replace(body=b""))
             readings.append(self._reading(adapter, found))
@@ -118,7 +125,10 @@ class Harvest:
             for _ in range(useful):
                 self._source.leave_out("thread_without_its_question")
         for draft in drafts:
-            left = self._tombstones.left_of(self._record(draft, seen))
+            record = self._record(draft, seen)
+            left = self._tombstones.left_of(record)
+            if left is not record:
+                self.forgotten += [page.where for page in pages]
             if left is None:
                 self._source.leave_out(FORGOTTEN)
                 continue

@@ -56,6 +56,14 @@ class StoredPage(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class Place(NamedTuple):
+    """Where a page lies."""
+
+    path: Path
+    offset: int
+    length: int
+
+
 class Segments:
     """The segment files that one worker writes; a new worker never writes into an old file."""
 
@@ -116,25 +124,46 @@ class Segments:
         return time.monotonic() - self._begun > SEGMENT_AGE.total_seconds()
 
 
+def place_of(folder: Path, where: str) -> Place:
+    """Return the place that a frontier remembers.
+
+    Raises:
+        MalformedInput: it is none.
+    """
+    found = _WHERE.fullmatch(where)
+    if found is None:
+        message = f"{folder}: the place of a page is not readable"
+        raise MalformedInput(message, "make the crawl again, in another folder")
+    return Place(folder / found[1], int(found[2]), int(found[3]))
+
+
 def read_page(folder: Path, where: str) -> StoredPage:
     """Return the page that lies at a place.
 
     Raises:
         MalformedInput: the place is none, or its bytes are damaged or gone.
     """
-    found = _WHERE.fullmatch(where)
-    if found is None:
-        message = f"{folder}: the place of a page is not readable"
-        raise MalformedInput(message, "make the crawl again, in another folder")
-    path = folder / found[1]
+    place = place_of(folder, where)
     try:
-        with path.open("rb") as file:
-            file.seek(int(found[2]))
-            block = file.read(int(found[3]))
+        with place.path.open("rb") as file:
+            file.seek(place.offset)
+            block = file.read(place.length)
         return _page(gzip.decompress(block))  # which checks that all of it is there
     except (OSError, EOFError, zlib.error, ArchiveLoadFailed, ValueError):
-        message = f"{path} can't be read at byte {int(found[2]):,}"
-        raise MalformedInput(message, f"check it with: gzip -t {path}") from None
+        message = f"{place.path} can't be read at byte {place.offset:,}"
+        raise MalformedInput(message, f"check it with: gzip -t {place.path}") from None
+
+
+def page_of(record: bytes) -> StoredPage:
+    """Return the page of one unpacked record of a segment.
+
+    Raises:
+        MalformedInput: it is none.
+    """
+    try:
+        return _page(record)
+    except (EOFError, ArchiveLoadFailed, ValueError, AttributeError):
+        raise MalformedInput("a record of a segment is no page", "make the crawl again") from None
 
 
 def _refused(folder: Path, error: OSError) -> PsyError:

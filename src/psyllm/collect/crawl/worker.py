@@ -29,6 +29,7 @@ from psyllm.collect.frontier.contract import Ask, Lease, Outcome, Settled, host_
 from psyllm.collect.sites.contract import Page
 from psyllm.collect.sites.parsing import nests_too_deeply
 from psyllm.core.errors import PsyError
+from psyllm.core.tombstones import FORGOTTEN
 
 BATCH = 64
 # A claim follows when so few URLs are left, or when a host ran dry while fewer than the most are held.
@@ -65,6 +66,7 @@ class Worker:
         finder: Finder,
         limits: Limits,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        is_forgotten: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._permission = permission
         self._shared = shared
@@ -72,7 +74,8 @@ class Worker:
         self._limits = limits
         self._now = now
         self._halt = asyncio.Event()
-        self._gates = Gates(permission, shared, getter, limits.robots_rest_s, self._halt, now)
+        self._is_forgotten = is_forgotten
+        self._gates = Gates(permission, shared, getter, limits.robots_rest_s, self._halt, now, is_forgotten)
         self._lines: dict[str, deque[Lease]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._held: dict[str, Lease] = {}
@@ -98,6 +101,7 @@ class Worker:
         Raises:
             FrontierLost: the store stopped answering.
             DiskFull: no space is left for pages.
+            MalformedInput: the list of what was forgotten is broken.
             UnusablePath: the system refuses to write pages.
         """
         tasks = [
@@ -277,7 +281,7 @@ class Worker:
         async with self._writing:
             while self._finished:
                 batch, self._finished = self._finished[:BATCH], self._finished[BATCH:]
-                counted = await self._shared.settle(batch)
+                counted = await self._shared.settle([self._unforgotten(item) for item in batch])
                 for item in batch:
                     self._held.pop(item.settled.lease.url, None)
                     self._unwritten_bytes -= 0 if item.page is None else len(item.page.body)
@@ -285,6 +289,13 @@ class Worker:
                     self._finder.acknowledged(ask for item in batch for ask in item.settled.found)
                 self._moved.set()
             self._full.clear()
+
+    def _unforgotten(self, item: Finished) -> Finished:
+        """Return what may be written: a page that was forgotten since it was asked for ends without being kept."""
+        lease = item.settled.lease
+        if item.page is None or not self._is_forgotten(lease.url):
+            return item
+        return Finished(Settled(lease, Outcome.REFUSED, "", FORGOTTEN, ()))
 
     async def _extend(self) -> None:
         held = list(self._held.values())

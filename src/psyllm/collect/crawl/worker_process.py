@@ -26,6 +26,7 @@ from psyllm.collect.crawl.finding import Finder, Reader
 from psyllm.collect.crawl.permission import Permission
 from psyllm.collect.crawl.segments import Segments
 from psyllm.collect.crawl.shared import Shared
+from psyllm.collect.crawl.watched import Watched
 from psyllm.collect.crawl.worker import FAILED, STOPPED, Limits, Worker
 from psyllm.core.errors import PsyError
 
@@ -42,6 +43,7 @@ class WorkerPlan(NamedTuple):
     timeout_s: float
     most_page_bytes: int
     limits: Limits
+    data: Path
 
 
 class Ended(NamedTuple):
@@ -104,7 +106,8 @@ class Fetching(Spider):
         try:
             downloader = Downloader(self.crawler.engine, identity(plan.permission), plan.timeout_s)
             finder = Finder(reader, plan.permission.covers, plan.limits.most_depth)
-            worker = Worker(plan.permission, shared, downloader, finder, plan.limits)
+            forgotten = Watched(plan.data, reader)
+            worker = Worker(plan.permission, shared, downloader, finder, plan.limits, is_forgotten=forgotten)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, worker.stop, STOPPED)

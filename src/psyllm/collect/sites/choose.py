@@ -13,6 +13,7 @@ from psyllm.collect.sites.generic import Generic
 from psyllm.collect.sites.tianya import Tianya
 from psyllm.collect.sites.yixinli import Yixinli
 from psyllm.collect.sites.zhihu import Zhihu
+from psyllm.core.addresses import meant_by
 
 SITES = {"zhihu": Zhihu, "yixinli": Yixinli, "tianya": Tianya}
 
@@ -37,3 +38,17 @@ def choose(url: str, known: Iterable[Adapter]) -> Adapter:
     if found is None:
         raise LookupError(host)
     return found
+
+
+def thread_key(url: str, known: Iterable[Adapter]) -> str:
+    """Return site and thread that an address belongs to, as records of it are keyed; empty where no site is known.
+
+    As a person gives it an address may lack the scheme or end in a slash.
+    """
+    every = tuple(known)
+    for spelling in (url, f"https://{meant_by(url)}"):
+        adapter = choose(spelling, every)
+        thread = adapter.thread_of(spelling) if adapter.hosts else ""
+        if thread:
+            return f"{adapter.name}-{thread}"
+    return ""

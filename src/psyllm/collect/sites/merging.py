@@ -2,8 +2,9 @@
 
 Comes in: the readings of a thread's pages, in any order, with pages seen twice.
 Goes out: one question with all of its answers in the site's order, or one
-document. Of several copies of a piece the newest is taken; what was taken down
-on one page is not taken from another. A thread whose question nobody saw gives
+document. Of several copies of a piece the newest is taken, and what it does not say
+(an author, votes, a time, as on a page for small screens) is taken from an earlier
+one; what was taken down on one page is not taken from another. A thread whose question nobody saw gives
 nothing: the caller counts it.
 """
 
@@ -35,9 +36,24 @@ def newest(thread: str, readings: Iterable[Reading]) -> list[Piece]:
                 continue
             if piece.kind == "gone":
                 gone.add(piece.key)
-            elif piece.key not in found or piece.fetched_at > found[piece.key].fetched_at:
+            elif piece.key not in found:
                 found[piece.key] = piece
+            elif piece.fetched_at > found[piece.key].fetched_at:
+                found[piece.key] = _completed(piece, found[piece.key])
+            else:
+                found[piece.key] = _completed(found[piece.key], piece)
     return [] if thread in gone else [piece for key, piece in found.items() if key not in gone]
+
+
+def _completed(newer: Piece, older: Piece) -> Piece:
+    """Return the newer copy with what only the older one says; the words are the newer one's alone."""
+    return newer._replace(
+        title=newer.title or older.title,
+        keywords=newer.keywords or older.keywords,
+        author_hash=newer.author_hash or older.author_hash,
+        votes=older.votes if newer.votes is None else newer.votes,
+        written_at=newer.written_at or older.written_at,
+    )
 
 
 def draft(site: str, head: Piece, text: str, answers: list[Piece]) -> Draft:
