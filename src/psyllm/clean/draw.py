@@ -25,6 +25,7 @@ from psyllm.clean.reviewed import REASON
 from psyllm.clean.steps import LEVEL_FLAG
 from psyllm.core.errors import EmptyCorpus
 from psyllm.core.progress import track
+from psyllm.core.records import readable
 from psyllm.core.review_sample import (
     MINOR_FLAGS,
     Sample,
@@ -175,7 +176,7 @@ def _look_through(folder: Path, most: int, seed: int) -> list[_Found]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with pq.ParquetFile(path) as file:
+    with readable(path), pq.ParquetFile(path) as file:
         names = [*_COLUMNS, *(["reason"] if "reason" in file.schema_arrow.names else [])]
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=names, use_threads=False):
             yield from batch.to_pylist()

@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from psyllm.core.errors import DiskFull, MalformedInput
-from psyllm.core.records import RECORD_SCHEMA, Record, from_row
+from psyllm.core.errors import DiskFull
+from psyllm.core.records import RECORD_SCHEMA, Record, from_row, readable
 from psyllm.core.stages import NO_SPACE, Stage, read_manifest, stage_folder
 
 Row = dict[str, Any]
@@ -77,7 +77,7 @@ def rows_of(path: Path) -> Iterator[Row]:
     Raises:
         MalformedInput: it can't be read to its end.
     """
-    with _readable(path), pq.ParquetFile(path) as file:
+    with readable(path), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
             yield from batch.to_pylist()
 
@@ -104,7 +104,7 @@ def rewrite_file(path: Path, left_of: Callable[[Row], Row | None]) -> int:
 def _write_left(path: Path, beside: Path, left_of: Callable[[Row], Row | None]) -> tuple[int, int]:
     changed = kept = 0
     with (
-        _readable(path),
+        readable(path),
         pq.ParquetFile(path) as file,
         pq.ParquetWriter(beside, file.schema_arrow, compression="zstd") as new,
     ):
@@ -120,18 +120,5 @@ def _write_left(path: Path, beside: Path, left_of: Callable[[Row], Row | None]) 
 
 
 def _is_of_records(path: Path) -> bool:
-    with _readable(path):
+    with readable(path):
         return {"id", "content_hash", "turns"} <= set(pq.read_schema(path).names)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowInvalid, OSError) as error:
-        # Only what the file's bytes say: a full disk or a missing right is another matter.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        message = f"{path} is damaged and can't be read; nothing is taken out of it yet"
-        next_step = f"restore it from your copy, or remove {path.parent} and make it again; then run the same command again"
-        raise MalformedInput(message, next_step) from None
