@@ -109,6 +109,20 @@ def test_figures_tell_coverage_agreement_and_errors(tmp_path):
     assert (dropped["value"], dropped["of"]) == (1, 1)
 
 
+def test_what_was_read_in_an_earlier_run_says_nothing_of_the_present_one(tmp_path):
+    story(tmp_path)
+    # Cleaning applied what was decided: the rejected one is gone, an edited one says something else.
+    more = [dialogue(number) for number in range(30, 40)]
+    put_cleaned(tmp_path, [KEPT[0], *KEPT[3:], *more], name="cleaned-two")
+    draw(tmp_path, 50, seed=1, decided=admin.decided_items(tmp_path))
+    found = present_figures(tmp_path)
+    rows = {row["stratum"]: row for row in found["coverage"]}
+    talks = rows["kept/talks/dialogue"]
+    assert [talks[name] for name in ("population", "drawn", "settled")] == [10, 10, 0]
+    assert found["estimates"]["kept_rejected"]["value"] is None
+    assert found["decided_by_two"] == 5
+
+
 def test_the_run_is_written_once_and_goes_when_nothing_is_decided(tmp_path):
     story(tmp_path)
     first = feedback(FeedbackSettings(), tmp_path)

@@ -76,6 +76,13 @@ def is_crisis(flags: tuple[str, ...] | list[str]) -> bool:
     return any(Level.of(level) >= Level.RISK for level in levels)
 
 
+def outcome_as_written(record: Record) -> Outcome | None:
+    """Return what became of a crisis that stands in a corpus, None where it is none."""
+    if REANSWERED in record.flags:
+        return "reanswered"
+    return treat(record, "keep").outcome if is_crisis(record.flags) else None
+
+
 def treat(record: Record, policy: Policy) -> Treated:
     """Return what becomes of a record that is a crisis."""
     if record.reviewed_by or level_by_hand(record):

@@ -130,7 +130,7 @@ def figures(decisions: Decisions, sample: Sample | None) -> dict[str, Any]:
 def _coverage(decisions: Decisions, sample: Sample) -> list[dict[str, Any]]:
     rows = []
     for stratum in sample.strata:
-        drawn = [one for one in sample.items if one.stratum == stratum.key]
+        drawn = [one for one in sample.of_its_run() if one.stratum == stratum.key]
         verdicts = [_verdict(decisions.get(one.item, ())) for one in drawn]
         read = [verdict for verdict in verdicts if verdict is not None]
         counts = {verdict.value: read.count(verdict) for verdict in ReviewVerdict}
@@ -156,7 +156,7 @@ def _estimate(
     shares = []
     for stratum in sample.strata:
         if stratum.side == side:
-            drawn = (one for one in sample.items if one.stratum == stratum.key)
+            drawn = (one for one in sample.of_its_run() if one.stratum == stratum.key)
             verdicts = [_verdict(decisions.get(one.item, ())) for one in drawn]
             read = [verdict for verdict in verdicts if verdict is not None]
             shares.append(Share(sum(one in counted for one in read), len(read), stratum.population))
