@@ -82,8 +82,17 @@ def read_settled(data: Path) -> SettledReviews:
 
 def write_settled(folder: Path, reviews: Iterable[SettledReview]) -> None:
     """Write the decisions of a run, one a line."""
-    lines = "".join(f"{one.model_dump_json(exclude_defaults=True)}\n" for one in reviews)
-    write_text_atomically(folder / DECISIONS, lines)
+    write_text_atomically(folder / DECISIONS, _as_lines(reviews))
+
+
+def are_written(folder: Path, reviews: Iterable[SettledReview]) -> bool:
+    """Return whether just these decisions stand in a run; a damaged file is to be written again."""
+    path = folder / DECISIONS
+    return path.is_file() and path.read_bytes() == _as_lines(reviews).encode()
+
+
+def _as_lines(reviews: Iterable[SettledReview]) -> str:
+    return "".join(f"{one.model_dump_json(exclude_defaults=True)}\n" for one in reviews)
 
 
 def without_decisions(folder: Path, ids: Iterable[str], words: Iterable[str]) -> int:

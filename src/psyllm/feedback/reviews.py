@@ -29,6 +29,7 @@ from psyllm.core.settled_reviews import (
     REVIEWS_RUN,
     EditedTexts,
     SettledReview,
+    are_written,
     reviews_folder,
     write_settled,
 )
@@ -70,7 +71,7 @@ def write_reviews(data: Path) -> Manifest | None:
     facts = {"decisions": hashlib.sha256(lines.encode()).hexdigest(), "figures": found}
     mark = fingerprint(Stage.FEEDBACK, (), facts, rooms=["feedback", "core"])
     known = up_to_date(data, Stage.FEEDBACK, REVIEWS_RUN)
-    if known is not None and known.fingerprint == mark:
+    if known is not None and known.fingerprint == mark and are_written(folder, settled):
         return known
     with writing(StageRun(data, Stage.FEEDBACK, REVIEWS_RUN, mark, (), {}), beside=True) as stage_run:
         write_settled(stage_run.folder, settled)
