@@ -119,9 +119,15 @@ def test_a_decision_that_can_t_be_read_goes_and_is_told(data, capsys):
     assert list(read_settled(data)) == [("site:2", "c" * 64)]
 
 
-def test_decisions_that_are_gone_do_not_count_as_none(data):
+def test_decisions_that_are_gone_or_fewer_do_not_count_as_none(data):
+    good = SettledReview(id="site:2", words="c" * 64, verdict="reject", reviewers=("a", "b"))
     with writing(StageRun(data, Stage.FEEDBACK, REVIEWS_RUN, "mark", (), {})) as stage_run:
+        write_settled(stage_run.folder, [good])
         stage_run.finish(counts={"records": 0})
+    (reviews_folder(data) / DECISIONS).write_bytes(b"")
+    with pytest.raises(MalformedInput, match="not what was written there"):
+        read_settled(data)
+    (reviews_folder(data) / DECISIONS).unlink()
     with pytest.raises(MalformedInput, match="is gone"):
         read_settled(data)
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from psyllm.core.errors import MalformedInput
 from psyllm.core.records import Frozen
-from psyllm.core.stages import Stage, read_manifest, stage_folder, write_text_atomically
+from psyllm.core.stages import Stage, file_hash, read_manifest, stage_folder, write_text_atomically
 
 REVIEWS_RUN = "reviews"
 DECISIONS = "decisions.jsonl"
@@ -62,10 +62,11 @@ def read_settled(data: Path) -> SettledReviews:
     """Return the settled decisions of a data folder by record and words.
 
     Raises:
-        MalformedInput: a line is no decision, or all are gone; a rejected text must not come back for it.
+        MalformedInput: a line is no decision, or some are gone; a rejected text must not come back for it.
     """
     folder = reviews_folder(data)
-    if read_manifest(folder) is None:
+    manifest = read_manifest(folder)
+    if manifest is None:
         return NO_REVIEWS
     path = folder / DECISIONS
     if not path.is_file():
@@ -77,6 +78,9 @@ def read_settled(data: Path) -> SettledReviews:
             message = f"{path}, line {number}: this is no decision"
             raise MalformedInput(message, _AGAIN)
         found[one.id, one.words] = one
+    if manifest.files.get(DECISIONS) != file_hash(path):
+        message = f"{path} is not what was written there"
+        raise MalformedInput(message, _AGAIN)
     return found
 
 
