@@ -77,6 +77,23 @@ def test_what_is_decided_stays_when_drawn_again_from_another_run(data):
     assert {one.run for one in again.items if one.item not in decided} == {"cleaned-two"}
 
 
+def test_of_what_was_read_in_an_earlier_run_nothing_is_drawn_again_or_says_anything_of_this_one(data):
+    first = draw(data, 30, seed=5)
+    decided = {one.item for one in first.items if one.stratum == "kept/talks/dialogue"}
+    rejected = {one.id for one in first.items if one.item in sorted(decided)[:4]}
+    left = [dialogue(number) for number in range(60) if f"talks:{number}" not in rejected]
+    put_cleaned(data, left, name="cleaned-two")
+    again = draw(data, 20, seed=5, decided=decided)
+    assert len(decided) > 4
+    assert not {one.item for one in again.of_its_run()} & decided
+    assert [one.population for one in again.strata] == [60 - len(decided)]
+    assert len(again.of_its_run()) == 20
+    assert decided < {one.item for one in again.items}
+    # In the same run all that was read counts, the rejected among it.
+    larger = draw(data, 40, seed=5, decided=decided | {again.of_its_run()[0].item})
+    assert again.of_its_run()[0] in larger.of_its_run()
+
+
 def test_nothing_to_draw_from_is_told(tmp_path):
     with pytest.raises(MissingStage):
         draw(tmp_path, 10, seed=1)

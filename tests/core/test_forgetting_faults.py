@@ -1,5 +1,6 @@
 """Broken runs, damaged files and a full disk neither stop what must go nor leave copies of it."""
 
+import copy
 import errno
 import json
 
@@ -7,9 +8,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from forgotten_story import HERS, SECRET, collected, holds, question
+from psyllm.cli.main import run as cli
 from psyllm.core import forgotten_files
 from psyllm.core.errors import DiskFull, MalformedInput
 from psyllm.core.forgetting import containing, forget, marks_of
+from psyllm.core.settled_reviews import (
+    DECISIONS,
+    REVIEWS_RUN,
+    SettledReview,
+    read_settled,
+    reviews_folder,
+    write_settled,
+)
 from psyllm.core.stages import Stage, StageRun, locked, writing
 from psyllm.core.tombstones import append_tombstones, read_tombstones, tombstones_path
 
@@ -89,3 +99,57 @@ def test_a_stage_that_was_not_there_at_the_start_is_not_touched(data):
     assert (data / "2_cleaned" / "new" / "work").is_dir()
     with locked(data, Stage.CLEANED):
         pass
+
+
+def test_a_decision_that_can_t_be_read_goes_and_is_told(data, capsys):
+    good = SettledReview(id="site:2", words="c" * 64, verdict="accept", reviewers=("a", "b"))
+    with writing(StageRun(data, Stage.FEEDBACK, REVIEWS_RUN, "mark", (), {})) as stage_run:
+        write_settled(stage_run.folder, [good])
+        stage_run.finish(counts={"records": 0})
+    lines = reviews_folder(data) / DECISIONS
+    cut = '{"id":"site:1","edited":{"text":"' + SECRET
+    lines.write_bytes(cut.encode() + b"\xe5\n" + lines.read_bytes() + b'{"id":3}\n')
+    with pytest.raises(MalformedInput, match="line 1: this is no decision"):
+        read_settled(data)
+    assert cli(["forget", "--data", str(data), "--author", HERS]) == 0
+    said = capsys.readouterr()
+    assert "2 lines that can't be read removed" in said.out
+    assert SECRET not in said.out + said.err
+    assert not holds(data, SECRET)
+    assert list(read_settled(data)) == [("site:2", "c" * 64)]
+
+
+def test_decisions_that_are_gone_or_fewer_do_not_count_as_none(data):
+    good = SettledReview(id="site:2", words="c" * 64, verdict="reject", reviewers=("a", "b"))
+    with writing(StageRun(data, Stage.FEEDBACK, REVIEWS_RUN, "mark", (), {})) as stage_run:
+        write_settled(stage_run.folder, [good])
+        stage_run.finish(counts={"records": 0})
+    (reviews_folder(data) / DECISIONS).write_bytes(b"")
+    with pytest.raises(MalformedInput, match="not what was written there"):
+        read_settled(data)
+    (reviews_folder(data) / DECISIONS).unlink()
+    with pytest.raises(MalformedInput, match="is gone"):
+        read_settled(data)
+
+
+@pytest.mark.parametrize("facts", [b"", b"{bad", b"[]", b"\xff", b"[" * 100_000])
+def test_an_export_that_no_longer_says_what_it_is_goes_whole(data, facts):
+    torn, other = data / "exports" / "torn", data / "exports" / "other"
+    for folder in (torn, other):
+        folder.mkdir(parents=True)
+        (folder / "train.json").write_text(SECRET if folder is torn else "{}", "utf-8")
+    (torn / "export.json").write_bytes(facts)
+    (other / "export.json").write_text(json.dumps({"corpus": "another", "files": []}))
+    done = forget(data, marks_of((), [HERS], ()))
+    assert done.removed == ("exports/torn",)
+    assert not holds(data, SECRET)
+    assert (other / "train.json").exists()
+
+
+def test_an_error_comes_whole_out_of_a_worker():
+    error = copy.copy(MalformedInput("a file is damaged", "restore it"))  # made again as pickle would
+    assert (type(error), error.message, error.next_step) == (
+        MalformedInput,
+        "a file is damaged",
+        "restore it",
+    )

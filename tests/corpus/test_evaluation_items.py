@@ -79,6 +79,34 @@ def test_a_lone_object_that_wraps_items_is_taken_out_of_its_wrapping(tmp_path, s
     assert [item.opening for item in read_items(path)] == [ASKED] * 20
 
 
+KEYED_BY_QUESTION = {
+    "to an answer": {LONG: SAID, "孩子上了初中以后不愿意和我说话怎么办": SAID, "失眠怎么办": SAID},
+    "to an object": {LONG: {"答": SAID}, "孩子上了初中以后不愿意和我说话怎么办": {"答": SAID}, "失眠": {"答": SAID}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", KEYED_BY_QUESTION)
+def test_questions_that_are_keys_are_asked(tmp_path, shape):
+    value = KEYED_BY_QUESTION[shape]
+    path = tmp_path / "items.json"
+    path.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
+    items = list(read_items(path))
+    assert len(items) == 3
+    assert (items[0].opening, items[0].texts) == (LONG, (LONG, SAID))
+    lines = write_lines([{question: answer} for question, answer in value.items()] * 2, tmp_path / "x.jsonl")
+    assert next(read_items(lines)) == items[0]
+
+
+@pytest.mark.parametrize(("key", "count"), [("q", 1), ("问", 1), ("text", 3)])
+def test_a_lone_question_with_answers_in_a_list_is_looked_for(tmp_path, key, count):
+    (tmp_path / "item.jsonl").write_text(
+        json.dumps({key: LONG, "answers": [{"text": SAID}, {"text": SAID}]}, ensure_ascii=False), "utf-8"
+    )
+    items = list(read_items(tmp_path / "item.jsonl"))
+    assert len(items) == count
+    assert LONG in {item.opening for item in items}
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_lone_item_stays_one_item(tmp_path, shape):
     (tmp_path / "item.json").write_text(json.dumps(SHAPES[shape], ensure_ascii=False, indent=1), "utf-8")

@@ -30,7 +30,8 @@ def made(tmp_path_factory):
     data = tmp_path_factory.mktemp("leaks") / "data"
     for name, seed in (("smilechat", 1), ("wiki", 2)):
         path = write_lines(dialogues(60, seed=seed), data.parent / f"{name}.input")
-        collect(CollectSettings(path=path, name=name, licence="CC0-1.0"), data)
+        own = name == "wiki"
+        collect(CollectSettings(path=path, name=name, licence="CC0-1.0", own_work=own), data)
     clean(CleanSettings(), data)
     run(CorpusSettings(), data)
     return data
@@ -185,6 +186,25 @@ def test_a_base_that_was_trained_here_is_known_through_its_own_corpus(made, tmp_
     known = [{"question": record.opening()} for record in trained_on(made)[:5]]
     report = check(asked(tmp_path, known), origins_of_model("model-1", made), SHARE, OURS)
     assert report.verdict == "5 of 5 items are known"
+
+
+def test_a_source_under_a_name_that_nobody_knows_is_unknown_whatever_the_counts(tmp_path):
+    data = tmp_path / "data"
+    for name, own in (("clinic2024", False), ("ours", True)):
+        path = write_lines(dialogues(40, seed=len(name)), tmp_path / f"{name}.input")
+        collect(CollectSettings(path=path, name=name, licence="CC0-1.0", own_work=own), data)
+    collect(CollectSettings(), data)
+    clean(CleanSettings(), data)
+    manifest = run(CorpusSettings(), data)
+    assert manifest.details["own_work"] == ["ours", "starter"]
+    new = [{"question": value["dialog"][0]["content"]} for value in dialogues(20, seed=77)]
+    origins = origins_of_corpus(*need_current(data, Stage.CORPUS))
+    for name in ("", "psyqa", OURS):
+        report = check(asked(tmp_path, new, "PsyQA_test"), origins, SHARE, name)
+        assert report.unknown == [
+            "nothing says what clinic2024 was made from (--own-work of an import says: nothing)"
+        ]
+        assert report.verdict.startswith("leak unknown: nothing says what clinic2024")
 
 
 def test_a_corpus_that_is_gone_or_has_no_fingerprints_is_unknown(made, tmp_path):

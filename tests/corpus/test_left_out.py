@@ -335,3 +335,41 @@ def test_every_record_is_on_one_side_or_counted(tmp_path_factory, facts, seed):
     assert len(ids) == len(set(ids)) == manifest.counts["records"]
     assert manifest.counts["read"] == len(records)
     assert adds_up(manifest)
+
+
+def with_standard_answer(share_of_train):
+    """Return questions with an own answer each, and one standard answer for all that is held out and some others."""
+    texts = list(plain(120, seed=3))
+    standard = " ".join(turn.text for turn in next(plain(1, seed=99)).turns)
+    for number, record in enumerate(texts):
+        own = Answer(text="".join(turn.text for turn in record.turns[1:]))
+        answers = (own, Answer(text=standard)) if number % 10 < share_of_train else (own,)
+        yield Record(
+            id=f"q:{number}", kind="question", group=f"q:{number}", source="q", licence="CC0-1.0",
+            text=record.turns[0].text + record.turns[-1].text, answers=answers,
+        )  # fmt: skip
+
+
+def test_a_corpus_without_training_is_refused_and_says_why(tmp_path):
+    data = tmp_path / "data"
+    written(data, with_standard_answer(10))
+    with pytest.raises(EmptyCorpus, match=r"\(shares_runs_with_evaluation\), leaves nothing for: ") as caught:
+        run(CorpusSettings(), data)
+    assert "train" in caught.value.message
+    assert "corpus.most_shared_13grams" in caught.value.next_step
+    assert current_run(data, Stage.CORPUS) is None
+    assert run(CorpusSettings(most_shared_13grams=1.0), data).counts["train"] > 0
+
+
+def test_dev_holds_no_answer_of_test_as_training_holds_none_of_either(tmp_path):
+    data = tmp_path / "data"
+    written(data, with_standard_answer(3))
+    manifest = run(CorpusSettings(), data)
+    assert adds_up(manifest)
+    told = {
+        side: {answer.text for record in records for answer in record.answers}
+        for side, records in sides(data).items()
+    }
+    assert all(told.values())
+    assert not told["dev"] & told["test"]
+    assert not told["train"] & (told["dev"] | told["test"])

@@ -4,6 +4,8 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from casebook_story import answer_from_library, ask, hire, put_blank_casebook
 from cleaned_story import dialogue, put_cleaned, question
 from psyllm.casebook import admin, ratings, reviews
@@ -16,8 +18,8 @@ from psyllm.clean.draw import draw
 from psyllm.core.forgetting import forget, marks_of
 from psyllm.core.private import Private
 from psyllm.core.settings import FeedbackSettings
-from psyllm.core.settled_reviews import EditedTexts, read_settled, reviews_folder
-from psyllm.core.stages import Stage, complete_runs
+from psyllm.core.settled_reviews import DECISIONS, EditedTexts, read_settled, reviews_folder
+from psyllm.core.stages import Stage, complete_runs, file_hash
 from psyllm.feedback.reviews import present_figures, write_reviews
 from psyllm.feedback.run import run as feedback
 
@@ -110,6 +112,20 @@ def test_figures_tell_coverage_agreement_and_errors(tmp_path):
     assert (dropped["value"], dropped["of"]) == (1, 1)
 
 
+def test_what_was_read_in_an_earlier_run_says_nothing_of_the_present_one(tmp_path):
+    story(tmp_path)
+    # Cleaning applied what was decided: the rejected one is gone, an edited one says something else.
+    more = [dialogue(number) for number in range(30, 40)]
+    put_cleaned(tmp_path, [KEPT[0], *KEPT[3:], *more], name="cleaned-two")
+    draw(tmp_path, 50, seed=1, decided=admin.decided_items(tmp_path))
+    found = present_figures(tmp_path)
+    rows = {row["stratum"]: row for row in found["coverage"]}
+    talks = rows["kept/talks/dialogue"]
+    assert [talks[name] for name in ("population", "drawn", "settled")] == [10, 10, 0]
+    assert found["estimates"]["kept_rejected"]["value"] is None
+    assert found["decided_by_two"] == 5
+
+
 def test_the_run_is_written_once_and_goes_when_nothing_is_decided(tmp_path):
     story(tmp_path)
     first = feedback(FeedbackSettings(), tmp_path)
@@ -119,6 +135,20 @@ def test_the_run_is_written_once_and_goes_when_nothing_is_decided(tmp_path):
     admin.erase_reviews(tmp_path, [record.id for record in (*KEPT, DROPPED[0][0])])
     assert write_reviews(tmp_path) is None
     assert complete_runs(tmp_path, Stage.FEEDBACK) == []
+
+
+@pytest.mark.parametrize("damage", ["torn", "emptied", "gone"])
+def test_a_damaged_file_of_decisions_is_written_again(tmp_path, damage):
+    story(tmp_path)
+    write_reviews(tmp_path)
+    path = reviews_folder(tmp_path) / DECISIONS
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-30] if damage == "torn" else b"")
+    if damage == "gone":
+        path.unlink()
+    manifest = write_reviews(tmp_path)
+    assert path.read_bytes() == whole
+    assert manifest.files[DECISIONS] == file_hash(path)
 
 
 def test_without_a_casebook_there_is_nothing(tmp_path):

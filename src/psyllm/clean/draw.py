@@ -5,7 +5,9 @@ by source, kind, level of danger and whether a minor speaks, dropped ones by
 reason, and those of risk and of minors apart. Dangerous strata and small ones get more than their share, and each gets
 at least one row, so weights must go with every figure made from it. Within a
 stratum the rows with the smallest hashes are taken: the same seed draws the same
-rows, and a larger sample holds the smaller one. No text is kept. Deciding is
+rows, and a larger sample holds the smaller one. What people read in an earlier
+run is not drawn from again: the rejected have left since, and those that they
+accepted would make all rows look better. No text is kept. Deciding is
 done at the desk (`serve`), applying in `reviewed.py`.
 """
 
@@ -25,6 +27,7 @@ from psyllm.clean.reviewed import REASON
 from psyllm.clean.steps import LEVEL_FLAG
 from psyllm.core.errors import EmptyCorpus
 from psyllm.core.progress import track
+from psyllm.core.records import readable
 from psyllm.core.review_sample import (
     MINOR_FLAGS,
     Sample,
@@ -78,7 +81,7 @@ def draw(data: Path, size: int, seed: int, decided: Collection[str] = ()) -> Sam
     """
     folder, manifest = need_current(data, Stage.CLEANED)
     earlier = read_sample(data)
-    found = _look_through(folder, size, seed)
+    found = _look_through(folder, size, seed, _read_before(manifest.run, earlier, decided))
     if not found:
         message = f"{folder} has no record to review"
         raise EmptyCorpus(message, f"run: psyllm clean --data {shlex.quote(str(data))}")
@@ -151,7 +154,13 @@ def _risk(stratum: Stratum) -> int:
     return _MINOR_RISK if stratum.minor else 0
 
 
-def _look_through(folder: Path, most: int, seed: int) -> list[_Found]:
+def _read_before(run: str, earlier: Sample | None, decided: Collection[str]) -> frozenset[str]:
+    """Return the items of other runs on which somebody has decided."""
+    items = earlier.items if earlier is not None else ()
+    return frozenset(one.item for one in items if one.run != run and one.item in decided)
+
+
+def _look_through(folder: Path, most: int, seed: int, passed_over: Collection[str]) -> list[_Found]:
     """Return every stratum of a run with its `most` first rows by hash, in the order of their names."""
     found: dict[str, _Found] = {}
     paths = sorted(folder.glob("part-*.parquet")) + sorted(folder.glob("dropped-*.parquet"))
@@ -159,6 +168,8 @@ def _look_through(folder: Path, most: int, seed: int) -> list[_Found]:
         for place, row in enumerate(_rows(path)):
             stratum = _stratum_of(row)
             if stratum.reason in _NOT_DRAWN:
+                continue
+            if passed_over and item_name(row["id"], row["content_hash"]) in passed_over:
                 continue
             one = found.setdefault(stratum.key, _Found(stratum, []))
             one.population += 1
@@ -175,7 +186,7 @@ def _look_through(folder: Path, most: int, seed: int) -> list[_Found]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with pq.ParquetFile(path) as file:
+    with readable(path), pq.ParquetFile(path) as file:
         names = [*_COLUMNS, *(["reason"] if "reason" in file.schema_arrow.names else [])]
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=names, use_threads=False):
             yield from batch.to_pylist()

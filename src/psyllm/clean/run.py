@@ -29,6 +29,7 @@ from psyllm.clean.reviewed import APPLIED, EQUAL, KEPT_AGAIN, STALE
 from psyllm.clean.shards import CANDIDATES, CLUSTERS, FINISHED, Shard, work_folder
 from psyllm.clean.tally import Tally
 from psyllm.core.errors import DiskFull, EmptyCorpus, LostRecords, MissingStage
+from psyllm.core.records import readable
 from psyllm.core.settings import CleanSettings
 from psyllm.core.settled_reviews import REVIEWS_RUN, read_settled
 from psyllm.core.stages import (
@@ -59,6 +60,7 @@ def run(settings: CleanSettings, data: Path) -> Manifest:
     Raises:
         MissingStage: nothing was collected yet.
         EmptyCorpus: every record was dropped.
+        MalformedInput: a file of records, or the file of decisions, is damaged.
         DiskFull: no space is left; earlier runs stay as they were.
         WorkerLost: processes were killed; what is done is kept for the next try.
         MissingExtra: `clean.engine` is ray and Ray is not installed.
@@ -121,9 +123,14 @@ def _shards(sources: list[Manifest], stage_run: StageRun, settings: CleanSetting
         )
     ]
     return [
-        Shard(number, path.absolute(), pq.read_metadata(path).num_rows, stage_run.folder.absolute(), settings)
+        Shard(number, path.absolute(), _rows_in(path), stage_run.folder.absolute(), settings)
         for number, path in enumerate(files)
     ]
+
+
+def _rows_in(path: Path) -> int:
+    with readable(path):
+        return int(pq.read_metadata(path).num_rows)
 
 
 def _clean(shards: list[Shard], folder: Path, settings: CleanSettings) -> Tally:

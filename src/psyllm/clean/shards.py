@@ -30,7 +30,7 @@ from psyllm.clean.rows import BatchFile
 from psyllm.clean.signatures import compared_text, joined, save, sign
 from psyllm.clean.steps import LEVEL_FLAG, steps
 from psyllm.clean.tally import Tally
-from psyllm.core.records import RECORD_SCHEMA, batch_to_records
+from psyllm.core.records import RECORD_SCHEMA, batch_to_records, readable
 from psyllm.core.settings import CleanSettings
 from psyllm.core.settled_reviews import NO_REVIEWS, SettledReviews
 from psyllm.core.tombstones import NO_TOMBSTONES, Tombstones
@@ -160,7 +160,7 @@ def finish(shard: Shard, beat: Beat) -> None:
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     if not path.exists():  # a file without a row is not written
         return
-    with pq.ParquetFile(path) as file:
+    with readable(path), pq.ParquetFile(path) as file:
         yield from file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False)
 
 

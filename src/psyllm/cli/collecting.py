@@ -49,6 +49,13 @@ Expires = Annotated[
 Agreement = Annotated[
     Path | None, typer.Option("--agreement", help="File of the agreement; its hash is kept, the file is not.")
 ]
+OwnWork = Annotated[
+    bool,
+    typer.Option(
+        "--own-work",
+        help="The texts were written first-hand and made from no other data; without it a leak check says unknown.",
+    ),
+]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace a source of this name that holds something else.")
 ]
@@ -66,6 +73,7 @@ def import_path(
     uses: Uses = None,
     expires: Expires = None,
     agreement: Agreement = None,
+    own_work: OwnWork = False,
     replace: Replace = False,
     preset: Preset = None,
     config: Config = None,
@@ -80,6 +88,7 @@ def import_path(
     """
     section = settings_from(preset, config, set_).collect
     values = {"path": path, "name": name, "licence": licence, "replace": replace or section.replace}
+    values["own_work"] = own_work or section.own_work
     # What is not said stays as the settings say: --set collect.may_train=false must not be lost.
     said: dict[str, object] = {"may_train": train, "may_show": show, "limit": limit}
     said |= {"uses": uses, "expires": expires, "agreement": agreement}

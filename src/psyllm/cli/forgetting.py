@@ -188,6 +188,10 @@ def _say(done: Forgotten, pages: ForgottenPages) -> None:
         typer.echo(
             f"{name}: other files lie there and stay; what was made of the texts there is to be deleted, too"
         )
+    if done.unreadable:
+        typer.echo(
+            f"6_feedback/reviews: {done.unreadable:,} lines that can't be read removed; write them again: psyllm feedback"
+        )
     for model in done.models:
         typer.echo(
             f"4_models/{model} was trained on it and can't forget: train again, then serve the new one"

@@ -26,8 +26,8 @@ from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, read_mani
 from psyllm.core.starter import STARTER, review_places, starter_records, written_records
 from psyllm.core.tombstones import FORGOTTEN, read_tombstones
 
-# Said only where the content does not say it; part of what tells two imports apart where it is.
-_HOW_IT_IS_READ = {"encoding", "damaged_text", "columns"}
+# Mostly not said; part of what tells two imports apart where it is.
+_SAID_IF_SAID = {"encoding", "damaged_text", "columns", "own_work"}
 
 
 def run(settings: CollectSettings, data: Path) -> Manifest:
@@ -122,10 +122,8 @@ def _known_codec(name: str) -> str:
 
 def _content(settings: CollectSettings, data: Path) -> dict[str, Any]:
     """Return what tells one import from another: the bytes, and what is said of them."""
-    said = settings.model_dump(
-        mode="json", exclude={"path", "replace", "agreement", "crawl", *_HOW_IT_IS_READ}
-    )
-    said |= settings.model_dump(mode="json", include=_HOW_IT_IS_READ, exclude_defaults=True)
+    said = settings.model_dump(mode="json", exclude={"path", "replace", "agreement", "crawl", *_SAID_IF_SAID})
+    said |= settings.model_dump(mode="json", include=_SAID_IF_SAID, exclude_defaults=True)
     said["agreement"] = content_hash(settings.agreement) if settings.agreement is not None else None
     if settings.path is not None:
         return {**said, "sha256": content_hash(settings.path), "bundled": False}
@@ -134,8 +132,12 @@ def _content(settings: CollectSettings, data: Path) -> dict[str, Any]:
 
 
 def _terms(content: dict[str, Any]) -> dict[str, Any]:
-    """Return what `corpus` reads of the terms; `agreement` is the hash of its file."""
-    return {name: content[name] for name in ("licence", "uses", "expires", "agreement")}
+    """Return what `corpus` reads of the terms; `agreement` is the hash of its file.
+
+    The bundled texts were written for this project.
+    """
+    said = {name: content[name] for name in ("licence", "uses", "expires", "agreement")}
+    return {**said, "own_work": bool(content.get("own_work")) or content["bundled"]}
 
 
 def _records(settings: CollectSettings, source: Source, data: Path) -> tuple[str, Iterator[Record]]:

@@ -75,6 +75,10 @@ class CollectSettings(Frozen):
     agreement: Path | None = Field(
         None, description="file of the agreement; its hash is kept, the file is not"
     )
+    own_work: bool = Field(
+        False,
+        description="whether the texts were written first-hand and made from no other data; a leak check can't rule out a leak by the others",
+    )
     limit: Positive | None = Field(None, description="import only the first so many records")
     replace: bool = Field(False, description="replace a source of the same name that holds something else")
     encoding: str = Field(

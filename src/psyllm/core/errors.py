@@ -49,6 +49,10 @@ class PsyError(Exception):
         self.message = message
         self.next_step = next_step
 
+    def __reduce__(self) -> tuple[type[PsyError], tuple[str, str]]:
+        """Let it come whole out of a worker process."""
+        return type(self), (self.message, self.next_step)
+
 
 class BadInput(PsyError):
     """What the user gave can't be used."""

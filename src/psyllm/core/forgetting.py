@@ -10,8 +10,9 @@ What others wrote in a thread stays, unless the thread itself is named.
 An answer that was changed since, if only a little, is found only in records
 that go whole. Reports of a changed corpus, and every file that an export of it
 names, are removed: they can be made again. What others put beside an export
-stays, and its folder is named. A model can't forget; those trained on the words,
-and those trained further from one of them, are named. Pages that were fetched are `collect`'s, people's conversations the
+stays, and its folder is named. An export that no longer says what it is goes
+whole, and so does a reviewers' decision that can't be read: either may hold the words. A model can't forget; those
+trained on the words, and those trained further from one of them, are named. Pages that were fetched are `collect`'s, people's conversations the
 casebook's.
 """
 
@@ -23,7 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psyllm.core.forgotten_files import (
     Row,
@@ -42,7 +43,7 @@ from psyllm.core.permits import BASE
 from psyllm.core.private import Private
 from psyllm.core.progress import track
 from psyllm.core.records import Record, to_row
-from psyllm.core.settled_reviews import reviews_folder, without_decisions
+from psyllm.core.settled_reviews import reviews_folder, unreadable_decisions, without_decisions
 from psyllm.core.stages import (
     Manifest,
     Stage,
@@ -83,7 +84,7 @@ class Forgotten(NamedTuple):
     """What was done: rows taken out by `stage/run`, ids that went, reports and exports removed, models named.
 
     `whole` are traces of records that went, `partly` of answers taken out of records that stay; `beside`
-    names folders of removed exports in which files of others stay.
+    names folders of removed exports in which files of others stay. `unreadable` counts lines of decisions.
     """
 
     rows: dict[str, int]
@@ -93,6 +94,7 @@ class Forgotten(NamedTuple):
     whole: Traces
     partly: Traces
     beside: tuple[str, ...] = ()
+    unreadable: int = 0
 
 
 def marks_of(urls: Sequence[str], authors: Sequence[str], contents: Sequence[str]) -> list[Tombstone]:
@@ -171,18 +173,30 @@ def _take_out(
         write_text_atomically(data / UNFINISHED, "".join(f"{name}\n" for name in sorted(ever)))
     # Copies first: after a crash the records are still there to tell which they are.
     removed, beside = _remove_copies(data, corpora) if held else ((), ())
+    unreadable = unreadable_decisions(reviews_folder(data))
     without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
     changed: Counter[str] = Counter()
     for path in track(list(held), "take it out", len(held)):
         rows = rewrite_file(path, touched, lambda row: _left(row, known, ids))
         changed[f"{path.parent.parent.name}/{path.parent.name}"] += rows
-    return Forgotten(dict(changed), frozenset(ids), removed, _models_of(data, ever), whole, partly, beside)
+    models = _models_of(data, ever)
+    return Forgotten(dict(changed), frozenset(ids), removed, models, whole, partly, beside, unreadable)
 
 
 def exported_files(folder: Path) -> list[str]:
     """Return the names of the files that an export wrote into its folder, without its facts; [] if it names none."""
-    facts = json.loads((folder / EXPORT_FACTS).read_text("utf-8"))
-    return sorted({Path(name).name for name in facts.get("files", {})} - {"", EXPORT_FACTS})
+    files = _export_facts(folder).get("files")
+    names = files if isinstance(files, dict) else ()
+    return sorted({Path(name).name for name in names} - {"", EXPORT_FACTS})
+
+
+def _export_facts(folder: Path) -> dict[str, Any]:
+    """Return what an export says of itself, nothing where that can't be read."""
+    try:
+        facts = json.loads((folder / EXPORT_FACTS).read_text("utf-8"))
+    except (ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def containing(data: Path, text: str) -> Iterator[tuple[str, str]]:
@@ -267,7 +281,8 @@ def _remove_copies(data: Path, corpora: set[str]) -> tuple[tuple[str, ...], tupl
 def _remove_exports(data: Path, corpora: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     removed, beside = [], []
     for facts in sorted((data / EXPORTS).glob(f"*/{EXPORT_FACTS}")):
-        if json.loads(facts.read_text("utf-8")).get("corpus") in corpora:
+        said = _export_facts(facts.parent)
+        if not said or str(said.get("corpus")) in corpora:
             removed.append(f"{EXPORTS}/{facts.parent.name}")
             if not _remove_export(facts.parent):
                 beside.append(removed[-1])

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from psyllm.core.errors import DiskFull, MalformedInput
-from psyllm.core.records import RECORD_SCHEMA, Record, from_row
+from psyllm.core.errors import DiskFull
+from psyllm.core.records import RECORD_SCHEMA, Record, from_row, readable
 from psyllm.core.stages import NO_SPACE, Stage, read_manifest, stage_folder
 
 Row = dict[str, Any]
@@ -81,7 +81,7 @@ def rows_of(path: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
     Raises:
         MalformedInput: it can't be read to its end.
     """
-    with _readable(path), pq.ParquetFile(path) as file:
+    with readable(path), pq.ParquetFile(path) as file:
         chosen = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=chosen, use_threads=False):
             yield from batch.to_pylist()
@@ -94,7 +94,7 @@ def rows_named(path: Path, ids: Collection[str]) -> Iterator[Row]:
         MalformedInput: a file with such a row can't be read to its end.
     """
     wanted = pa.array(sorted(ids), pa.string())
-    with _readable(path), pq.ParquetFile(path) as file:
+    with readable(path), pq.ParquetFile(path) as file:
         names = [name for name in _NAMES if name in file.schema_arrow.names]
         if not any(_mask(batch, wanted).true_count for batch in file.iter_batches(columns=names)):
             return
@@ -131,7 +131,7 @@ def _write_left(
 ) -> tuple[int, int]:
     changed = kept = 0
     with (
-        _readable(path),
+        readable(path),
         pq.ParquetFile(path) as file,
         pq.ParquetWriter(beside, file.schema_arrow, compression="zstd") as new,
     ):
@@ -154,18 +154,5 @@ def _write_left(
 
 
 def _is_of_records(path: Path) -> bool:
-    with _readable(path):
+    with readable(path):
         return {"id", "content_hash", "turns"} <= set(pq.read_schema(path).names)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowInvalid, OSError) as error:
-        # Only what the file's bytes say: a full disk or a missing right is another matter.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        message = f"{path} is damaged and can't be read; nothing is taken out of it yet"
-        next_step = f"restore it from your copy, or remove {path.parent} and make it again; then run the same command again"
-        raise MalformedInput(message, next_step) from None

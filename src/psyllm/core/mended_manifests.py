@@ -18,6 +18,9 @@ from psyllm.core.stages import Manifest, Stage, hashed_files, read_manifest, wri
 from psyllm.core.tombstones import FORGOTTEN
 
 _SIDES = ("train", "dev", "test")
+_LEVEL = "level:"
+# Details of a cleaned run that tell of its records.
+RECOUNTED = ("sources", "levels", "flags", "flags_of_dropped")
 # What was made comes after what it was made from.
 _IN_ORDER = (Stage.COLLECTED, Stage.FEEDBACK, Stage.CLEANED, Stage.CORPUS)
 
@@ -69,14 +72,23 @@ def _mend_manifest(folder: Path, now: dict[tuple[str, str, str], str]) -> None:
 
 
 def _details(folder: Path, manifest: Manifest) -> dict[str, Any]:
-    """Return the details with what is kept of each source counted again."""
-    sources = manifest.details.get("sources")
-    if manifest.stage != Stage.CLEANED.value or not isinstance(sources, dict):
+    """Return the details with what is kept of each source, and every flag, counted again."""
+    if manifest.stage != Stage.CLEANED.value or not isinstance(manifest.details.get("sources"), dict):
         return manifest.details
     kept: Counter[str] = Counter()
+    flags: Counter[str] = Counter()
     for path in folder.glob("part-*.parquet"):
-        kept.update(pq.read_table(path, columns=["source"]).column("source").to_pylist())
-    return {
-        **manifest.details,
-        "sources": {name: {**row, "kept": kept[name]} for name, row in sources.items()},
+        columns = pq.read_table(path, columns=["source", "flags"]).to_pydict()
+        kept.update(columns["source"])
+        flags.update(flag.removeprefix(_LEVEL) for some in columns["flags"] for flag in some or ())
+    for path in folder.glob("dropped-*.parquet"):
+        columns = pq.read_table(path, columns=["reason", "flags"]).to_pydict()
+        pairs = zip(columns["reason"], columns["flags"], strict=True)
+        flags.update(f"{reason}/{flag}" for reason, some in pairs for flag in some or ())
+    again = {
+        name: {flag: flags[flag] for flag in manifest.details[name] if flags[flag]}
+        for name in RECOUNTED
+        if name != "sources" and name in manifest.details
     }
+    sources = {name: {**row, "kept": kept[name]} for name, row in manifest.details["sources"].items()}
+    return {**manifest.details, **again, "sources": sources}

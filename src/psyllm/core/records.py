@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, pairwise
 from operator import attrgetter
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Any, Literal, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from psyllm.core.errors import MalformedInput
 
 SCHEMA_VERSION = 2
 NORMALISER_VERSION = "fold-space-1"
@@ -296,10 +299,32 @@ def write_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema, path: Path) ->
     pq.write_table(table, path, compression="zstd", compression_level=3)
 
 
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say which file is damaged and what to do, where its reader says only what it met in the bytes.
+
+    Raises:
+        MalformedInput: the file can't be read to its end.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        # Only what the file's bytes say: a full disk, a missing right or too little memory is another matter.
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
+            raise
+        message = f"{path} is damaged and can't be read"
+        next_step = f"restore it from your copy, or remove {path.parent} and make it again; then run the same command again"
+        raise MalformedInput(message, next_step) from None
+
+
 def read_records(folder: Path, *, prefix: str = "part") -> Iterator[Record]:
-    """Yield the records of `folder/<prefix>-*.parquet` in file and row order."""
+    """Yield the records of `folder/<prefix>-*.parquet` in file and row order.
+
+    Raises:
+        MalformedInput: a file is damaged.
+    """
     for path in sorted(folder.glob(f"{prefix}-*.parquet")):
-        with pq.ParquetFile(path) as file:
+        with readable(path), pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=1024):
                 yield from batch_to_records(batch)
 

@@ -26,7 +26,7 @@ PLAIN_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 
 
 class Stratum(Frozen):
-    """A part of a cleaned run from which rows are drawn; `population` is how many rows it has.
+    """A part of a cleaned run from which rows are drawn; `population` is how many rows it has to draw from.
 
     `level` is the label of the level of danger, empty for none, and for dropped rows below risk;
     `reason` is why the rows were dropped.
@@ -71,6 +71,10 @@ class Sample(Frozen):
     seed: int
     strata: tuple[Stratum, ...]
     items: tuple[SampleItem, ...]
+
+    def of_its_run(self) -> tuple[SampleItem, ...]:
+        """Return the items drawn from the run; others were decided on in an earlier one and say nothing of it."""
+        return tuple(one for one in self.items if one.run == self.run)
 
     def stratum_of(self, item: SampleItem) -> Stratum | None:
         """Return the stratum of an item; one drawn from an earlier run may have none any more."""

@@ -80,7 +80,7 @@ class CorpusSettings(Frozen):
     )
     most_shared_13grams: Share = Field(
         0.05,
-        description="training records with at least this share of their runs of 13 Chinese characters in what is measured on are left out",
+        description="records of training and dev with at least this share of their runs of 13 Chinese characters in what is measured on are left out",
     )
     most_of_an_item: Share = Field(
         0.5, description="and those that hold at least this share of the runs of one question measured on"

@@ -39,7 +39,7 @@ def as_html(card: Mapping[str, Any], samples: Mapping[str, Sequence[Sample]], ru
         cleaning=cleaning,
         run=run,
         splits=SPLITS,
-        way=_way(card),
+        way=way(card),
         drops=_drops(cleaning, card.get("left_out", {}), samples),
         sources=_sources(card),
         crises=_crises(card),
@@ -61,10 +61,13 @@ def bars(counts: Mapping[str, int]) -> list[Bar]:
     return found
 
 
-def _way(card: Mapping[str, Any]) -> list[Bar]:
-    """Return where every record that cleaning read has ended."""
+def way(card: Mapping[str, Any]) -> list[Bar]:
+    """Return where every record that cleaning read has ended.
+
+    What was forgotten since is in no side and not kept by cleaning either: it must not count twice.
+    """
     counts: dict[str, int] = {side: int(card["splits"][side]["records"]) for side in SPLITS}
-    counts["left_out"] = sum(card.get("left_out", {}).values())
+    counts["left_out"] = max(0, int(card["cleaning"]["counts"]["records"]) - sum(counts.values()))
     counts["dropped"] = int(card["cleaning"]["counts"]["dropped"])
     return bars(counts)
 

@@ -41,7 +41,7 @@ def reviews_lines(reviews: Mapping[str, Any]) -> list[str]:
         f"Equal blind decisions: {_percent(reviews['agreement'])}.",
         "",
     ]
-    lines += ["| In the whole run, estimated | share | rows covered |", "|---|---|---|"]
+    lines += ["| Of all rows not read before, estimated | share | rows covered |", "|---|---|---|"]
     for name, title in _ESTIMATES.items():
         found = reviews["estimates"].get(name)
         if found is not None:

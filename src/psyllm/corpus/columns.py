@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from psyllm.core.records import readable
 from psyllm.text.han_windows import han_texts_of_bytes, windows
 from psyllm.text.hashed_ngrams import Hashes
 
@@ -41,10 +42,14 @@ class RecordRuns(NamedTuple):
 
 
 def batches(paths: Iterable[Path], columns: Iterable[str]) -> Iterator[pa.RecordBatch]:
-    """Yield the named columns of record files, in order."""
+    """Yield the named columns of record files, in order.
+
+    Raises:
+        MalformedInput: a file is damaged.
+    """
     named = list(columns)
     for path in paths:
-        with pq.ParquetFile(path) as file:
+        with readable(path), pq.ParquetFile(path) as file:
             yield from file.iter_batches(batch_size=ROWS_AT_ONCE, columns=named)
 
 

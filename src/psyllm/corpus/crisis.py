@@ -91,6 +91,13 @@ def _flagged(flags: tuple[str, ...] | list[str]) -> Level:
     return max(map(Level.of, levels), default=Level.NONE)
 
 
+def outcome_as_written(record: Record) -> Outcome | None:
+    """Return what became of a crisis that stands in a corpus, None where it is none."""
+    if REANSWERED in record.flags:
+        return "reanswered"
+    return treat(record, "keep").outcome if is_crisis(record.flags) else None
+
+
 def treat(record: Record, policy: Policy) -> Treated:
     """Return what becomes of a record that is a crisis."""
     if record.reviewed_by or level_by_hand(record):

@@ -1,8 +1,8 @@
-"""Training records that hold what is measured on.
+"""Records of training and dev that hold what is measured on.
 
 Runs of 13 Chinese characters of everything that is measured on come in (sets of
-others and our own dev and test); for each training record goes out why it must
-not be trained on, if so. One shared run is no reason: phrases are shared by two
+others and our own test; for training our dev, too); for each record goes out
+why it must not be used, if so. One shared run is no reason: phrases are shared by two
 thirds of all counselling texts. A record is left out when the share of its own
 runs that are known reaches a setting, or when it holds much of one question
 measured on, which a long record may with a small share of its own. Whatever the number of runs,

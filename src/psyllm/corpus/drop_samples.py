@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from psyllm.core.records import RECORD_SCHEMA, from_row
+from psyllm.core.records import RECORD_SCHEMA, from_row, readable
 
 PER_REASON = 3
 SHOWN_CHARS = 160
@@ -34,7 +34,8 @@ def drop_samples(cleaned: Path) -> dict[str, list[Sample]]:
     """Return samples by reason."""
     chosen: dict[str, list[tuple[int, str, int, Path]]] = defaultdict(list)
     for path in sorted(cleaned.glob("dropped-*.parquet")):
-        columns = pq.read_table(path, columns=["id", "reason"]).to_pylist()
+        with readable(path):
+            columns = pq.read_table(path, columns=["id", "reason"]).to_pylist()
         for row, values in enumerate(columns):
             heap = chosen[values["reason"]]
             heapq.heappush(heap, (-_position(values["id"]), values["id"], row, path))
@@ -59,7 +60,7 @@ def _sample(path: Path, row: int) -> Sample:
 
 
 def _row(path: Path, row: int) -> dict[str, Any]:
-    with pq.ParquetFile(path) as file:
+    with readable(path), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
             if row < batch.num_rows:
                 found: dict[str, Any] = batch.slice(row, 1).to_pylist()[0]

@@ -3,7 +3,7 @@
 A file or folder comes in: our own record files, JSON, JSON Lines (both also as
 .gz or .xz) or plain text with one item a line. Items go out: how each opens
 (what is asked) and all of its texts. Of JSON every string is a text, whatever
-its key. The opening is what a visitor says, or what stands under the name of a
+its key, and so is a key that is long enough to be a question. The opening is what a visitor says, or what stands under the name of a
 question, in PsyQA, alpaca, sharegpt, messages and SmileChat alike; where
 nothing tells it, the first text is. A folder with files of other kinds is
 refused, so that nothing goes unlooked for. Nothing is judged here.
@@ -40,8 +40,8 @@ _ASKERS = frozenset(
 )
 # "input" before "instruction": where both have text, the instruction is the same for all items.
 _ASKED_KEYS = (
-    *("question", "query", "ask", "input", "human", "user", "instruction", "prompt", "description"),
-    *("问题", "提问", "咨询", "求助", "描述", "问题描述"),
+    *("question", "query", "ask", "q", "input", "human", "user", "instruction", "prompt", "description"),
+    *("问题", "问", "提问", "咨询", "求助", "描述", "问题描述"),
 )
 _SYSTEM = "system"
 
@@ -187,15 +187,28 @@ def _objects(text: str) -> list[Any]:
 
 
 def _unwrapped(value: object) -> list[Any]:
-    """Return the items of a file's only object: those in its lists, or under its keys; else the object."""
+    """Return the items of a file's only object: those in its lists, or under its keys; else the object.
+
+    What stands beside the lists is an item of its own: it may be the question to answers in a list.
+    """
     if not isinstance(value, dict) or _asked_under(value):
         return [value]
+    if 2 * sum(map(_is_question, value)) > len(value):
+        return [{key: held} for key, held in value.items()]
+    beside = {key: held for key, held in value.items() if isinstance(held, str) and _is_question(held)}
     inner = [each for held in value.values() if isinstance(held, list) for each in held]
     if not any(True for _ in _strings(inner)):
         dicts = [held for held in value.values() if isinstance(held, dict)]
         inner = [each for held in dicts for each in _unwrapped(held)]
     is_said = any(isinstance(each, dict) and _role(each) is not None for each in inner)
-    return [value] if is_said or not any(True for _ in _strings(inner)) else inner
+    if is_said or not any(True for _ in _strings(inner)):
+        return [value]
+    return [*inner, beside] if beside else inner
+
+
+def _is_question(text: str) -> bool:
+    """Return whether it is long enough to be looked for; names of fields are not."""
+    return han_count(text) >= RUN_CHARS
 
 
 def _opening(value: object, texts: tuple[str, ...]) -> str:
@@ -216,6 +229,7 @@ def _asked(value: object) -> Iterator[str]:
             yield from under
         else:
             for key, inner in value.items():
+                yield from (key,) if _is_question(key) else ()
                 yield from () if key.casefold().startswith(_SYSTEM) else _asked(inner)
 
 
@@ -234,7 +248,8 @@ def _strings(value: object) -> Iterator[str]:
         if han_count(value) >= FEWEST_HAN:
             yield value
     elif isinstance(value, dict):
-        for inner in value.values():
+        for key, inner in value.items():
+            yield from (key,) if _is_question(key) else ()
             yield from _strings(inner)
     elif isinstance(value, list):
         for inner in value:

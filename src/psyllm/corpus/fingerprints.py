@@ -109,10 +109,12 @@ def shortened(hashes: Hashes) -> Hashes:
 
 
 def read_index(folder: Path) -> dict[str, dict[str, int]] | None:
-    """Return the sources of a corpus with their counts, None where there are no fingerprints of this version."""
+    """Return the sources of a corpus with their counts, None where no fingerprints of this version can be read."""
     try:
         index = json.loads((folder / FOLDER / INDEX).read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+    if not isinstance(index, dict) or not isinstance(index.get("sources"), dict):
         return None
     if index.get("version") != VERSION or index.get("run_chars") != RUN_CHARS:
         return None

@@ -6,8 +6,10 @@ and items that open as a training record does. A source that is known to grow
 out of what is measured on makes a leak likely, whatever the counts; what is
 measured on is told by a name given, or by the names in its path. What has no
 fingerprints, or not those that its manifest vouches for, is unknown, and so is
-a derived source where no name fits: then no number speaks for the whole. It
-does not see what is told in other words.
+a derived source where no name fits, and a source of which neither a published
+derivation is known nor somebody said that it is first-hand: names tell nothing
+of data under another name. Then no number speaks for the whole. It does not
+see what is told in other words.
 """
 
 from __future__ import annotations
@@ -100,10 +102,15 @@ def check(path: Path, origins: Origins, least_share: float, name: str = "") -> L
             continue
         manifest = read_manifest(folder)
         whole = whole_sources(folder, manifest.files if manifest is not None else {})
+        own = manifest.details.get("own_work") if manifest is not None else None
         for source, counts in track(index.items(), "look into sources", len(index)):
             derivation = _derivation(source, name or path.absolute().as_posix())
             if not derivation and not name:
                 unknown += _not_named(source)
+            if source not in (own or ()) and not may_grow_from(source):
+                unknown.append(
+                    f"nothing says what {source} was made from (--own-work of an import says: nothing)"
+                )
             if source not in whole:
                 lost = f"fingerprints of {source} in corpus {folder.name} are missing or changed"
                 unknown += [lost, derivation] if derivation else [lost]

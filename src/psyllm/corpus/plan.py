@@ -3,7 +3,8 @@
 The files of the cleaned run, the terms of its sources and the settings come in;
 one word for each record goes out, in order. Reasons are looked for in this
 order: the source's agreement has ended, the source has its cap, nothing allows
-training on it where its group stands, it holds what is measured on. Each record
+training on it where its group stands, it holds what is measured on (training
+what dev and test ask, dev, which chooses the model, what test asks). Each record
 has exactly one word, so that the counts add up. Crises are looked at while the
 records are written (`splitting.py`), because some of them change.
 """
@@ -23,14 +24,23 @@ from psyllm.core.records import RECORD_SCHEMA, Record, batch_to_records
 from psyllm.core.settings import CorpusSettings
 from psyllm.corpus.caps import above_cap, most_of_each
 from psyllm.corpus.columns import batches, runs_of
-from psyllm.corpus.decontaminate import Limits, Questions, contaminated, item_runs, training_batches
+from psyllm.corpus.decontaminate import (
+    HOLDS_ITEM,
+    SHARED,
+    Limits,
+    Questions,
+    contaminated,
+    item_runs,
+    training_batches,
+)
 from psyllm.corpus.evaluation_items import Item, need_items, read_items, set_names
 from psyllm.corpus.grouping import Grouping, group_records, opening_texts
 from psyllm.corpus.split import split
 from psyllm.text.hashed_ngrams import Hashes
 
 EXPIRED, ABOVE_CAP, MAY_NOT_TRAIN = "agreement_ended", "above_cap", "may_not_train"
-_HELD_OUT = ("dev", "test")
+# What each side must not hold. Dev first: what it loses is measured on no more.
+_MEASURED_BY: dict[str, tuple[str, ...]] = {"dev": ("test",), "train": ("dev", "test")}
 
 
 class Plan(NamedTuple):
@@ -45,7 +55,7 @@ def make_plan(paths: Sequence[Path], over: dict[str, str], settings: CorpusSetti
     """Return what becomes of the records of the cleaned files; `over` names ended agreements and their last day.
 
     Raises:
-        EmptyCorpus: too little is there to split.
+        EmptyCorpus: too little is there to split, or all of a side holds what is measured on.
         BadSetting: a cap names no source, or shares leave nothing.
         BadInput: an evaluation set can't be read.
     """
@@ -54,19 +64,10 @@ def make_plan(paths: Sequence[Path], over: dict[str, str], settings: CorpusSetti
     sides = iter(split(grouping, settings))
     fates = [fate or next(sides) or MAY_NOT_TRAIN for fate in fates]
     items = {name: _items(path) for name, path in set_names(settings.evaluation_sets).items()}
-    training = np.array([fate == "train" for fate in fates])
-    reasons = contaminated(
-        training_batches(paths, training),
-        lambda: _measured_runs(paths, fates, items),
-        Questions(
-            [*_own_questions(paths, fates), *(item.opening for each in items.values() for item in each)]
-        ),
-        Limits(settings.most_shared_13grams, settings.most_of_an_item),
-        int(training.sum()),
-    )
-    for place, among_training in enumerate(np.flatnonzero(training)):
-        if place in reasons:
-            fates[among_training] = reasons[place]
+    before = set(fates)
+    for side, measured in _MEASURED_BY.items():
+        _leave_out_contaminated(paths, fates, side, measured, items, settings)
+    _refuse_emptied(fates, before)
     return Plan(fates, grouping, {name: len(each) for name, each in items.items()})
 
 
@@ -112,17 +113,55 @@ def _items(path: Path) -> list[Item]:
     return items
 
 
+def _leave_out_contaminated(
+    paths: Sequence[Path],
+    fates: list[str],
+    side: str,
+    measured: Sequence[str],
+    items: dict[str, list[Item]],
+    settings: CorpusSettings,
+) -> None:
+    """Change the words of a side's records that hold what is measured on: these sides and the items of others."""
+    taken = np.array([fate == side for fate in fates])
+    if not taken.any():
+        return
+    asked = (item.opening for each in items.values() for item in each)
+    reasons = contaminated(
+        training_batches(paths, taken),
+        lambda: _measured_runs(paths, fates, measured, items),
+        Questions([*_own_questions(paths, fates, measured), *asked]),
+        Limits(settings.most_shared_13grams, settings.most_of_an_item),
+        int(taken.sum()),
+    )
+    for place, among_all in enumerate(np.flatnonzero(taken)):
+        if place in reasons:
+            fates[among_all] = reasons[place]
+
+
+def _refuse_emptied(fates: Sequence[str], before: set[str]) -> None:
+    empty = [side for side in _MEASURED_BY if side in before and side not in fates]
+    if empty:
+        counts = Counter(fates)
+        found = " and ".join(f"{counts[why]:,} ({why})" for why in (SHARED, HOLDS_ITEM) if counts[why])
+        message = f"leaving out records that hold what is measured on, {found}, leaves nothing for: {', '.join(empty)}"
+        raise EmptyCorpus(
+            message,
+            "collect more records; where all share one text, take it out or allow more: "
+            "--set corpus.most_shared_13grams=0.5",
+        )
+
+
 def _measured_runs(
-    paths: Sequence[Path], fates: Sequence[str], items: dict[str, list[Item]]
+    paths: Sequence[Path], fates: Sequence[str], measured: Sequence[str], items: dict[str, list[Item]]
 ) -> Iterator[Hashes]:
-    held_out = np.array([fate in _HELD_OUT for fate in fates])
+    held_out = np.array([fate in measured for fate in fates])
     for batch in training_batches(paths, held_out)():
         yield runs_of(batch).hashes
     for each in items.values():
         yield from item_runs(each)
 
 
-def _own_questions(paths: Sequence[Path], fates: Sequence[str]) -> Iterator[str]:
-    for record in records_with(paths, fates, _HELD_OUT):
+def _own_questions(paths: Sequence[Path], fates: Sequence[str], measured: Sequence[str]) -> Iterator[str]:
+    for record in records_with(paths, fates, measured):
         if record.kind != "document":
             yield from opening_texts(record)

@@ -8,8 +8,10 @@ left. It also puts the manifests right afterwards.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
+from psyllm.core.mended_manifests import RECOUNTED
 from psyllm.core.records import read_records
 from psyllm.core.stages import (
     Manifest,
@@ -21,12 +23,16 @@ from psyllm.core.stages import (
 )
 from psyllm.corpus.card import as_markdown, count_split
 from psyllm.corpus.card_html import as_html
+from psyllm.corpus.crisis import outcome_as_written
 from psyllm.corpus.drop_samples import Sample, drop_samples
 from psyllm.corpus.fingerprints import FOLDER, OpeningPrints, write_fingerprints
 from psyllm.corpus.split import SPLITS
 
 SAMPLES = "samples.json"
 PAGE = "card.html"
+# What became of crises that stand in the files; others were left out, unless the policy keeps them.
+_STANDING: frozenset[str] = frozenset({"attended", "no_reply", "reanswered"})
+_STANDING_IF_KEPT: frozenset[str] = frozenset({"ignored", "not_found"})
 
 
 def write_page(folder: Path, samples: dict[str, list[Sample]]) -> None:
@@ -51,17 +57,36 @@ def refresh(data: Path) -> None:
 
 
 def _count_again(folder: Path, manifest: Manifest, data: Path) -> None:
-    """Put the card's counts right; what compares texts (overlaps, words of a stage) stays as it was found."""
+    """Put the card's counts right; what compares texts (overlaps, words of a stage) stays as it was found.
+
+    So do counts of crises that stand in no file: of those left out, which were forgotten is not known.
+    """
     card = json.loads((folder / "card.json").read_text("utf-8"))
+    if "crises" in card:
+        policy = manifest.settings.get("crisis_replies")
+        card["crises"] = {
+            side: _crises_again(folder, side, found, policy) for side, found in card["crises"].items()
+        }
     card["splits"] = {side: count_split(read_records(folder, prefix=side)) for side in SPLITS}
     card["left_out"] = manifest.drops
     for parent in manifest.parents:
         cleaned = read_manifest(stage_folder(data, Stage(parent.stage)) / parent.run)
         if cleaned is not None and parent.run == card["cleaning"]["run"]:
-            kept = {"sources": cleaned.details["sources"]} if "sources" in cleaned.details else {}
-            card["cleaning"] |= {"counts": cleaned.counts, "drops": cleaned.drops, **kept}
+            details = {name: cleaned.details[name] for name in RECOUNTED if name in cleaned.details}
+            card["cleaning"] |= {"counts": cleaned.counts, "drops": cleaned.drops, **details}
     write_text_atomically(folder / "card.json", json.dumps(card, ensure_ascii=False, indent=1) + "\n")
     write_text_atomically(folder / "card.md", as_markdown(card))
+
+
+def _crises_again(folder: Path, side: str, found: dict[str, int], policy: object) -> dict[str, int]:
+    """Return what became of a side's crises, those that stand in its files counted again."""
+    standing = _STANDING | (_STANDING_IF_KEPT if policy == "keep" else frozenset())
+    now: Counter[str] = Counter(
+        outcome
+        for record in read_records(folder, prefix=side)
+        if (outcome := outcome_as_written(record)) is not None
+    )
+    return {name: now[name] if name in standing else count for name, count in found.items()}
 
 
 def _write_fingerprints(folder: Path, opening_chars: int) -> None:

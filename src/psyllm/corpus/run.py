@@ -42,7 +42,7 @@ from psyllm.corpus.looking import MOST_OPENING_CHARS, MOST_TEXT_CHARS, Tally, pa
 from psyllm.corpus.overlaps import Openings, Overlap
 from psyllm.corpus.plan import EXPIRED, MAY_NOT_TRAIN, Plan, make_plan
 from psyllm.corpus.refresh import write_page
-from psyllm.corpus.sources import SourceTerms, over, source_terms
+from psyllm.corpus.sources import SourceTerms, over, own_work, source_terms
 from psyllm.corpus.split import SPLITS, Split, largest_held_out
 from psyllm.corpus.splitting import Written, write_splits
 from psyllm.corpus.terms import permit
@@ -76,7 +76,9 @@ def run(settings: CorpusSettings, data: Path, today: Callable[[], dt.date] = _to
     }
     parents = (cleaned.as_parent(),)
     # Terms and what has ended by today decide what is in it as much as any setting.
-    inputs = {**said, "terms": {name: term._asdict() for name, term in terms.items()}, "ended": ended}
+    told = {"terms": {name: term._asdict() for name, term in terms.items()}, "ended": ended}
+    own = own_work(cleaned, data)
+    inputs = {**said, **told, "own_work": own}
     mark = fingerprint(Stage.CORPUS, parents, inputs, ["corpus", "safety", "text", "core"])
     name = f"corpus-{mark[:12]}"
     done = up_to_date(data, Stage.CORPUS, name)
@@ -104,7 +106,10 @@ def run(settings: CorpusSettings, data: Path, today: Callable[[], dt.date] = _to
             },
             drops=drops,
             seeds={"split": settings.seed},
-            details={name: card[name] for name in ("terms", "permit", "overlaps", "crises", "ended")},
+            details={
+                **{name: card[name] for name in ("terms", "permit", "overlaps", "crises", "ended")},
+                "own_work": own,
+            },
         )
 
 

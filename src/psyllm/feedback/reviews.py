@@ -33,6 +33,7 @@ from psyllm.core.settled_reviews import (
     REVIEWS_RUN,
     EditedTexts,
     SettledReview,
+    are_written,
     reviews_folder,
     write_settled,
 )
@@ -76,7 +77,7 @@ def write_reviews(data: Path, database: str = "") -> Manifest | None:
     facts = {"decisions": hashlib.sha256(lines.encode()).hexdigest(), "figures": found}
     mark = fingerprint(Stage.FEEDBACK, (), facts, rooms=["feedback", "core"])
     known = up_to_date(data, Stage.FEEDBACK, REVIEWS_RUN)
-    if known is not None and known.fingerprint == mark:
+    if known is not None and known.fingerprint == mark and are_written(folder, settled):
         return known
     with writing(StageRun(data, Stage.FEEDBACK, REVIEWS_RUN, mark, (), {}), beside=True) as stage_run:
         write_settled(stage_run.folder, settled)
@@ -140,7 +141,7 @@ def figures(decisions: Decisions, sample: Sample | None) -> dict[str, Any]:
 def _coverage(decisions: Decisions, sample: Sample) -> list[dict[str, Any]]:
     rows = []
     for stratum in sample.strata:
-        drawn = [one for one in sample.items if one.stratum == stratum.key]
+        drawn = [one for one in sample.of_its_run() if one.stratum == stratum.key]
         verdicts = [_verdict(decisions.get(one.item, ())) for one in drawn]
         read = [verdict for verdict in verdicts if verdict is not None]
         counts = {verdict.value: read.count(verdict) for verdict in ReviewVerdict}
@@ -166,7 +167,7 @@ def _estimate(
     shares = []
     for stratum in sample.strata:
         if stratum.side == side:
-            drawn = (one for one in sample.items if one.stratum == stratum.key)
+            drawn = (one for one in sample.of_its_run() if one.stratum == stratum.key)
             verdicts = [_verdict(decisions.get(one.item, ())) for one in drawn]
             read = [verdict for verdict in verdicts if verdict is not None]
             shares.append(Share(sum(one in counted for one in read), len(read), stratum.population))

@@ -1,5 +1,5 @@
 /** The desk: sign-in, the list of cases, one case, texts to review; loaded only at its own address. */
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { asFailure, type Failure } from "../api/failure";
 import { signOut, whoAmI } from "../api/staff";
 import type { StaffMe } from "../api/types";
@@ -12,6 +12,7 @@ import { caseIn, DESK } from "../features/console/casePath";
 import { Link } from "../features/console/Link";
 import { LoginForm } from "../features/login/LoginForm";
 import { ReviewPage } from "../features/review/ReviewPage";
+import { draftsAreOf, forgetDrafts } from "../lib/drafts";
 import { r } from "../lib/messages/review";
 import { t } from "../lib/messages/t";
 import { usePath } from "../lib/place";
@@ -28,20 +29,24 @@ export default function DeskPage() {
   const [who, setWho] = useState<Who>("unknown");
   const [failure, setFailure] = useState<Failure | null>(null);
 
-  useEffect(() => {
-    whoAmI().then(
-      (me) => setWho({ me }),
-      (thrown: unknown) => {
-        const problem = asFailure(thrown);
-        setWho("nobody");
-        if (problem.kind !== "login") setFailure(problem);
-      },
-    );
+  const enter = useCallback((me: StaffMe): void => {
+    draftsAreOf(me.name);
+    setFailure(null);
+    setWho({ me });
   }, []);
+
+  useEffect(() => {
+    whoAmI().then(enter, (thrown: unknown) => {
+      const problem = asFailure(thrown);
+      setWho("nobody");
+      if (problem.kind !== "login") setFailure(problem);
+    });
+  }, [enter]);
 
   const leave = async (): Promise<void> => {
     try {
       await signOut();
+      forgetDrafts();
       setFailure(null);
       setWho("nobody");
     } catch (thrown) {
@@ -73,13 +78,7 @@ export default function DeskPage() {
         {failure && <FailureNote failure={failure} withoutPhones />}
         {who === "unknown" && <p role="status">{t("app.opening")}</p>}
         {(who === "nobody" || who === "expired") && (
-          <LoginForm
-            again={who === "expired"}
-            onSignedIn={(signedIn) => {
-              setFailure(null);
-              setWho({ me: signedIn });
-            }}
-          />
+          <LoginForm again={who === "expired"} onSignedIn={enter} />
         )}
         {me && <Inside me={me} onSignedOut={() => setWho("expired")} />}
       </main>

@@ -199,3 +199,15 @@ test("signing out leads back to the form", async () => {
   await waitFor(() => expect(screen.getByRole("heading", { name: "辅导员登录" })).toBeDefined());
   expect(server.of("POST /api/staff/logout")).toHaveLength(1);
 });
+
+test("what somebody typed to a visitor is not shown to who signs in next", async () => {
+  const user = await openMine();
+  await user.type(await box(), "林的话");
+  await user.click(screen.getByRole("button", { name: "退出" }));
+  server.on("POST /api/staff/login", () => json({ name: "王老师", role: "counsellor" }));
+  server.on(CASE, () => json({ ...mine, case: caseSummary({ state: "taken", assignee: "王老师" }) }));
+  await user.type(await screen.findByLabelText("姓名"), "王老师");
+  await user.type(screen.getByLabelText("密码"), "correct horse");
+  await user.click(screen.getByRole("button", { name: "登录" }));
+  expect(((await box()) as HTMLTextAreaElement).value).toBe("");
+});

@@ -1,5 +1,7 @@
-/** Drafts of answers, kept in memory by case: they outlive a look at the list and a new sign-in, not the tab. */
-const drafts = new Map<string, string>();
+/** Drafts of answers, kept by case: they outlive a look at the list. */
+import { placeForDrafts } from "../../lib/drafts";
+
+const drafts = placeForDrafts<string>();
 
 export function draftOf(caseId: string): string {
   return drafts.get(caseId) ?? "";

@@ -1,5 +1,6 @@
-/** A decision in the making, as pure functions; drafts outlive a new sign-in, not the tab. */
+/** A decision in the making, as pure functions; drafts are kept by text. */
 import type { ReviewDecision, ReviewItem, ReviewReason, ReviewTexts, ReviewVerdict } from "../../api/types";
+import { placeForDrafts } from "../../lib/drafts";
 
 export interface Draft {
   verdict: ReviewVerdict | null;
@@ -11,7 +12,7 @@ export interface Draft {
 /** What keeps a draft from being sent. */
 export type Lack = "verdict" | "reason" | "same";
 
-const drafts = new Map<string, Draft>();
+const drafts = placeForDrafts<Draft>();
 
 export function draftOf(item: ReviewItem): Draft {
   return drafts.get(item.item) ?? freshDraft(item);
