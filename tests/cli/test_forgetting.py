@@ -39,6 +39,12 @@ def test_when_nothing_is_found_it_is_said_plainly(data, capsys):
     assert holds(data, SECRET)
 
 
+def test_a_mistyped_data_folder_is_told_and_not_made(tmp_path, capsys):
+    assert cli(["forget", "--url", "https://a.example/1", "--data", str(tmp_path / "typo")]) == 2
+    assert "does not exist" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
+
+
 def test_an_author_is_named_by_a_file_and_shown_nowhere(data, capsys):
     assert cli(named(data, "\ufeff河边的树\n")) == 0
     assert not holds(data, SECRET)

@@ -65,10 +65,12 @@ def forget(
     _need_hashes(content or (), 64, "--content")
     from psyllm.casebook.admin import erase_reviews, need_casebook
     from psyllm.collect.crawl.forgetting import AtPages
+    from psyllm.core.data_folder import need_data_folder
     from psyllm.core.forgetting import forget as take_out
     from psyllm.core.forgetting import marks_of
     from psyllm.corpus.refresh import refresh
 
+    need_data_folder(data)
     need_casebook(data)
     pages = AtPages(data, url or (), authors)
     with progress_bars():

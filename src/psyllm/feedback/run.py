@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import shlex
 import shutil
 from pathlib import Path
 
 from psyllm.casebook.consented import SOURCE, Consented, consented_answers
 from psyllm.casebook.open import open_casebook
 from psyllm.casebook.place import casebook_at, has_casebook
-from psyllm.core.errors import MissingFile
+from psyllm.core.data_folder import need_data_folder
 from psyllm.core.progress import report
 from psyllm.core.records import write_records
 from psyllm.core.settings import FeedbackSettings
@@ -45,13 +44,7 @@ def run(settings: FeedbackSettings, data: Path, database: str = "") -> Manifest:
         CasebookError: the casebook lies elsewhere or can't be opened.
         StageBusy: another process writes to the stage.
     """
-    if not data.is_dir():
-        message = f"the data folder {data} does not exist"
-        here = shlex.quote(str(data))
-        next_step = (
-            f"check the path after --data; a new folder begins with: psyllm collect starter --data {here}"
-        )
-        raise MissingFile(message, next_step)
+    need_data_folder(data)
     report(TASK, 0, 1)
     write_reviews(data, database)
     chosen = _without_forgotten(choose(asyncio.run(_consented(data, database)), settings), data)
