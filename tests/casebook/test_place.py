@@ -47,6 +47,12 @@ def test_another_file_is_opened_without_being_named_again(tmp_path: Path, monkey
         has_casebook(data)
 
 
+def test_a_url_that_is_none_is_told_so(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv(VARIABLE, "no url at all")
+    with pytest.raises(CasebookError, match="the set URL of the casebook is none"):
+        has_casebook(tmp_path)
+
+
 def test_a_server_is_noted_without_its_secrets_and_asked_for_again(tmp_path: Path, monkeypatch) -> None:
     note_place(tmp_path, SERVER)
     assert "geheim" not in note_path(tmp_path).read_text("utf-8")

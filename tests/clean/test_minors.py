@@ -1,6 +1,6 @@
 import pytest
 
-from psyllm.clean.minors import FLAGS, mark_minors
+from psyllm.clean.minors import FLAGS, mark_minors, may_tell_age
 from psyllm.clean.steps import steps
 from psyllm.core.records import Answer, Record, Turn
 from psyllm.core.settings import CleanSettings
@@ -52,6 +52,9 @@ def test_a_flag_that_stands_is_not_taken_back():
     assert mark_minors(once) is once
     child = once.model_copy(update={"flags": ("about_minor",)})
     assert mark_minors(child) is child
+    both = once.model_copy(update={"flags": ("about_minor", "minor")})
+    assert may_tell_age([once, both]) == [True, True]
+    assert mark_minors(both).flags == ("minor",)
 
 
 def test_a_minor_is_never_dropped_for_being_one():

@@ -55,6 +55,20 @@ def test_the_same_question_of_another_author_stays_with_its_answers(tmp_path, cl
     assert "site:2" in {record.id for record in read_records(current_run(data, Stage.CLEANED))}
 
 
+def test_the_same_question_of_another_author_stays_through_later_requests(tmp_path):
+    data = tmp_path / "data"
+    asked = {"title": "", "text": "晚上睡不着，白天没有精神，怎么办？" + OPENER * 3}
+    mine, hers = question(1, **asked, author_hash=HERS), question(2, **asked, author_hash=THEIRS)
+    collected(data, [mine, hers, question(3, author_hash="d" * 32)])
+    for author in (HERS, HERS, "d" * 32):
+        forget(data, marks_of((), [author], ()))
+        assert "site:2" in left(data)
+    known = read_tombstones(data)
+    assert known.left_of(hers) is hers
+    assert known.left_of(mine) is None
+    assert known.left_of(mine.model_copy(update={"id": "other:1", "author_hash": ""})) is None
+
+
 def test_words_without_an_author_go_when_they_are_too_long_to_be_anybody_s(tmp_path):
     data = tmp_path / "data"
     nameless = (Answer(text=SHORT), Answer(text=SECRET))

@@ -12,6 +12,7 @@ from psyllm.casebook import admin, ratings, reviews
 from psyllm.casebook.consented import record_id
 from psyllm.casebook.kinds import ReviewReason, ReviewVerdict, Role
 from psyllm.casebook.open import casebook_path, casebook_url, open_casebook
+from psyllm.casebook.place import note_path, note_place
 from psyllm.casebook.ratings import Marks
 from psyllm.casebook.reviews import Judged, Reviewed
 from psyllm.clean.draw import draw
@@ -149,6 +150,19 @@ def test_a_damaged_file_of_decisions_is_written_again(tmp_path, damage):
     manifest = write_reviews(tmp_path)
     assert path.read_bytes() == whole
     assert manifest.files[DECISIONS] == file_hash(path)
+
+
+def test_decisions_are_erased_in_the_folders_own_file_too_when_the_casebook_moved(tmp_path):
+    story(tmp_path)
+    moved = tmp_path / "moved.sqlite3"
+    moved.write_bytes(casebook_path(tmp_path).read_bytes())
+    note_place(tmp_path, f"sqlite+aiosqlite:///{moved}")
+    ids = [record.id for record in (*KEPT, DROPPED[0][0])]
+    both = admin.erase_reviews(tmp_path, ids)
+    note_path(tmp_path).unlink()
+    assert both > 0
+    assert both % 2 == 0
+    assert admin.erase_reviews(tmp_path, ids) == 0
 
 
 def test_without_a_casebook_there_is_nothing(tmp_path):

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from psyllm.casebook import reviews, staff
 from psyllm.casebook.kinds import Role
-from psyllm.casebook.open import Casebook, open_casebook
+from psyllm.casebook.open import Casebook, casebook_path, casebook_url, open_casebook
 from psyllm.casebook.place import casebook_at, has_casebook
 from psyllm.core.errors import BadInput
 from psyllm.core.private import Private
@@ -79,17 +79,27 @@ def need_casebook(data: Path) -> None:
 def erase_reviews(data: Path, record_ids: Collection[str], database: str = "") -> int:
     """Erase what reviewers decided about these records; return how many decisions went.
 
+    The data folder's own file is looked into as well where the casebook lies elsewhere: it may have been the first.
+
     Raises:
         CasebookError: the casebook lies elsewhere, can't be opened, or readers hold what was erased.
     """
-    if not record_ids or not has_casebook(data, database):
+    if not record_ids:
         return 0
-    return _with_casebook(data, database, lambda book: reviews.erase_reviews(book, record_ids))
+    places = [casebook_at(data, database)] if has_casebook(data, database) else []
+    own = casebook_url(data)
+    if casebook_path(data).exists() and own not in places:
+        places.append(own)
+    return sum(_at(place, lambda book: reviews.erase_reviews(book, record_ids)) for place in places)
 
 
 def _with_casebook(data: Path, database: str, work: Callable[[Casebook], Awaitable[T]]) -> T:
+    return _at(casebook_at(data, database), work)
+
+
+def _at(place: str, work: Callable[[Casebook], Awaitable[T]]) -> T:
     async def whole() -> T:
-        book = await open_casebook(casebook_at(data, database))
+        book = await open_casebook(place)
         try:
             return await work(book)
         finally:

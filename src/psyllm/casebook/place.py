@@ -45,6 +45,8 @@ def casebook_at(data: Path, database: str = "") -> str:
     """
     given = database or os.environ.get(VARIABLE, "")
     noted = _noted(data)
+    if given:
+        _place(given)  # or the error that says how to write one
     if noted is None:
         return casebook_url(data, given)
     if given:

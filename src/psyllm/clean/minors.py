@@ -37,7 +37,11 @@ def mark_minors(record: Record) -> Record:
 
 def may_tell_age(records: Sequence[Record]) -> list[bool]:
     """Return which records `mark_minors` has to look at: one look at all of them at once."""
-    return ages().may_match_any([_said(record) for record in records])
+    told = ages().may_match_any([_said(record) for record in records])
+    return [
+        is_told or not set(FLAGS).isdisjoint(record.flags)
+        for is_told, record in zip(told, records, strict=True)
+    ]
 
 
 def _said(record: Record) -> str:

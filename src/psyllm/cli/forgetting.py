@@ -101,7 +101,9 @@ def _say_what_goes_on(data: Path, pages: ForgottenPages) -> None:
             f"the crawl of {source} is running: its workers here ask for nothing of it any more, and pages"
             " under way go when its records are made; for workers elsewhere, run this command there, too"
         )
-    for segment in pages.growing if not crawls else ():
+    for segment in pages.growing:
+        if segment.partition("/")[0] in crawls:
+            continue
         typer.echo(f"{segment} is still being written: end the crawl, then run the same command again")
 
 
@@ -173,7 +175,7 @@ def _list(data: Path, passage: Path) -> None:
 
 
 def _say(done: Forgotten, pages: ForgottenPages) -> None:
-    if not (done.rows or pages.pages):
+    if not (done.rows or pages.pages or pages.growing):
         typer.echo(
             "NOTHING WAS FOUND: no record of any stage and no fetched page is what you named. "
             "A tombstone for it stands; but look whether you named it right: psyllm forget --containing FILE"

@@ -161,8 +161,9 @@ def _take_out(
     whole, partly = Traces(set(), set(), set()), Traces(set(), set(), set())
     held = _held(files, found, whole, partly)
     touched = frozenset(ids | partly.ids)
-    also = sorted({content for one in held.values() for content in one})
-    append_tombstones(data, [*parts, *tombstones_of("content", also)])
+    also = {content for one in held.values() for content in one}
+    nobodys = sorted(also - _others_say(files, also, ids))
+    append_tombstones(data, [*parts, *tombstones_of("content", nobodys)])
     if erase is not None:
         erase(touched)
     if overwrite is not None:
@@ -229,6 +230,16 @@ def _held(files: Sequence[Path], found: ToGo, whole: Traces, partly: Traces) -> 
                 if left is not record or row.get("duplicate_of") in ids:
                     held.setdefault(path, set())
     return held
+
+
+def _others_say(files: Sequence[Path], contents: set[str], ids: set[str]) -> set[str]:
+    """Return the hashes that a record which stays has, too: no mark without an author may take its words."""
+    return {
+        row["content_hash"]
+        for path in (files if contents else ())
+        for row in rows_of(path, ("id", "content_hash"))
+        if row["content_hash"] in contents and row["id"] not in ids
+    }
 
 
 def _trace(record: Record, left: Record | None, traces: Traces) -> None:

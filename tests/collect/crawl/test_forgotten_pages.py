@@ -169,13 +169,27 @@ def test_the_words_are_found_on_pages_of_a_site_that_no_adapter_knows(data, body
 
 @pytest.mark.parametrize(
     ("said", "written"),
-    [("他说：“再见”，就走了", "他说：&ldquo;再见&rdquo;，就走了"), ("我好了😀不用担心我", "\\ud83d\\ude00")],
+    [
+        (
+            "他说：“再见”，就走了，我一个人站到天亮才回家",
+            "他说：&ldquo;再见&rdquo;，就走了，我一个人站到天亮才回家",
+        ),
+        ("我好了😀不用担心我，明天照常去上班就是了呀", "\\ud83d\\ude00"),
+    ],
 )
 def test_entities_and_characters_of_two_escapes_are_read(data, said, written):
-    body = written if "&" in written else f'"我好了{written}不用担心我"'
+    body = written if "&" in written else f'"我好了{written}不用担心我，明天照常去上班就是了呀"'
     folder, places = stored(data, page(f"{ELSEWHERE}/list", body))
     assert forget_pages(data, Meant(passages=[Private(said)])).pages == 1
     assert readable(folder, places) == []
+
+
+def test_a_common_sentence_takes_no_page_of_a_site_that_nobody_knows(data):
+    common = "我不知道该怎么办"
+    urls = [f"{ELSEWHERE}/blog/grief", "https://www.xinli001.com/qa?page=1"]
+    folder, places = stored(data, *(page(url, f"很多人会说{common}，这很平常。") for url in urls))
+    forget_pages(data, Meant(passages=[Private(common)]))
+    assert readable(folder, places) == [urls[0]]
 
 
 def test_a_long_passage_goes_from_another_thread_s_page_a_short_one_does_not(data):

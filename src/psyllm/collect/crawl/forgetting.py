@@ -119,7 +119,7 @@ def forget_pages(data: Path, meant: Meant) -> ForgottenPages:
         others = _Wanted(Meant(passages=wanted.learnt), known)
         also = [_judged(path, others) for path in track(paths, "look for copies on pages", len(paths))]
         also = [_without(one, first) for one, first in zip(also, found, strict=True)]
-    growing = tuple(one.path.name for one in found if _is_growing(one))
+    growing = tuple(f"{one.path.parent.parent.name}/{one.path.name}" for one in found if _is_growing(one))
     found = [_without_torn_end(one) if _is_growing(one) else one for one in found]
     urls = {url for one in found for url in one.asked}
     if urls:
@@ -257,7 +257,11 @@ class _Wanted:
         self.learnt |= {passage for passage in found if folded(passage.reveal()) not in self._passages}
 
     def _says(self, page: StoredPage) -> bool:
-        passages = self._copies if thread_key(page.url, self._known) else self._listed
+        # A page of a site that nobody knows may be anybody's text, which only quotes a common sentence.
+        is_list = not page.url or (
+            bool(choose(page.url, self._known).hosts) and not thread_key(page.url, self._known)
+        )
+        passages = self._listed if is_list else self._copies
         if not passages:
             return False
         words = words_on(page.body, page.content_type)
