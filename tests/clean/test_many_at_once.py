@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from psyllm.clean.drop import Drop
 from psyllm.clean.linear_score import load_score
-from psyllm.clean.makeup import makeup, makeups
+from psyllm.clean.makeup import makeups
 from psyllm.clean.step import Step
 from psyllm.clean.steps import steps
 from psyllm.clean.topic import WEIGHTS
@@ -72,7 +72,7 @@ def test_a_step_without_a_way_for_many_is_taken_one_by_one():
 def test_scores_and_counts_of_many_are_those_of_each(texts):
     table = load_score(WEIGHTS)
     assert table.of_all(texts) == [table.of(text) for text in texts]
-    assert makeups(texts) == [makeup(text) for text in texts]
+    assert makeups(texts) == [one for text in texts for one in makeups([text])]
 
 
 @pytest.mark.parametrize("chars", [1, 5, 50])

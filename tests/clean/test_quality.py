@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from psyllm.clean import quality
 from psyllm.clean.drop import Drop
-from psyllm.clean.makeup import makeup
+from psyllm.clean.makeup import makeups
 from psyllm.core.records import Answer, Record, Span
 from psyllm.text.han import han_count, han_share
 
@@ -17,7 +17,7 @@ def document(text, title="睡眠"):
 
 @given(st.text(alphabet="我睡〇㐀豈𠀀\uff41a1。！ \n\u3000かハ한😀☀\ufffd", max_size=60))
 def test_counting_by_blocks_finds_what_counting_one_by_one_finds(text):
-    found = makeup(text)
+    [found] = makeups([text])
     assert found.han == han_count(text)
     assert found.han_share == pytest.approx(han_share(text))
     assert found.kana == sum("\u3040" <= character <= "\u30ff" for character in text)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conftest import IN_CI
+from conftest import is_missing
 from frontier_stores import RedisProcess
 
 
@@ -14,8 +14,7 @@ def redis_program() -> str:
     """The path of redis-server; without one these tests fail in CI and are skipped elsewhere."""
     program = shutil.which("redis-server")
     if program is None:
-        message = "redis-server is missing; install it: apt-get install redis-server"
-        pytest.fail(message) if IN_CI else pytest.skip(message)
+        is_missing("redis-server is missing; install it: apt-get install redis-server")
     return program
 
 

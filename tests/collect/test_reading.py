@@ -297,6 +297,17 @@ def test_an_encrypted_zip_is_said_to_be_so(tmp_path):
         list(members(path))
 
 
+def test_a_zip_of_an_unknown_packing_is_no_damaged_one(tmp_path):
+    path = zip_of({"a.txt": b"1"}, tmp_path / "a.zip")
+    raw = bytearray(path.read_bytes())
+    for place in (8, raw.index(b"PK\x01\x02") + 10):
+        raw[place : place + 2] = (97).to_bytes(2, "little")  # WavPack, by the zip's specification
+    path.write_bytes(raw)
+    with pytest.raises(MalformedInput, match="packed in a way that is not known here") as caught:
+        list(members(path))
+    assert f"7z x {path}" in caught.value.next_step
+
+
 def test_names_that_chinese_windows_wrote_are_read(tmp_path):
     path = zip_of({"xxxx.txt": b"1"}, tmp_path / "a.zip")
     path.write_bytes(path.read_bytes().replace(b"xxxx.txt", "心理".encode("gbk") + b".txt"))

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from conftest import IN_CI
+from conftest import is_missing
 from journeys import FLAGS, PHONE, STAFF, Serving, Site, psyllm
 from memorised import memorised_model
 from psyllm.core.stages import Stage, StageRun, writing
@@ -20,8 +20,7 @@ def chromium() -> str:
     """The path of Chromium; without one these tests fail in CI and are skipped elsewhere."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
-        message = "Chromium is missing; install it: apt-get install chromium"
-        pytest.fail(message) if IN_CI else pytest.skip(message)
+        is_missing("Chromium is missing; install it: apt-get install chromium")
     return program
 
 

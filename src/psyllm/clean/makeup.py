@@ -43,11 +43,6 @@ class Makeup(NamedTuple):
         return self.han / self.visible if self.visible else 0.0
 
 
-def makeup(text: str) -> Makeup:
-    """Return the counts of a text."""
-    return makeups([text])[0]
-
-
 def makeups(texts: Sequence[str]) -> list[Makeup]:
     """Return the counts of each text, all counted at once; a few hundred MB a second."""
     encoded = [text.encode("utf-16-le", "surrogatepass") for text in texts]

@@ -21,8 +21,8 @@ from psyllm.core.errors import MalformedInput
 _BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 _NAME_IS_UTF8 = 0x800
 _IS_ENCRYPTED = 0x1
-# What reading a zip raises when it breaks off, is damaged, or is packed in a way that Python does not know.
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+# What reading a zip raises when it breaks off or is damaged.
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
 # Texts pack to a tenth, tables full of repeats to a fiftieth; known bombs to less than a thousandth.
 MOST_TIMES_ITS_SIZE = 200
 HARMLESS_BYTES = 1 << 26
@@ -50,12 +50,18 @@ def zip_file(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a zip and refuse what would harm.
 
     Raises:
-        MalformedInput: it breaks off, is damaged or encrypted, or unpacks to far more than its size.
+        MalformedInput: it breaks off, is damaged, encrypted or packed in an unknown way, or unpacks to far
+            more than its size.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             _refuse_bomb(archive, path)
             yield archive
+    except NotImplementedError:  # what zipfile says of a packing that it does not know
+        message = f"{path} is packed in a way that is not known here"
+        raise MalformedInput(
+            message, f"unpack it with another program: 7z x {path}; then import that"
+        ) from None
     except (*_BROKEN, OSError) as error:
         if not tells_of_damage(error):
             raise
@@ -87,7 +93,7 @@ def opened(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield name and stream of each file; a stream is good until the next step.
 
     Raises:
-        MalformedInput: it breaks off, is damaged or encrypted, or unpacks to far more than its size.
+        MalformedInput: as `zip_file`.
     """
     with zip_file(path) as archive:
         for entry in archive.infolist():
