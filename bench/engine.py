@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from psyllm.core.settings import Decoding, ModelShape
+from psyllm.core.settings import Decoding
 from psyllm.core.starter import starter_records
+from psyllm.core.train_settings import ModelShape
 from psyllm.lm.checkpoint import Checkpoint, build, load, save
 from psyllm.lm.engine import Engine
 from psyllm.lm.template import PAD, SPECIAL_TOKENS, Message, encode_prompt, record_messages

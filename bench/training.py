@@ -29,8 +29,8 @@ from transformers import (
 )
 
 from psyllm.core.progress import Progress, listening
-from psyllm.core.settings import ModelShape, TrainingStage
 from psyllm.core.starter import starter_records
+from psyllm.core.train_settings import ModelShape, TrainingStage
 from psyllm.lm.checkpoint import build, quiet_transformers
 from psyllm.lm.pack import pack_blocks
 from psyllm.lm.template import NOT_LEARNT, PAD, Example, encode_training, record_messages

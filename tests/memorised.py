@@ -8,7 +8,8 @@ it gives the answer beside it word for word, and ends.
 from collections.abc import Sequence
 from pathlib import Path
 
-from psyllm.core.settings import Decoding, ModelShape
+from psyllm.core.settings import Decoding
+from psyllm.core.train_settings import ModelShape
 from psyllm.lm.template import Message
 
 MEMORISED: tuple[tuple[str, str], ...] = (

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from evaluate.world import make_corpus, make_model, question
-from psyllm.core.settings import Decoding, EvaluateSettings, ModelShape
+from psyllm.core.settings import Decoding, EvaluateSettings
+from psyllm.core.train_settings import ModelShape
 
 CONTEXT_TOKENS = 96
 SHAPE = ModelShape(layers=1, width=16, heads=2, vocabulary=512, context_tokens=CONTEXT_TOKENS)

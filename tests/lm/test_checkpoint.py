@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from lm.small import SHAPE, foreign_base
 from psyllm.core.errors import BadCheckpoint, BadSetting, TokenizerMismatch
-from psyllm.core.settings import ModelShape
+from psyllm.core.train_settings import ModelShape
 from psyllm.lm.checkpoint import build, load, load_base, save
 from psyllm.lm.model_card import check_folder, read_card
 from psyllm.lm.template import END, PAD, TEMPLATE_VERSION

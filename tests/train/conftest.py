@@ -7,8 +7,9 @@ import pytest
 
 from made_up import text
 from psyllm.core.records import Answer, Record, Turn, write_records
-from psyllm.core.settings import TrainSettings, load_settings
+from psyllm.core.settings import load_settings
 from psyllm.core.stages import Stage, StageRun, writing
+from psyllm.core.train_settings import TrainSettings
 
 
 def question(number: int, **more) -> Record:

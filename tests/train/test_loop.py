@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from psyllm.core.progress import listening
-from psyllm.core.settings import ModelShape, TrainingStage
+from psyllm.core.train_settings import ModelShape, TrainingStage
 from psyllm.lm.checkpoint import build
 from psyllm.lm.loss import to_batch, token_losses
 from psyllm.lm.pack import Rows, pack_wrapped

@@ -104,7 +104,7 @@ KILLED = """
 import os, signal, sys, threading
 from pathlib import Path
 from psyllm.core.progress import listening
-from psyllm.core.settings import TrainSettings
+from psyllm.core.train_settings import TrainSettings
 from psyllm.train.run import run
 data, settings, stage, step, wait_s = sys.argv[1:]
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from psyllm.cli import cleaning, collecting, forgetting, looking, making, reviewing, serving
+from psyllm.cli import cleaning, collecting, forgetting, looking, making, reviewing, serving, training
 
 WRONG_INPUT = 2
 STOPPED = 130
@@ -44,7 +44,7 @@ app = typer.Typer(
 app.add_typer(collecting.app, name="collect")
 app.add_typer(cleaning.app, name="clean")
 app.add_typer(reviewing.app, name="corpus")
-app.command("train")(making.train)
+app.add_typer(training.app, name="train")
 app.command("evaluate")(making.evaluate)
 app.add_typer(serving.app, name="serve")
 app.command("feedback")(making.feedback)

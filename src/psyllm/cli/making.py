@@ -1,17 +1,11 @@
-"""The commands from cleaning to feedback: one room each, settings in, a manifest shown."""
+"""The commands from cleaning to feedback, but training: one room each, settings in, a manifest shown."""
 
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
 from psyllm.cli.show import carry_out
-
-Base = Annotated[Path | None, typer.Option("--base", help="Local checkpoint folder to start from.")]
 
 
 def clean(data: Data = DATA, preset: Preset = None, config: Config = None, set_: Set = None) -> None:
@@ -26,22 +20,6 @@ def corpus(data: Data = DATA, preset: Preset = None, config: Config = None, set_
     from psyllm.corpus.run import run
 
     carry_out(run, settings_from(preset, config, set_).corpus, data)
-
-
-def train(
-    data: Data = DATA,
-    base: Base = None,
-    preset: Preset = None,
-    config: Config = None,
-    set_: Set = None,
-) -> None:
-    """4 A model is trained in two stages, adapt and answer: data/4_models."""
-    from psyllm.train.run import run
-
-    settings = settings_from(preset, config, set_).train
-    if base is not None:
-        settings = settings.model_copy(update={"base": base})
-    carry_out(run, settings, data)
 
 
 def evaluate(data: Data = DATA, preset: Preset = None, config: Config = None, set_: Set = None) -> None:

@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 from transformers.utils import logging as transformers_logging
 
 from psyllm.core.errors import BadCheckpoint, BadSetting
-from psyllm.core.settings import ModelShape
+from psyllm.core.train_settings import ModelShape
 from psyllm.lm.model_card import (
     RETRAIN,
     ModelCard,

@@ -33,8 +33,6 @@ from psyllm.train.watch import BYTES_A_PARAMETER, Heard, Plan, Watch
 
 MOST_STEPS_A_LINE = 10  # of metrics.jsonl
 BETA_2 = 0.95  # as the trial in the design; 0.999 forgets too slowly for a few hundred steps
-STEADY_SHARE = 0.5  # the rate stays at its peak until half of the steps, then falls in a line
-LAST_RATE_SHARE = 0.02
 GRADIENT_NORM = 1.0
 
 
@@ -192,7 +190,7 @@ def _run(
 def _arguments(plan: Plan, *, has_dev: bool) -> TrainingArguments:
     stage = plan.settings
     warmup = min(stage.warmup_steps, max(stage.steps - 1, 0))
-    falling = min(int(stage.steps * (1 - STEADY_SHARE)), stage.steps - warmup)
+    falling = min(int(stage.steps * (1 - stage.steady_share)), stage.steps - warmup)
     return _Arguments(
         output_dir=str(plan.folder),
         max_steps=stage.steps,
@@ -204,7 +202,7 @@ def _arguments(plan: Plan, *, has_dev: bool) -> TrainingArguments:
         lr_scheduler_kwargs={
             "num_decay_steps": falling,
             "decay_type": "linear",
-            "min_lr_ratio": LAST_RATE_SHARE,
+            "min_lr_ratio": stage.last_rate_share,
         },
         warmup_steps=warmup,
         weight_decay=stage.weight_decay,

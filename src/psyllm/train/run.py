@@ -20,7 +20,6 @@ from typing import Any
 from psyllm.core.errors import EmptyCorpus, MissingFile
 from psyllm.core.permits import BASE, permit_of_base, read_permit, refuse_ended, together
 from psyllm.core.progress import track
-from psyllm.core.settings import TrainSettings
 from psyllm.core.stages import (
     Manifest,
     Parent,
@@ -33,6 +32,7 @@ from psyllm.core.stages import (
     write_text_atomically,
     writing,
 )
+from psyllm.core.train_settings import TrainSettings
 
 BEGAN = "began.json"
 BASE_SUFFIXES = frozenset({".json", ".safetensors", ".bin", ".model", ".txt"})

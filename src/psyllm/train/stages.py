@@ -17,8 +17,8 @@ from transformers import PreTrainedModel
 
 from psyllm.core.errors import BadSetting, EmptyCorpus
 from psyllm.core.progress import report
-from psyllm.core.settings import TrainingStage, TrainSettings
 from psyllm.core.stages import write_text_atomically
+from psyllm.core.train_settings import TrainingStage, TrainSettings
 from psyllm.lm.checkpoint import build, load_base, load_weights, save
 from psyllm.lm.pack import Rows
 from psyllm.lm.tokenizer import TOKENIZER_FILE, Tokenizer, read_tokenizer, train_tokenizer

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from psyllm.core.progress import report
-from psyllm.core.settings import TrainingStage
+from psyllm.core.train_settings import TrainingStage
 from psyllm.train import saved
 from psyllm.train.history import DEV_LOSS, best_step, should_stop
 
