@@ -90,6 +90,15 @@ def test_a_resumed_stage_is_the_uninterrupted_one_bit_by_bit(step, tmp_path):
     assert (resumed.steps, resumed.best) == (whole.steps, whole.best)
 
 
+def test_a_resumed_stage_with_muon_is_the_uninterrupted_one_bit_by_bit(tmp_path):
+    muon = STAGE.model_copy(update={"optimizer": "muon"})
+    whole, weights = stopped_after(tmp_path / "a", 7, tmp_path, stage=muon)
+    resumed, again = train(tmp_path / "a", stage=muon)
+    assert same(weights, again)
+    assert figures(resumed) == figures(whole)
+    assert not same(weights, train(tmp_path / "b")[1])  # and it is not AdamW under another name
+
+
 def test_a_torn_checkpoint_is_never_resumed(tmp_path):
     _, weights = stopped_after(tmp_path / "a", 7, tmp_path)
     newest = saved.folder_of(tmp_path / "a", 6)

@@ -24,9 +24,9 @@ from psyllm.lm.template import SPECIAL_TOKENS
 TOKENIZER_FILE = "tokenizer.json"
 LONGEST_PIECE_CHARS = 4
 BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
-# At most half of the pieces are single characters: a rarer one costs three bytes,
+# At most a third of the pieces are single characters: a rarer one costs three bytes,
 # while a merge missed costs a token in every sentence.
-MOST_CHARACTERS_SHARE = 0.5
+MOST_CHARACTERS_SHARE = 0.33
 LEAST_VOCABULARY = len(SPECIAL_TOKENS) + len(BYTES) + 16
 
 

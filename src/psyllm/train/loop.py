@@ -29,10 +29,10 @@ from psyllm.lm.loss import to_batch, token_losses
 from psyllm.lm.pack import Rows
 from psyllm.train import saved
 from psyllm.train.history import DEV_LOSS, best_step, should_stop
+from psyllm.train.optimizers import BETAS, build_optimizer
 from psyllm.train.watch import BYTES_A_PARAMETER, Heard, Plan, Watch
 
 MOST_STEPS_A_LINE = 10  # of metrics.jsonl
-BETA_2 = 0.95  # as the trial in the design; 0.999 forgets too slowly for a few hundred steps
 GRADIENT_NORM = 1.0
 
 
@@ -175,6 +175,7 @@ def _run(
                 train_dataset=ordered,
                 eval_dataset=ordered,  # asked for by Trainer, never read: see evaluate
                 callbacks=[watch],
+                optimizers=(build_optimizer(model, stage), None),
             )
             loop.remove_callback(PrinterCallback)
             loop.train(
@@ -206,7 +207,8 @@ def _arguments(plan: Plan, *, has_dev: bool) -> TrainingArguments:
         },
         warmup_steps=warmup,
         weight_decay=stage.weight_decay,
-        adam_beta2=BETA_2,
+        adam_beta1=BETAS[0],
+        adam_beta2=BETAS[1],
         max_grad_norm=GRADIENT_NORM,
         train_sampling_strategy="sequential",
         eval_strategy="steps" if has_dev else "no",

@@ -76,13 +76,15 @@ def run_stages(work: Work) -> None:
     choose_attention(model, context)
     work.weights = sum(weight.numel() for weight in model.parameters())
     if work.settings.adapt.steps:
-        rows = _adapt_rows(work, work.train, tokenizer, context)
-        dev = _adapt_rows(work, work.dev, tokenizer, context)
+        length = min(work.settings.adapt.row_tokens or context, context)
+        rows = _adapt_rows(work, work.train, tokenizer, length)
+        dev = _adapt_rows(work, work.dev, tokenizer, length)
         _stage(work, "adapt", work.settings.adapt, model, tokenizer, (rows, dev), adapted)
     final = work.folder / MODEL
     if work.settings.answer.steps:
-        rows = answer_rows(tokenizer, work.train.dialogues, context, "preparing answers")
-        dev = answer_rows(tokenizer, work.dev.dialogues, context, "preparing dev answers")
+        length = min(work.settings.answer.row_tokens or context, context)
+        rows = answer_rows(tokenizer, work.train.dialogues, length, "preparing answers")
+        dev = answer_rows(tokenizer, work.dev.dialogues, length, "preparing dev answers")
         _stage(work, "answer", work.settings.answer, model, tokenizer, (rows, dev), final)
     else:
         save(final, model, tokenizer, context_tokens=context, lineage=work.lineage)

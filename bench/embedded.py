@@ -1,0 +1,181 @@
+"""Whether the embedded model may speak: the four things asked of it, measured in one run.
+
+    python bench/embedded.py --data DIR [--model FOLDER] [--dialogues 600] [--questions 200] [--sheet FILE.json]
+    python bench/embedded.py --marks FILE.json
+
+1. Bits per character of whole held-out dialogues, marks of who speaks counted on
+   both sides, beside character n-grams with Witten-Bell interpolation learnt
+   from the same training text (asked: at most 78 % of the 5-gram's).
+2. Of held-out questions: answers that the guard passes, that end by themselves
+   and have two sentences or more (asked: 80 %).
+3. Distinct-2 over characters beside that of people's answers, shrunk to the same
+   number of bigrams (asked: within 20 %).
+4. `--sheet` writes 50 unselected answers and 50 that belong to other questions,
+   mixed and without saying which is which, with `on_topic` to be filled in by a
+   reader; `--marks` reads the filled sheet and prints the share on topic among
+   the model's own and among the shuffled ones (asked: 70 %).
+
+Nothing is drawn twice or chosen. The test split is read for measuring only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from psyllm.core.progress import listening
+from psyllm.core.records import read_records
+from psyllm.core.settings import Decoding
+from psyllm.core.stages import Stage, need_current
+from psyllm.evaluate.guarding import count_reasons, judge
+from psyllm.evaluate.intervals import ratio_interval, share_interval
+from psyllm.evaluate.measure import variety_at_equal_size
+from psyllm.evaluate.questions import Asked, draw, questions_of
+from psyllm.evaluate.sample import Drawn, draw_answers
+from psyllm.lm.checkpoint import load
+from psyllm.lm.dialogue_score import score_dialogues
+from psyllm.lm.template import Message, record_messages, render
+from psyllm.text.character_ngrams import Alphabet, CharacterNgrams
+from psyllm.text.sentences import split_sentences
+
+ORDERS = (3, 4, 5)
+SEED = 20261123
+ON_SHEET = 50
+LEAST_SENTENCES = 2
+
+
+def symbols(messages: Sequence[Message]) -> list[str]:
+    """Return a dialogue's characters, with its marks as one symbol each."""
+    parts = ([one.text] if one.is_mark else list(one.text) for one in render(messages))
+    return list(itertools.chain.from_iterable(parts))
+
+
+def dialogues(corpus: Path, split: str) -> Iterator[list[Message]]:
+    """Yield the split's dialogues."""
+    for record in read_records(corpus, prefix=split):
+        yield from record_messages(record)
+
+
+def bits_table(corpus: Path, model: Path, most: int) -> None:
+    """Print bits per character of the model and the n-grams on the same dialogues."""
+    training = [symbols(talk) for talk in dialogues(corpus, "train")]
+    alphabet = Alphabet(training)
+    run = alphabet.encode(list(itertools.chain.from_iterable(training)))
+    held = list(dialogues(corpus, "test"))
+    chosen = np.random.default_rng(SEED).permutation(len(held))[:most]
+    talks = [held[place] for place in sorted(chosen.tolist())]
+    chars = [sum(len(message.text) for message in talk) for talk in talks]
+    print(
+        f"{len(talks)} of {len(held)} held-out dialogues, {sum(chars):,} characters; learnt from {len(run):,} symbols"
+    )
+    found: dict[str, list[float]] = {}
+    for order in ORDERS:
+        ngrams = CharacterNgrams(run, len(alphabet), order)
+        # the first mark is given to the model, so it is left out here as well
+        found[f"{order}-gram"] = [
+            float(ngrams.bits(alphabet.encode(symbols(talk)))[1:].sum()) for talk in talks
+        ]
+    scores = score_dialogues(load(model), talks)
+    found["model"] = [score.nll_nats / math.log(2) for score in scores]
+    peer = sum(found["5-gram"])
+    for name, bits in found.items():
+        per = ratio_interval(bits, chars, samples=1000, seed=SEED)
+        print(
+            f"{name:8s} {per.value:.3f} [{per.low:.3f}, {per.high:.3f}] bits per character, "
+            f"{100 * sum(bits) / peer:.1f} % of the 5-gram's"
+        )
+
+
+def answers_table(asked: Sequence[Asked], drawn: Sequence[Drawn]) -> None:
+    """Print how many answers are whole, and how various they are beside people's."""
+    texts = [answer.text for answer in drawn]
+    people = [question.references[0] for question in asked]
+    judged = judge(texts)
+    tests = {
+        "the guard passes": [one.passed for one in judged],
+        "end by themselves": [answer.finish == "end" for answer in drawn],
+        "two sentences or more": [len(split_sentences(text.strip())) >= LEAST_SENTENCES for text in texts],
+    }
+    tests["all three"] = [all(each) for each in zip(*tests.values(), strict=True)]
+    for name, held in tests.items():
+        share = share_interval(held).scaled(100)
+        print(f"{name:24s} {share.value:.1f} % [{share.low:.1f}, {share.high:.1f}] of {len(held)}")
+    print(f"stopped for: {count_reasons(judged)}")
+    various = variety_at_equal_size({"model": texts, "people": people})
+    ours, theirs = (various[who]["distinct_2_chars_equal_size_percent"].value for who in ("model", "people"))
+    print(f"Distinct-2 at equal size: model {ours:.1f} %, people {theirs:.1f} %, ratio {ours / theirs:.3f}")
+    lengths = [np.mean([len(text) for text in side]) for side in (texts, people)]
+    print(f"characters an answer: model {lengths[0]:.0f}, people {lengths[1]:.0f}")
+
+
+def write_sheet(path: Path, asked: Sequence[Asked], drawn: Sequence[Drawn]) -> None:
+    """Write the mixed sheet, and the key beside it."""
+    chance = np.random.default_rng(SEED)
+    places = chance.permutation(len(asked))[:ON_SHEET].tolist()
+    rows: list[dict[str, Any]] = []
+    for index, place in enumerate(places):
+        other = places[(index + 1 + int(chance.integers(len(places) - 1))) % len(places)]
+        question = "\n".join(f"{turn.role}: {turn.text}" for turn in asked[place].prompt)
+        rows.append({"question": question, "answer": drawn[place].text, "own": True})
+        rows.append({"question": question, "answer": drawn[other].text, "own": False})
+    chance.shuffle(rows)
+    sheet = [
+        {"number": n, "question": row["question"], "answer": row["answer"], "on_topic": None}
+        for n, row in enumerate(rows)
+    ]
+    path.write_text(json.dumps(sheet, ensure_ascii=False, indent=1), "utf-8")
+    path.with_suffix(".key.json").write_text(json.dumps([row["own"] for row in rows]), "utf-8")
+    print(f"{path}: fill in on_topic with true or false, then run with --marks {path}")
+
+
+def read_marks(path: Path) -> None:
+    """Print the share on topic among the model's own answers and among the shuffled ones."""
+    sheet = json.loads(path.read_text("utf-8"))
+    key = json.loads(path.with_suffix(".key.json").read_text("utf-8"))
+    open_rows = [row["number"] for row in sheet if not isinstance(row["on_topic"], bool)]
+    if open_rows:
+        print(f"not judged yet: {open_rows}")
+        return
+    for name, own in (("the model's own answers", True), ("shuffled answers", False)):
+        marks = [row["on_topic"] for row, is_own in zip(sheet, key, strict=True) if is_own is own]
+        share = share_interval(marks).scaled(100)
+        print(f"{name:24s} on topic: {share.value:.0f} % [{share.low:.0f}, {share.high:.0f}] of {len(marks)}")
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--data", type=Path, default=Path("data"))
+    words.add_argument("--model", type=Path, help="a model's folder; the one in use if left out")
+    words.add_argument("--dialogues", type=int, default=600)
+    words.add_argument("--questions", type=int, default=200)
+    words.add_argument("--temperature", type=float, default=Decoding().temperature)
+    words.add_argument("--threads", type=int, default=0)
+    words.add_argument("--sheet", type=Path)
+    words.add_argument("--marks", type=Path)
+    asked_for = words.parse_args()
+    if asked_for.marks:
+        read_marks(asked_for.marks)
+        return
+    corpus, _ = need_current(asked_for.data, Stage.CORPUS)
+    model = asked_for.model or need_current(asked_for.data, Stage.MODELS)[0] / "model"
+    with listening(lambda _: None):
+        if asked_for.dialogues:
+            bits_table(corpus, model, asked_for.dialogues)
+        if asked_for.questions:
+            asked = draw(list(questions_of(read_records(corpus, prefix="test"))), asked_for.questions, SEED)
+            decoding = Decoding(temperature=asked_for.temperature)
+            drawn = draw_answers(model, asked, decoding, threads=asked_for.threads, seed=SEED)
+            answers_table(asked, drawn)
+            if asked_for.sheet:
+                write_sheet(asked_for.sheet, asked, drawn)
+
+
+if __name__ == "__main__":
+    main()
