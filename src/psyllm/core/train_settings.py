@@ -52,6 +52,10 @@ class TrainSettings(Frozen):
     base: Path | None = Field(
         None, description="local checkpoint folder to start from; none trains a small model from nothing"
     )
+    template: Literal["auto", "turns", "pangu", "wenzhong", "chat"] = Field(
+        "auto",
+        description="how a dialogue becomes a prompt, once for training, scoring and serving; auto is what the base asks for, and our own marks (turns) where nothing is known of it; chat is the base's own chat template, thinking off",
+    )
     model: ModelShape = Field(default_factory=ModelShape)
     adapt: TrainingStage = Field(default_factory=TrainingStage)
     answer: TrainingStage = Field(default_factory=lambda: TrainingStage(learning_rate=7e-4))

@@ -20,6 +20,7 @@ from psyllm.core.progress import report
 from psyllm.core.stages import write_text_atomically
 from psyllm.core.train_settings import TrainingStage, TrainSettings
 from psyllm.lm.checkpoint import build, load_base, load_weights, save
+from psyllm.lm.family import Wish
 from psyllm.lm.pack import Rows
 from psyllm.lm.tokenizer import TOKENIZER_FILE, Tokenizer, read_tokenizer, train_tokenizer
 from psyllm.train import saved
@@ -92,7 +93,7 @@ def run_stages(work: Work) -> None:
 def _tokenizer(work: Work) -> Tokenizer:
     """Return the base's tokenizer, or one trained once for this run."""
     if work.settings.base is not None:
-        return load_base_tokenizer(work.settings.base)
+        return load_base_tokenizer(work.settings.base, work.settings.template)
     folder = work.folder / "tokenizer"
     if not (folder / TOKENIZER_FILE).is_file():
         texts = work.train.texts()
@@ -104,9 +105,9 @@ def _tokenizer(work: Work) -> Tokenizer:
     return read_tokenizer(folder)
 
 
-def load_base_tokenizer(folder: Path) -> Tokenizer:
+def load_base_tokenizer(folder: Path, template: Wish) -> Tokenizer:
     """Return a base checkpoint's tokenizer with the template's marks."""
-    tokenizer = read_tokenizer(folder)
+    tokenizer = read_tokenizer(folder, template)
     tokenizer.add_marks()
     return tokenizer
 
@@ -114,7 +115,7 @@ def load_base_tokenizer(folder: Path) -> Tokenizer:
 def _start(work: Work, tokenizer: Tokenizer) -> PreTrainedModel:
     if work.settings.base is None:
         return build(work.settings.model, tokenizer, work.settings.seed)
-    return load_base(work.settings.base)[0]
+    return load_base(work.settings.base, work.settings.template)[0]
 
 
 def _adapt_rows(work: Work, material: Material, tokenizer: Tokenizer, context: int) -> Rows:
