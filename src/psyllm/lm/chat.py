@@ -24,6 +24,7 @@ TEMPLATE_FILE = "chat_template.jinja"
 TOKENIZER_SETTINGS_FILE = "tokenizer_config.json"
 ASKED = ("我最近总是睡不好，怎么办？", "可是我还是很担心。")
 ANSWERED = ("听起来你很辛苦。", "我们慢慢来，好吗？")
+SENTENCES = (ASKED[0], ANSWERED[0], ASKED[1], ANSWERED[1])
 # The names by which templates know it; those that know none ignore them.
 THINKING_OFF = {"enable_thinking": False, "thinking": False}
 
@@ -73,9 +74,9 @@ def chat_wording(folder: Path, codec: Codec) -> Wording:
         message = f"{folder} has no chat template"
         raise BadCheckpoint(message, OWN_MARKS)
     render = _renderer(folder, template)
-    first, past, following, answer = _between(folder, render(exchanges=1, asks=True), whole=False)
-    once = _between(folder, render(exchanges=0, asks=True), whole=False)
-    *opened, end_and_more = _between(folder, render(exchanges=2, asks=False), whole=True)
+    first, past, following, answer = _between(folder, render(exchanges=1, asks=True), SENTENCES[:3])
+    once = _between(folder, render(exchanges=0, asks=True), SENTENCES[:1])
+    *opened, end_and_more = _between(folder, render(exchanges=2, asks=False), SENTENCES)
     if [first, past, following, answer] != opened or once != [first, answer]:
         message = f"{folder}: what its chat template asks for is not the beginning of what it learns from"
         raise BadCheckpoint(message, OWN_MARKS)
@@ -101,6 +102,7 @@ def _renderer(folder: Path, template: str) -> _Render:
     # late: transformers takes a second, and only a new base or a foreign model needs its templates
     from transformers.utils.chat_template_utils import render_jinja_template
 
+    call: Any = render_jinja_template
     named = tokenizer_settings(folder)
     marks = {name: _text(named.get(name)) for name in ("bos_token", "eos_token", "pad_token", "unk_token")}
 
@@ -111,13 +113,13 @@ def _renderer(folder: Path, template: str) -> _Render:
             if number < exchanges:
                 messages.append({"role": "assistant", "content": ANSWERED[number]})
         try:
-            texts, _ = render_jinja_template(
+            rendered = call(
                 [messages], chat_template=template, add_generation_prompt=asks, **THINKING_OFF, **marks
             )
         except Exception as error:  # a template may raise anything
             message = f"{folder}: its chat template fails on a plain dialogue: {type(error).__name__}"
             raise BadCheckpoint(message, OWN_MARKS) from error
-        return str(texts[0])
+        return str(rendered[0][0])
 
     return render
 
@@ -128,19 +130,13 @@ def _text(token: object) -> str:
     return token if isinstance(token, str) else ""
 
 
-def _between(folder: Path, text: str, *, whole: bool) -> list[str]:
+def _between(folder: Path, text: str, said: Sequence[str]) -> list[str]:
     """Return what stands before, between and after the known sentences."""
-    sentences = [ASKED[0], ANSWERED[0], ASKED[1], ANSWERED[1]]
-    said = [sentence for sentence in sentences if sentence in text]
     parts: list[str] = []
     for sentence in said:
         before, _, text = text.partition(sentence)
         parts.append(before)
-    if (
-        said != sentences[: len(said)]
-        or any(sentence in text for sentence in said)
-        or whole != (len(said) == 4)
-    ):
+    if any(sentence in part for sentence in SENTENCES for part in (*parts, text)) or not text:
         message = f"{folder}: its chat template leaves out or changes what is said"
         raise BadCheckpoint(message, OWN_MARKS)
     return [*parts, text]

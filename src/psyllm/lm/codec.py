@@ -22,7 +22,7 @@ from tokenizers import Tokenizer as Pieces
 
 from psyllm.core.errors import BadCheckpoint
 
-TOKENIZER_FILE = "tokenizer.json"
+JSON_FILE = "tokenizer.json"
 BYTE_LEVEL_FILES = ("vocab.json", "merges.txt")
 PANGU_FILE = "vocab.model"
 # Whatever a folder's ids depend on besides tokenizer.json, in the order of the hash.
@@ -148,7 +148,7 @@ class JsonCodec:
 
     def files(self) -> dict[str, bytes]:
         """Return tokenizer.json."""
-        return {TOKENIZER_FILE: str(self._pieces.to_str(pretty=False)).encode()}
+        return {JSON_FILE: str(self._pieces.to_str(pretty=False)).encode()}
 
     def _ids(self, text: str) -> list[int]:
         return list(self._plain.encode(text, add_special_tokens=False).ids)
@@ -240,11 +240,11 @@ def read_codec(folder: Path) -> Codec:
     Raises:
         BadCheckpoint: there is none, or it can't be read.
     """
-    found = folder / TOKENIZER_FILE
+    found = folder / JSON_FILE
     try:
         if found.is_file():
             return JsonCodec(Pieces.from_str(found.read_text("utf-8")))
-        if all((folder / name).is_file() for name in BYTE_LEVEL_FILES):
+        if _is_gpt2(folder):
             found = folder / BYTE_LEVEL_FILES[0]
             return JsonCodec(_byte_level(folder))
         found = next((folder / name for name in VOCABULARY_FILES if (folder / name).is_file()), folder)
@@ -253,7 +253,7 @@ def read_codec(folder: Path) -> Codec:
     except Exception as error:  # the libraries raise bare Exception
         message = f"{found} is not a tokenizer: {type(error).__name__}"
         raise BadCheckpoint(message, NEXT_STEP) from error
-    message = f"{folder} has no {TOKENIZER_FILE} and no other tokenizer"
+    message = f"{folder} has no {JSON_FILE} and no other tokenizer"
     raise BadCheckpoint(message, NEXT_STEP)
 
 
@@ -261,6 +261,14 @@ def _without_added(pieces: Pieces) -> Pieces:
     content = json.loads(pieces.to_str())
     content |= {"added_tokens": [], "post_processor": None}
     return Pieces.from_str(json.dumps(content))
+
+
+def _is_gpt2(folder: Path) -> bool:
+    """Other models spell with the same two files, but cut words otherwise."""
+    config = folder / "config.json"
+    if not all((folder / name).is_file() for name in BYTE_LEVEL_FILES) or not config.is_file():
+        return False
+    return bool(json.loads(config.read_text("utf-8")).get("model_type") == "gpt2")
 
 
 def _byte_level(folder: Path) -> Pieces:

@@ -92,7 +92,7 @@ def _pad(codec: Codec, config: dict[str, Any], generation: dict[str, Any], end: 
     empty = range(codec.size, rows)[:1]
     named = [codec.marks[mark] for mark in ("<pad>", PAD) if mark in codec.marks]
     others = sorted(codec.marks.values())
-    candidates = (*published, *named, *empty, *others, 0, 1)
+    candidates: tuple[int, ...] = (*published, *named, *empty, *others, 0, 1)
     return next(number for number in candidates if number != end and 0 <= number < max(rows, codec.size))
 
 

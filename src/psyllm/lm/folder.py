@@ -11,7 +11,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from psyllm.core.errors import BadCheckpoint, TokenizerMismatch
-from psyllm.lm.codec import TOKENIZER_FILE
 from psyllm.lm.model_card import (
     CARD_FILE,
     RETRAIN,
@@ -21,7 +20,7 @@ from psyllm.lm.model_card import (
     read_config,
 )
 from psyllm.lm.template import PAD
-from psyllm.lm.tokenizer import Tokenizer, read_tokenizer, tokenizer_hash
+from psyllm.lm.tokenizer import TOKENIZER_FILE, Tokenizer, read_tokenizer, tokenizer_hash
 
 # Of a published model, which may take far more: every slot of the engine holds keys and values for all of it.
 MOST_CONTEXT_TOKENS = 2048

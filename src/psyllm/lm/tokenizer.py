@@ -22,7 +22,7 @@ from tokenizers import Tokenizer as Pieces
 from psyllm.core.errors import BadCheckpoint, EmptyCorpus
 from psyllm.lm.codec import (
     COMPANION_FILES,
-    TOKENIZER_FILE,
+    JSON_FILE,
     VOCABULARY_FILES,
     Codec,
     JsonCodec,
@@ -34,6 +34,7 @@ from psyllm.lm.model_card import read_card
 from psyllm.lm.template import END, PAD, SPECIAL_TOKENS, Frame
 from psyllm.lm.wording import TURNS, Wording
 
+TOKENIZER_FILE = JSON_FILE
 LONGEST_PIECE_CHARS = 4
 BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 # At most half of the pieces are single characters: a rarer one costs three bytes,
