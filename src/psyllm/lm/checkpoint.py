@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +123,14 @@ def load_weights(folder: Path) -> PreTrainedModel:
     Raises:
         BadCheckpoint: the weights are missing, torn, incomplete or of another shape.
     """
+    import_module("psyllm.lm.pangu")  # makes the Auto classes know it
     try:
         with quiet_transformers():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
             )
+    except BadCheckpoint:
+        raise
     except Exception as error:  # the library raises OSError, ValueError, RuntimeError, SafetensorError …
         message = f"{folder / WEIGHTS_FILE} can't be loaded: {type(error).__name__}"
         raise BadCheckpoint(message, RETRAIN) from error
