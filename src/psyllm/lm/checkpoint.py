@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,8 @@ def load_weights(folder: Path) -> PreTrainedModel:
                 dtype=torch.float32,
                 output_loading_info=True,
             )
+    except BadCheckpoint:
+        raise
     except Exception as error:  # the library raises OSError, ValueError, RuntimeError, SafetensorError …
         message = f"{folder / _weights_name(folder)} can't be loaded: {type(error).__name__}"
         raise BadCheckpoint(message, RETRAIN) from error
@@ -154,7 +157,7 @@ def _know_type(folder: Path) -> None:
     config = read_config(folder)
     kind = config.get("model_type")
     if kind in PANGU_TYPES:
-        import psyllm.lm.pangu  # noqa: F401 - registers itself
+        import_module("psyllm.lm.pangu")  # makes the Auto classes know it
     elif kind not in CONFIG_MAPPING:
         message = (
             f"{folder} is of the type {kind}, which transformers {transformers.__version__} doesn't know"
