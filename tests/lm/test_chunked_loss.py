@@ -19,9 +19,10 @@ from transformers import (
 )
 
 from lm.small import SHAPE
-from psyllm.lm import chunked_loss, loss
+from psyllm.lm import chunk_size, chunked_loss, loss
 from psyllm.lm.checkpoint import build
-from psyllm.lm.chunked_loss import chunk_rows, chunked_losses, chunked_sum
+from psyllm.lm.chunk_size import rows_of_chunk
+from psyllm.lm.chunked_loss import chunked_losses, chunked_sum
 from psyllm.lm.loss import learnt_tokens, summed_loss, token_losses
 from psyllm.lm.template import NOT_LEARNT
 
@@ -44,8 +45,8 @@ LLAMA_LIKE = {
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
     """Three rows a chunk, one row in the cache: every edge is met."""
-    monkeypatch.setattr(chunked_loss, "CHUNK_BYTES", 3 * 4 * VOCABULARY)
-    monkeypatch.setattr(chunked_loss, "FEWEST_ROWS", 1)
+    monkeypatch.setitem(chunk_size.CHUNK_BYTES, "cpu", 3 * 4 * VOCABULARY)
+    monkeypatch.setattr(chunk_size, "FEWEST_ROWS", 1)
     monkeypatch.setattr(chunked_loss, "CACHED_BYTES", 4 * VOCABULARY)
     monkeypatch.setattr(chunked_loss, "WEIGHT_ROWS", 20)
 
@@ -178,10 +179,9 @@ def test_the_losses_of_single_tokens_are_the_plain_ones_with_gradients_and_witho
 
 
 def test_a_chunk_holds_no_more_than_its_bytes_and_at_least_one_row():
-    cpu = torch.device("cpu")
-    assert chunk_rows(1000, VOCABULARY, cpu) == 3
-    assert chunk_rows(2, VOCABULARY, cpu) == 2
-    assert chunk_rows(1000, 10**9, cpu) == 1
+    assert rows_of_chunk(1000, VOCABULARY, "cpu") == 3
+    assert rows_of_chunk(2, VOCABULARY, "cpu") == 2
+    assert rows_of_chunk(1000, 10**9, "cpu") == 1
 
 
 def llama(tokenizer):
@@ -267,7 +267,7 @@ def test_small_logits_take_the_plain_way_and_large_ones_the_chunks(tokenizer, mo
     monkeypatch.setattr(loss, "chunked_sum", lambda *named: seen.append("chunked") or chunked_sum(*named))
     summed_loss(model, some_batch())
     assert seen == []
-    monkeypatch.setattr(loss, "PLAIN_LOGITS_BYTES", 100)
+    monkeypatch.setattr(chunk_size, "PLAIN_LOGITS_BYTES", 100)
     summed_loss(model, some_batch())
     assert seen == ["chunked"]
 

@@ -19,11 +19,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-# One chunk's logits. A larger chunk is no quicker on a CPU, but with fewer rows the whole of the head's
-# gradient is walked through too often (bench/loss.py); a card wants longer products (a guess until one is at hand).
-CHUNK_BYTES = 16 * 2**20
-CHUNK_BYTES_ON_A_CARD = 256 * 2**20
-FEWEST_ROWS = 128
+from psyllm.lm.chunk_size import rows_of_chunk
+
 # So much of a chunk goes through max, exp and division at once: it stays in a core's cache.
 CACHED_BYTES = 2**20
 WEIGHT_ROWS = 8192  # of the head's gradient at once where products are rounded to a low type
@@ -61,12 +58,6 @@ def chunked_losses(hidden: torch.Tensor, targets: torch.Tensor, score: Score) ->
         again = torch.is_grad_enabled()
         losses.append(checkpoint(one, part, right, use_reentrant=False) if again else one(part, right))
     return torch.cat(losses)
-
-
-def chunk_rows(tokens: int, vocabulary: int, device: torch.device) -> int:
-    """Return how many tokens' logits live at once."""
-    room = CHUNK_BYTES if device.type == "cpu" else CHUNK_BYTES_ON_A_CARD
-    return max(1, min(tokens, max(FEWEST_ROWS, room // (4 * vocabulary))))
 
 
 class _Sum(torch.autograd.Function):
@@ -116,7 +107,7 @@ def _sum(
     of_hidden = torch.empty_like(hidden) if wanted[0] else None
     of_weight = torch.zeros(weight.shape, dtype=wide, device=weight.device) if wanted[1] else None
     of_bias = torch.zeros(weight.shape[0], dtype=wide, device=weight.device) if wanted[2] else None
-    room = chunk_rows(len(targets), weight.shape[0], hidden.device)
+    room = rows_of_chunk(len(targets), weight.shape[0], hidden.device.type)
     space = torch.empty((room, weight.shape[0]), dtype=low, device=hidden.device)
     for start, end in _chunks(len(targets), weight.shape[0], hidden.device):
         part = low_hidden[start:end]
@@ -183,6 +174,6 @@ def _add_product(into: torch.Tensor, logits: torch.Tensor, part: torch.Tensor) -
 
 
 def _chunks(tokens: int, vocabulary: int, device: torch.device) -> Iterator[tuple[int, int]]:
-    step = chunk_rows(tokens, vocabulary, device)
+    step = rows_of_chunk(tokens, vocabulary, device.type)
     for start in range(0, tokens, step):
         yield start, min(start + step, tokens)

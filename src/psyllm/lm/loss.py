@@ -16,14 +16,13 @@ import torch
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from psyllm.lm.chunk_size import is_large
 from psyllm.lm.chunked_loss import Score, chunked_losses, chunked_sum
 from psyllm.lm.pack import Rows
 from psyllm.lm.template import NOT_LEARNT
 
 Batch = Mapping[str, torch.Tensor]
 LossWay: TypeAlias = Literal["auto", "plain", "chunked"]
-# Logits in fp32 up to here are quicker at once; from here on chunks cost the same or less (bench/loss.py).
-PLAIN_LOGITS_BYTES = 16 * 2**20
 
 
 class _Asked(NamedTuple):
@@ -96,8 +95,7 @@ def _ask(model: PreTrainedModel, batch: Batch) -> _Asked:
 def _in_chunks(asked: _Asked, way: LossWay) -> bool:
     if way != "auto":
         return way == "chunked"
-    vocabulary = getattr(asked.head, "out_features", 0)
-    return len(asked.targets) * vocabulary * torch.float32.itemsize > PLAIN_LOGITS_BYTES
+    return is_large(len(asked.targets), getattr(asked.head, "out_features", 0))
 
 
 def _bending(config: Any) -> Score | None:  # noqa: ANN401 - every model's own class
