@@ -70,4 +70,11 @@ class TrainSettings(Frozen):
         "auto",
         description="arithmetic of the forward pass (weights stay fp32); auto is bf16 where the processor has it",
     )
+    loss: Literal["auto", "plain", "chunked"] = Field(
+        "auto",
+        description="chunked computes the logits of some positions at a time, for large vocabularies; auto does where plain ones would be large",
+    )
+    plan: Literal["refuse", "warn", "off"] = Field(
+        "refuse", description="what happens to a run that will not fit into the memory (psyllm train plan)"
+    )
     seed: int = Field(20261123, description="seed of weights, order and dropout")

@@ -150,7 +150,15 @@ def _stage(
         result = json.loads(result_file.read_text("utf-8"))
         model.load_state_dict(load_weights(target).state_dict())
     else:
-        plan = Plan(name, stage, folder, work.settings.seed, work.settings.keep_checkpoints, work.precision)
+        plan = Plan(
+            name,
+            stage,
+            folder,
+            work.settings.seed,
+            work.settings.keep_checkpoints,
+            work.precision,
+            work.settings.loss,
+        )
         trained = train_stage(model, train, dev, plan, heard)
         save(target, model, tokenizer, context_tokens=train.ids.shape[1], lineage=work.lineage)
         speed = trained.tokens_per_s
