@@ -10,14 +10,16 @@ loaded). Nothing here loads a model.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from psyllm.core.errors import BadSetting, DiskFull, HubFailed
+from pydantic import ValidationError
+
+from psyllm.core.errors import BadCheckpoint, BadSetting, DiskFull, HubFailed
 from psyllm.core.progress import report
+from psyllm.core.records import Frozen
 from psyllm.core.stages import file_hash, write_text_atomically
 from psyllm.lm.known import NOT_STATED, Known, hub_folder
 
@@ -34,6 +36,15 @@ class Listing(NamedTuple):
     revision: str
     licence: str
     files: Mapping[str, int]
+
+
+class Fetched(Frozen):
+    """What `fetched.json` says: `files` by name with their sha256."""
+
+    repository: str
+    revision: str
+    licence: str
+    files: dict[str, str]
 
 
 class Hub(Protocol):
@@ -107,16 +118,29 @@ def fetch(known: Known, data: Path, *, accept_licence: bool, revision: str = "ma
     if missing:
         message = f"{known.repository}: {missing[0]} did not arrive"
         raise HubFailed(message, f"psyllm models fetch {known.name} --accept-licence")
-    said = {
-        "repository": known.repository,
-        "revision": listing.revision,
-        "licence": listing.licence,
-        "files": {name: file_hash(partial / name) for name in names},
-    }
-    write_text_atomically(partial / FETCHED, json.dumps(said, indent=1))
+    said = Fetched(
+        repository=known.repository,
+        revision=listing.revision,
+        licence=listing.licence,
+        files={name: file_hash(partial / name) for name in names},
+    )
+    write_text_atomically(partial / FETCHED, said.model_dump_json(indent=1))
     partial.rename(folder)
     report(task, 1, 1, f"revision {listing.revision[:12]}")
     return folder
+
+
+def read_fetched(folder: Path) -> Fetched:
+    """Return what is known of a fetched folder.
+
+    Raises:
+        BadCheckpoint: its note can't be read.
+    """
+    try:
+        return Fetched.model_validate_json((folder / FETCHED).read_text("utf-8"))
+    except (OSError, ValidationError, UnicodeDecodeError) as error:
+        message = f"{folder / FETCHED} can't be read"
+        raise BadCheckpoint(message, f"delete {folder} and fetch it again") from error
 
 
 def wanted_files(files: Mapping[str, int]) -> list[str]:
