@@ -81,7 +81,8 @@ def test_two_questions_in_a_row_have_a_new_line_between(tokenizer):
 
 @given(
     st.lists(
-        st.sampled_from([*TYPED, "我", "，", "睡不好", " ", "\n", "a", "＜sep＞", "回答："]), max_size=8
+        st.sampled_from([*TYPED, "我", "，", "睡不好", " ", "\n", "a", "\uff1csep\uff1e", "回答："]),
+        max_size=8,
     ).map("".join)
 )
 def test_what_people_type_is_never_a_mark(tokenizer, words):

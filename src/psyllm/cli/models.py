@@ -79,10 +79,10 @@ def models(
         f"GiB to train with {rows} x {row_tokens} tokens at once; {place.name} has {place.memory_bytes / GIB:.1f}"
     )
     ways = list(found[0]["needs_bytes"])
-    header = "".join(f"{way:>18}" for way in ways)
+    header = "".join(f"{way:>12}" for way in ways)
     typer.echo(f"{'':<15}{'millions':>9}  {'licence':<11}{header}")
     for row in found:
-        cells = "".join(f"{_cell(way, row['needs_bytes'][way], place):>18}" for way in ways)
+        cells = "".join(f"{_cell(way, row['needs_bytes'][way], place):>12}" for way in ways)
         mark = "  here" if row["here"] else ""
         typer.echo(f"{row['name']:<15}{row['parameters'] / 1e6:>9,.0f}  {row['licence']:<11}{cells}{mark}")
         if row["remark"]:

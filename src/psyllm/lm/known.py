@@ -28,7 +28,7 @@ ENGINE_NUMBER_BYTES = 4
 WAYS: dict[Device, dict[str, Way]] = {
     "cuda": {
         "full": Way(precision="bf16", checkpointing=True, device="cuda"),
-        "full, 8-bit Adam": Way(precision="bf16", optimizer="adamw8", checkpointing=True, device="cuda"),
+        "full 8-bit": Way(precision="bf16", optimizer="adamw8", checkpointing=True, device="cuda"),
         "lora": Way(method="lora", precision="bf16", weights="bf16", checkpointing=True, device="cuda"),
         "qlora": Way(method="qlora", precision="bf16", weights="bf16", checkpointing=True, device="cuda"),
     },
