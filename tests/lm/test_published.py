@@ -449,3 +449,33 @@ def test_the_marks_of_every_family_have_ids(tokenizers, kind):
     if kind != "turns":
         with pytest.raises(BadCheckpoint, match="no piece"):
             tokenizer.mark(SPECIAL_TOKENS[2])
+
+
+def test_a_card_that_names_more_tokens_than_positions_is_refused(folders, tmp_path):
+    model, tokenizer = load_base(folders / "wenzhong")
+    save(tmp_path / "model", model, tokenizer, context_tokens=POSITIONS + 1)
+    with pytest.raises(
+        BadCheckpoint, match=f"names {POSITIONS + 1} tokens, the model has {POSITIONS} positions"
+    ):
+        load(tmp_path / "model")
+
+
+def test_the_engines_process_answers_from_a_published_folder(folders):
+    import asyncio
+
+    from psyllm.lm.engine import Engine
+
+    async def ask():
+        engine = await Engine.start(folders / "thinking", threads=1)
+        await engine.ready()
+        ticket = await engine.submit(talk("我累"), Decoding(max_new_tokens=12, temperature=2, top_p=1), 1)
+        words = "".join([part async for part in engine.stream(ticket)])
+        reason = engine.finish_reason(ticket)
+        await engine.close()
+        return words, reason
+
+    words, reason = asyncio.run(ask())
+    expected = answers_to(
+        load(folders / "thinking"), talk("我累"), Decoding(max_new_tokens=12, temperature=2, top_p=1), 1
+    )
+    assert (words, reason) == expected

@@ -5,7 +5,7 @@ tokenizer that transformers (and `pangu`) can read. Out: ids and text. `encode`
 takes every text as plain words: what looks like a mark, in whatever disguise, is
 never one, for a visitor may have typed it. `encode_wording` is for text of our
 own, in which marks are marks. Only the last kind of folder needs transformers,
-and it is imported then.
+which is imported then, and loads torch for all but PanGu.
 """
 
 from __future__ import annotations

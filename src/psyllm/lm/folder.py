@@ -45,9 +45,14 @@ def open_folder(folder: Path) -> tuple[ModelCard, Tokenizer]:
         message = f"{folder} has no {CARD_FILE}: it was not trained for dialogues here"
         raise BadCheckpoint(message, f"train on it first: psyllm train --set train.base={folder}")
     check_tokenizer(folder, tokenizer.size, int(config.get("vocab_size", 0)))
+    positions = positions_of(config)
     if card is None:
-        positions = positions_of(config) or MOST_CONTEXT_TOKENS
-        card = card_for(folder, tokenizer, min(positions, MOST_CONTEXT_TOKENS))
+        card = card_for(folder, tokenizer, min(positions or MOST_CONTEXT_TOKENS, MOST_CONTEXT_TOKENS))
+    if positions is not None and card.context_tokens > positions:
+        message = (
+            f"{folder / CARD_FILE} names {card.context_tokens} tokens, the model has {positions} positions"
+        )
+        raise BadCheckpoint(message, RETRAIN)
     tokenizer.need_marks()
     return card, tokenizer
 
