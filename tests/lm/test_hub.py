@@ -73,6 +73,29 @@ def test_a_model_that_is_there_is_not_fetched_again(tmp_path):
     assert not again.asked
 
 
+def test_another_revision_of_what_is_there_is_told(tmp_path):
+    fetch(KNOWN, tmp_path, accept_licence=True, hub=FakeHub())
+    fetch(KNOWN, tmp_path, accept_licence=True, revision=REVISION[:8], hub=FakeHub())
+    with pytest.raises(BadSetting, match=f"holds revision {REVISION}, not abc"):
+        fetch(KNOWN, tmp_path, accept_licence=True, revision="abc", hub=FakeHub())
+
+
+def test_a_model_that_its_publisher_gives_out_on_asking_is_told_as_such(monkeypatch):
+    import huggingface_hub
+
+    class GatedRepoError(Exception):
+        pass
+
+    class Api:
+        def model_info(self, *_given, **_named):
+            raise GatedRepoError
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    with pytest.raises(HubFailed) as caught:
+        HuggingFace().listing("a/b", "main")
+    assert "ask its publisher" in caught.value.next_step
+
+
 def test_a_licence_that_nobody_accepted_stops_a_fetch_and_is_shown_with_the_revision(tmp_path):
     for licence, told in (
         ("apache-2.0", "licence apache-2.0"),

@@ -62,6 +62,12 @@ def test_the_specifications_table_is_met_in_what_fits_a_card():
     assert not {("pangu-2.6b", "full"), ("wenzhong-3.5b", "full 8-bit"), ("pangu-13b", "lora")} & fits
 
 
+def test_the_engine_is_counted_with_as_many_slots_as_it_has():
+    from psyllm.lm import decode, known
+
+    assert known.SLOTS == decode.SLOTS
+
+
 def test_rows_longer_than_the_positions_are_counted_as_long_as_those():
     config = known_model("pangu-350m").config
     assert needs(config, "cpu", 5000, 1) == needs(config, "cpu", 1024, 1)

@@ -359,6 +359,21 @@ def test_a_template_that_can_not_train_and_serve_alike_is_refused(template, tmp_
     load_base(tmp_path / "odd", "turns")
 
 
+def test_a_tokenizer_that_joins_the_templates_text_and_peoples_words_is_refused(tmp_path):
+    qwen_folder(tmp_path / "odd", PLAIN_TEMPLATE)
+    path = tmp_path / "odd" / "tokenizer.json"
+    content = json.loads(path.read_text())
+    content["pre_tokenizer"] = {
+        "type": "ByteLevel",
+        "add_prefix_space": True,
+        "trim_offsets": True,
+        "use_regex": True,
+    }
+    path.write_text(json.dumps(content))
+    with pytest.raises(BadCheckpoint, match="its tokenizer joins the chat template's text"):
+        load_base(tmp_path / "odd")
+
+
 def test_a_template_can_lie_in_a_file_of_its_own_or_be_one_of_several(folders, tmp_path):
     expected = read_tokenizer(folders / "plain").wording
     qwen_folder(tmp_path / "file", None)

@@ -140,7 +140,7 @@ def where(card: str | None) -> Place:
 def local_models(data: Path) -> list[Path]:
     """Return the model folders below a data folder: fetched ones, then those trained here."""
     places = [*sorted(data.glob("hub/*")), *sorted(data.glob("4_models/*/model"))]
-    return [path for path in places if (path / "config.json").is_file()]
+    return [path for path in places if (path / "config.json").is_file() and path.suffix != ".partial"]
 
 
 def _cell(way: str, needed_bytes: int, place: Place) -> str:

@@ -25,6 +25,7 @@ from psyllm.lm.known import NOT_STATED, Known, hub_folder
 
 FETCHED = "fetched.json"
 PARTIAL = ".partial"
+NEWEST = "main"  # the branch that publishers keep current
 SMALL_SUFFIXES = (".json", ".txt", ".model", ".jinja")
 WEIGHTS = (".safetensors", ".bin")  # in the order of preference
 ROOM_SHARE = 1.05  # what must be free, of what is fetched
@@ -90,16 +91,17 @@ class HuggingFace:
             raise _failed(repository, error) from error
 
 
-def fetch(known: Known, data: Path, *, accept_licence: bool, revision: str = "main", hub: Hub) -> Path:
+def fetch(known: Known, data: Path, *, accept_licence: bool, revision: str = NEWEST, hub: Hub) -> Path:
     """Return the folder of a known model, fetched unless it is there.
 
     Raises:
-        BadSetting: nobody has accepted the licence.
+        BadSetting: nobody has accepted the licence, or another revision is there already.
         HubFailed: the hub can't be reached, has not got it, or it holds no weights.
         DiskFull: it would not fit.
     """
     folder = hub_folder(data, known.name)
     if (folder / FETCHED).is_file():
+        _need_same(folder, revision)
         return folder
     listing = hub.listing(known.repository, revision)
     names = wanted_files(listing.files)
@@ -165,7 +167,16 @@ def _refuse(known: Known, listing: Listing, names: list[str], *, accept_licence:
         raise BadSetting(message, f"read it, then: psyllm models fetch {known.name} --accept-licence")
 
 
+def _need_same(folder: Path, revision: str) -> None:
+    there = read_fetched(folder).revision
+    if revision != NEWEST and not there.startswith(revision):
+        message = f"{folder} holds revision {there}, not {revision}"
+        raise BadSetting(message, f"delete {folder} first, for models may have been trained on it")
+
+
 def _failed(repository: str, error: Exception) -> HubFailed:
     message = f"the model hub did not give {repository}: {type(error).__name__}"
+    if type(error).__name__ == "GatedRepoError":
+        return HubFailed(message, "ask its publisher for access on its page, then give HF_TOKEN")
     advice = "check the connection (HTTPS_PROXY, HF_ENDPOINT for a mirror), or copy its files by hand into data/hub/NAME"
     return HubFailed(message, advice)

@@ -13,6 +13,7 @@ from typing import Any
 
 from psyllm.core.errors import BadSetting, MissingFile
 from psyllm.core.records import Frozen
+from psyllm.lm.folder import MOST_CONTEXT_TOKENS
 from psyllm.lm.memory import Device, Way, estimate
 from psyllm.lm.model_card import positions_of
 from psyllm.lm.model_shape import shape_of
@@ -20,8 +21,7 @@ from psyllm.lm.model_shape import shape_of
 TABLE = Path(__file__).with_name("known.toml")
 HUB = "hub"  # below the data folder
 NOT_STATED = "not stated"
-MOST_CONTEXT_TOKENS = 2048  # as `folder` serves a published model
-SLOTS = 8  # as `decode` answers at once
+SLOTS = 8  # as many as `decode` answers at once, which loads torch
 ENGINE_NUMBER_BYTES = 4
 # A card trains with half as long numbers beside weights in fp32, and with what is kept of each
 # block made again where it is needed; a processor has neither 8-bit moments nor 4-bit bases.
