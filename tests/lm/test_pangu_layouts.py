@@ -59,7 +59,9 @@ def test_every_published_layout_gives_the_same_logits(layout, kind, tmp_path):
 
 def test_the_body_alone_loads_from_the_same_files(tmp_path):
     model = small_model()
-    folder = write_folder(tmp_path, published_config(model), published_weights(model, buffers=True, head="tied"))
+    folder = write_folder(
+        tmp_path, published_config(model), published_weights(model, buffers=True, head="tied")
+    )
     with quiet_transformers():
         body = AutoModel.from_pretrained(folder, dtype=torch.float32)
     assert type(body) is psyllm.lm.pangu.GPTPanguModel
@@ -117,51 +119,79 @@ def test_a_wish_for_how_to_generate_is_kept_and_missing_ones_are_filled_in(tmp_p
     assert (kept.eos_token_id, kept.top_k) == (3, 3)
 
 
-def spoiled(name):
-    """Return changes of config and weights that make a wrong folder, and words of the refusal."""
-    model = small_model()
-    config, weights = published_config(model), published_weights(model, head="apart")
-    first = "transformer.h.0.attn.q_proj.weight"
-    if name == "too few rows":
-        weights["transformer.wte.weight"] = weights["transformer.wte.weight"][:40].clone()
-        del weights["lm_head.weight"]
-        return config, weights, ["wte.weight has 40 rows", "vocab_size 61"], "set vocab_size to 40"
-    if name == "another head":
-        weights["lm_head.weight"] = weights["lm_head.weight"][:40].clone()
-        return config, weights, ["lm_head.weight has 40 rows", "vocab_size 61"], "vocab_size"
-    if name == "too few positions":
-        for table in ("wpe", "wqe"):
-            weights[f"transformer.{table}.weight"] = weights[f"transformer.{table}.weight"][:20].clone()
-        return config, weights, ["wpe.weight has 20 rows", "max_position_embeddings 24"], "set max_position"
-    if name == "a weight is missing":
-        del weights[first]
-        return config, weights, ["lacks h.0.attn.q_proj.weight"], "sha256"
-    if name == "nothing fits":
-        return config, {"reward.weight": torch.zeros(1)}, ["lacks wte.weight"], "reward model"
-    if name == "an odd shape":
-        weights[first] = weights[first][:, :8].clone()
-        return config, weights, ["[16, 8]", "[16, 16]"], "config.json"
-    if name == "a layer too many":
-        return {**config, "num_layers": 2}, weights, ["holds h.2.", "num_layers 2"], "set num_layers to 3"
-    return {**config, "num_layers": 4}, weights, ["lacks h.3.ln_1.weight", "16 weights"], "sha256"
+FIRST = "transformer.h.0.attn.q_proj.weight"
+
+
+def cut(weights, *names, rows=40):
+    for name in names:
+        weights[name] = weights[name][:rows].clone()
+
+
+def too_few_rows(config, weights):
+    cut(weights, "transformer.wte.weight")
+    del weights["lm_head.weight"]
+    return ["wte.weight has 40 rows", "vocab_size 61"], "set vocab_size to 40"
+
+
+def another_head(config, weights):
+    cut(weights, "lm_head.weight")
+    return ["lm_head.weight has 40 rows", "vocab_size 61"], "vocab_size"
+
+
+def too_few_positions(config, weights):
+    cut(weights, "transformer.wpe.weight", "transformer.wqe.weight", rows=20)
+    return ["wpe.weight has 20 rows", "max_position_embeddings 24"], "set max_position_embeddings to 20"
+
+
+def a_weight_missing(config, weights):
+    del weights[FIRST]
+    return ["lacks h.0.attn.q_proj.weight"], "sha256"
+
+
+def only_a_reward(config, weights):
+    weights.clear()
+    weights["reward.weight"] = torch.zeros(1)
+    return ["lacks wte.weight"], "reward model"
+
+
+def an_odd_shape(config, weights):
+    weights[FIRST] = weights[FIRST][:, :8].clone()
+    return ["[16, 8]", "[16, 16]"], "config.json"
+
+
+def a_layer_too_many(config, weights):
+    config["num_layers"] = 2
+    return ["holds h.2.", "num_layers 2"], "set num_layers to 3"
+
+
+def a_layer_too_few(config, weights):
+    config["num_layers"] = 4
+    return ["lacks h.3.ln_1.weight", "16 weights"], "sha256"
 
 
 WRONG = [
-    "too few rows",
-    "another head",
-    "too few positions",
-    "a weight is missing",
-    "nothing fits",
-    "an odd shape",
-    "a layer too many",
-    "a layer too few",
+    too_few_rows,
+    another_head,
+    too_few_positions,
+    a_weight_missing,
+    only_a_reward,
+    an_odd_shape,
+    a_layer_too_many,
+    a_layer_too_few,
 ]
 
 
-@pytest.mark.parametrize("name", WRONG)
+def spoiled(spoil):
+    """Return config and weights of a wrong folder, what the refusal says and what it tells to do."""
+    model = small_model()
+    config, weights = published_config(model), published_weights(model, head="apart")
+    return config, weights, *spoil(config, weights)
+
+
+@pytest.mark.parametrize("spoil", WRONG)
 @pytest.mark.parametrize("file", ["legacy", "zip", "safetensors", "shards 3"])
-def test_a_folder_that_its_configuration_does_not_describe_is_refused(name, file, tmp_path):
-    config, weights, said, next_step = spoiled(name)
+def test_a_folder_that_its_configuration_does_not_describe_is_refused(spoil, file, tmp_path):
+    config, weights, said, next_step = spoiled(spoil)
     folder = write_folder(tmp_path, config, weights, file=file)
     for read in (load, load_weights):
         with pytest.raises(BadCheckpoint) as caught:
@@ -171,7 +201,7 @@ def test_a_folder_that_its_configuration_does_not_describe_is_refused(name, file
 
 
 def test_the_refusal_comes_before_a_model_is_made(tmp_path, monkeypatch):
-    config, weights, *_ = spoiled("too few rows")
+    config, weights, *_ = spoiled(too_few_rows)
     folder = write_folder(tmp_path, config, weights)
     monkeypatch.setattr(torch.nn.Linear, "__init__", None)
     with pytest.raises(BadCheckpoint, match="40 rows"):
@@ -179,7 +209,7 @@ def test_the_refusal_comes_before_a_model_is_made(tmp_path, monkeypatch):
 
 
 def test_another_size_can_be_asked_for(tmp_path):
-    config, weights, *_ = spoiled("too few rows")
+    config, weights, *_ = spoiled(too_few_rows)
     folder = write_folder(tmp_path, config, weights)
     assert load(folder, ignore_mismatched_sizes=True).transformer.wte.weight.shape == (61, 16)
 
