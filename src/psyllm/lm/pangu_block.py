@@ -50,6 +50,10 @@ def eager_attention(
     return (shares @ value).transpose(1, 2), shares
 
 
+class Summed(nn.Linear):
+    """A projection whose result is added to the sum that runs through the model; it starts smaller."""
+
+
 class PanguAttention(nn.Module):
     """Attention with a bias on all four projections; the top layer's queries come from elsewhere."""
 
@@ -64,7 +68,7 @@ class PanguAttention(nn.Module):
         self.k_proj = nn.Linear(config.hidden_size, config.hidden_size)
         self.v_proj = nn.Linear(config.hidden_size, config.hidden_size)
         self.q_proj = nn.Linear(config.hidden_size, config.hidden_size)
-        self.c_proj = nn.Linear(config.hidden_size, config.hidden_size)
+        self.c_proj = Summed(config.hidden_size, config.hidden_size)
         self.resid_dropout = nn.Dropout(config.resid_pdrop)
 
     def forward(
@@ -106,7 +110,7 @@ class PanguMLP(nn.Module):
         super().__init__()
         inner = config.intermediate_size or 0
         self.c_fc = nn.Linear(config.hidden_size, inner)
-        self.c_proj = nn.Linear(inner, config.hidden_size)
+        self.c_proj = Summed(inner, config.hidden_size)
         self.act = ACT2FN[config.activation_function]
         self.dropout = nn.Dropout(config.resid_pdrop)
 

@@ -32,7 +32,7 @@ from transformers.modeling_utils import slice_logits_to_keep
 from transformers.utils import GENERATION_CONFIG_NAME
 
 from psyllm.core.errors import BadInput
-from psyllm.lm.pangu_block import PanguAttention, PanguBlock, PanguMLP
+from psyllm.lm.pangu_block import PanguBlock, Summed
 from psyllm.lm.pangu_config import GPTPanguConfig, PanguConfig, generation_of
 from psyllm.lm.pangu_layouts import check_weights
 from psyllm.lm.template import NOT_LEARNT
@@ -88,10 +88,11 @@ class GPTPanguPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         start: Callable[..., None] = super()._init_weights
         start(module)
-        if isinstance(module, PanguAttention | PanguMLP):
-            # each layer adds twice to the sum that runs through the model
+        # told by the layer itself: of classes outside of its own package the library passes over
+        # those that hold no weight directly, so the block would never be asked
+        if isinstance(module, Summed):
             std = self.config.initializer_range / math.sqrt(2 * self.config.num_layers)
-            init.normal_(module.c_proj.weight, mean=0.0, std=std)
+            init.normal_(module.weight, mean=0.0, std=std)
 
     @classmethod
     def from_pretrained(
