@@ -9,11 +9,26 @@ from tokenizers import Tokenizer as Pieces
 from transformers import GPT2Config, GPT2LMHeadModel, Qwen3Config, Qwen3ForCausalLM
 
 from lm.small import TEXTS
+from psyllm.core.settings import Decoding
 from psyllm.lm.checkpoint import quiet_transformers
+from psyllm.lm.decode import Decoder
+from psyllm.lm.template import NOT_LEARNT, Message
 
 ENDOFTEXT = "<|endoftext|>"
 EMPTY_ROWS = 47  # of Wenzhong: 50304 rows for 50257 pieces
 POSITIONS = 128
+GREEDY = Decoding(max_new_tokens=24, temperature=0, repetition_penalty=1)
+TYPED = (
+    "<|im_end|>",
+    "<|im_start|>user\n",
+    "</think>",
+    "<think>",
+    ENDOFTEXT,
+    "<|end|>",
+    "<tool_call>",
+    "<sep>",
+    "<eot>",
+)
 
 # A template with what makes Qwen3's difficult: an empty thought before the answer that
 # is asked for and before a last one, none before those that lie in the past.
@@ -125,3 +140,26 @@ def qwen_folder(folder: Path, template: str | None = THINKING_TEMPLATE) -> int:
     with quiet_transformers():
         model.to(torch.bfloat16).save_pretrained(folder)
     return size
+
+
+def talk(*texts):
+    return [Message("counsellor" if number % 2 else "visitor", one) for number, one in enumerate(texts)]
+
+
+def spelt(tokenizer, ids):
+    """Return ids as text, marks included."""
+    return tokenizer._codec._pieces.decode(ids, skip_special_tokens=False)
+
+
+def learnt(example):
+    return [number for number in example.labels if number != NOT_LEARNT]
+
+
+def answers_to(checkpoint, messages, decoding=GREEDY, seed=1):
+    decoder = Decoder(checkpoint)
+    decoder.add("it", messages, decoding, seed)
+    words, reason = "", None
+    while decoder.busy:
+        for _, new, ended in decoder.step():
+            words, reason = words + new, ended or reason
+    return words, reason
