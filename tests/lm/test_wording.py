@@ -138,7 +138,7 @@ def test_an_own_template_on_top_of_turns_is_kept_and_another_can_be_wished_for(f
 
 
 REFUSED = {
-    "{{ messages[0].content }}": "ends an answer with no mark|leaves out or changes",
+    "{{ messages[0].content }}": "leaves out or changes",
     "{%- for m in messages -%}{{ m.content | upper | replace('。', '.') }}<|im_end|>{%- endfor -%}": "leaves out or changes",
     "{{ raise_exception('no') }}": "fails on a plain dialogue: TemplateError",
     "{{ messages": "fails on a plain dialogue: TemplateSyntaxError",
@@ -147,6 +147,9 @@ REFUSED = {
     ): "is not the beginning of what it learns from",
     "{%- for m in messages -%}{{ m.role + ':' + m.content + '\\n' }}{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{ 'assistant:' }}{%- endif -%}": "ends an answer with no mark",
+    # only the next question ends an answer
+    "{%- for m in messages -%}{{ '<|im_start|>' + m.role + '\\n' + m.content }}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}": "ends an answer with no mark",
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lm.published import PLAIN_TEMPLATE, qwen_folder, wenzhong_folder
-from psyllm.core.errors import BadCheckpoint
+from psyllm.core.errors import BadCheckpoint, BadSetting
 from psyllm.lm.checkpoint import load
 from psyllm.lm.template import END, PAD
 from psyllm.lm.tokenizer import read_tokenizer
@@ -50,6 +50,11 @@ def test_our_marks_are_taken_on_wish_and_what_does_not_go_is_told(data, settings
     assert checkpoint.tokenizer.size == rows + 4
     with pytest.raises(BadCheckpoint, match="no chat template"):
         run(few(settings, tmp_path / "base", template="chat"), data)
+
+
+def test_a_template_of_a_base_needs_one(data, settings):
+    with pytest.raises(BadSetting, match=r"train\.template=pangu is a base's own"):
+        run(settings.model_copy(update={"template": "pangu"}), data)
 
 
 @pytest.mark.parametrize("kind", list(BASES))

@@ -80,8 +80,8 @@ def chat_wording(folder: Path, codec: Codec) -> Wording:
     if [first, past, following, answer] != opened or once != [first, answer]:
         message = f"{folder}: what its chat template asks for is not the beginning of what it learns from"
         raise BadCheckpoint(message, OWN_MARKS)
-    end = next((mark for mark in codec.marks if mark and end_and_more.startswith(mark)), None)
-    if end is None or not following.startswith(end):
+    end = max((mark for mark in codec.marks if end_and_more.startswith(mark)), key=len, default="")
+    if not end or not following.startswith(end):
         message = f"{folder}: its chat template ends an answer with no mark of its tokenizer"
         raise BadCheckpoint(message, OWN_MARKS)
     wording = Wording(
@@ -134,9 +134,9 @@ def _between(folder: Path, text: str, said: Sequence[str]) -> list[str]:
     """Return what stands before, between and after the known sentences."""
     parts: list[str] = []
     for sentence in said:
-        before, _, text = text.partition(sentence)
-        parts.append(before)
-    if any(sentence in part for sentence in SENTENCES for part in (*parts, text)) or not text:
+        before, found, text = text.partition(sentence)
+        parts += [before] if found else []
+    if len(parts) < len(said) or any(sentence in part for sentence in SENTENCES for part in (*parts, text)):
         message = f"{folder}: its chat template leaves out or changes what is said"
         raise BadCheckpoint(message, OWN_MARKS)
     return [*parts, text]

@@ -53,8 +53,11 @@ def check_settings(settings: TrainSettings) -> None:
     """Refuse stages that can't be run.
 
     Raises:
-        BadSetting: rows computed at once do not divide a step's rows.
+        BadSetting: rows computed at once do not divide a step's rows, or a template needs a base.
     """
+    if settings.base is None and settings.template not in {"auto", "turns"}:
+        message = f"train.template={settings.template} is a base's own, and there is no base"
+        raise BadSetting(message, "name one: --base FOLDER, or set train.template=auto")
     for name, stage in (("adapt", settings.adapt), ("answer", settings.answer)):
         if stage.rows_at_once and stage.batch_rows % stage.rows_at_once:
             message = f"train.{name}.rows_at_once={stage.rows_at_once} does not divide batch_rows={stage.batch_rows}"
