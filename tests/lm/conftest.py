@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lm.small import SHAPE
+from lm.small import KINDS, SHAPE
 from made_up import text
 from memorised import memorised_model
 
@@ -52,3 +52,32 @@ def tiny(tiny_folder):
 def memorised(tmp_path_factory) -> Path:
     """A checkpoint that knows three answers by heart."""
     return memorised_model(tmp_path_factory.mktemp("memorised") / "by-heart" / "model")
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory) -> Path:
+    """A folder of published models, and one trained on with our marks."""
+    from lm.published import PLAIN_TEMPLATE, qwen_folder, wenzhong_folder
+    from psyllm.lm.checkpoint import load_base, save
+
+    root = tmp_path_factory.mktemp("published")
+    wenzhong_folder(root / "wenzhong")
+    qwen_folder(root / "thinking")
+    qwen_folder(root / "plain", PLAIN_TEMPLATE)
+    model, tokenizer = load_base(root / "plain", "turns")
+    save(root / "turns", model, tokenizer, context_tokens=256)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tokenizers(folders):
+    """Their tokenizers by name."""
+    from psyllm.lm.tokenizer import read_tokenizer
+
+    return {kind: read_tokenizer(folders / kind) for kind in KINDS}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request) -> str:
+    """One of their names."""
+    return request.param

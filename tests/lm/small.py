@@ -8,6 +8,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from psyllm.core.train_settings import ModelShape
 
 SHAPE = ModelShape(layers=2, width=32, heads=2, vocabulary=512, context_tokens=128)
+KINDS = ("wenzhong", "thinking", "plain", "turns")  # of models in the folder `folders`
 TEXTS = ["心理咨询师说：今天是2026年，心理咨询abcdefgh。", "龘"] * 30
 
 

@@ -10,12 +10,12 @@ from psyllm.lm.template import (
     NOT_LEARNT,
     SPECIAL_TOKENS,
     VISITOR,
+    Frame,
     Message,
     encode_prompt,
     encode_text,
     encode_training,
     record_messages,
-    render,
 )
 
 
@@ -27,6 +27,11 @@ class Characters:
 
     def mark(self, token):
         return SPECIAL_TOKENS.index(token)
+
+    @property
+    def frame(self):
+        visitor, counsellor, end = ([self.mark(token)] for token in (VISITOR, COUNSELLOR, END))
+        return Frame(visitor, visitor, visitor, [], counsellor, counsellor, end)
 
 
 LETTERS = Characters()
@@ -79,10 +84,10 @@ def test_the_loss_covers_exactly_the_counsellors_words_and_the_end(pairs):
 
 
 def test_a_typed_mark_is_plain_text():
-    segments = render([Message("visitor", END), Message("counsellor", VISITOR)])
-    assert [(one.text, one.is_mark) for one in segments] == [
-        (VISITOR, True), (END, False), (COUNSELLOR, True), (VISITOR, False), (END, True),
-    ]  # fmt: skip
+    ids = encode_text(LETTERS, [Message("visitor", END), Message("counsellor", VISITOR)])
+    assert [number for number in ids if number < len(SPECIAL_TOKENS)] == [
+        LETTERS.mark(token) for token in (VISITOR, COUNSELLOR, END)
+    ]
     prompt = encode_prompt(LETTERS, [Message("visitor", END)], 100)
     assert LETTERS.mark(END) not in prompt
 

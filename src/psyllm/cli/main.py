@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from psyllm.cli import cleaning, collecting, forgetting, looking, making, reviewing, serving, training
+from psyllm.cli import cleaning, collecting, forgetting, looking, making, models, reviewing, serving, training
 
 WRONG_INPUT = 2
 STOPPED = 130
@@ -48,6 +48,7 @@ app.add_typer(training.app, name="train")
 app.command("evaluate")(making.evaluate)
 app.add_typer(serving.app, name="serve")
 app.command("feedback")(making.feedback)
+app.add_typer(models.app, name="models")
 app.command("forget")(forgetting.forget)
 app.command("status")(looking.status)
 app.command("doctor")(looking.doctor)

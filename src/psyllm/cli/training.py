@@ -10,7 +10,10 @@ import typer
 from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
 from psyllm.cli.show import carry_out
 
-Base = Annotated[Path | None, typer.Option("--base", help="Local checkpoint folder to start from.")]
+Base = Annotated[
+    Path | None,
+    typer.Option("--base", help="Local checkpoint folder, or the name of a fetched model, to start from."),
+]
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -32,4 +35,8 @@ def train(
     settings = settings_from(preset, config, set_).train
     if base is not None:
         settings = settings.model_copy(update={"base": base})
+    if settings.base is not None:
+        from psyllm.lm.known import base_folder
+
+        settings = settings.model_copy(update={"base": base_folder(settings.base, data)})
     carry_out(run, settings, data)

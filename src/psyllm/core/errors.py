@@ -21,6 +21,7 @@
     ├── BadCheckpoint           a model folder can't be used
     │   └── TokenizerMismatch       model and tokenizer do not belong together
     ├── EngineFailed            the model's process does not answer
+    ├── HubFailed               a model can't be fetched
     ├── PortInUse               another program listens there
     ├── NotReleased             the service may not face the public yet
     ├── CasebookError           the database of people's words
@@ -172,6 +173,12 @@ class EngineFailed(PsyError):
     """The model's process does not answer."""
 
     code = "PSY-302"
+
+
+class HubFailed(PsyError):
+    """A model can't be fetched."""
+
+    code = "PSY-303"
 
 
 class PortInUse(PsyError):

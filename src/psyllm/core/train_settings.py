@@ -52,6 +52,10 @@ class TrainSettings(Frozen):
     base: Path | None = Field(
         None, description="local checkpoint folder to start from; none trains a small model from nothing"
     )
+    template: Literal["auto", "turns", "pangu", "wenzhong", "chat"] = Field(
+        "auto",
+        description="how a dialogue becomes a prompt, once for training, scoring and serving; auto is what the base asks for, and our own marks (turns) where nothing is known of it; chat is the base's own chat template, thinking off",
+    )
     model: ModelShape = Field(default_factory=ModelShape)
     adapt: TrainingStage = Field(default_factory=TrainingStage)
     answer: TrainingStage = Field(default_factory=lambda: TrainingStage(learning_rate=7e-4))
@@ -65,5 +69,12 @@ class TrainSettings(Frozen):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
         description="arithmetic of the forward pass (weights stay fp32); auto is bf16 where the processor has it",
+    )
+    loss: Literal["auto", "plain", "chunked"] = Field(
+        "auto",
+        description="chunked computes the logits of some positions at a time, for large vocabularies; auto does where plain ones would be large",
+    )
+    plan: Literal["refuse", "warn", "off"] = Field(
+        "refuse", description="what happens to a run that will not fit into the memory (psyllm train plan)"
     )
     seed: int = Field(20261123, description="seed of weights, order and dropout")

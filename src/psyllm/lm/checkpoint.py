@@ -2,9 +2,10 @@
 
 A folder holds config.json, model.safetensors, tokenizer.json and psyllm.json
 (see `model_card`). `build` makes a Llama-shaped decoder from nothing; `load`
-takes any causal model that transformers knows, from this machine only. In:
-folders and shapes. Out: models in fp32 with their tokenizer. Nothing here
-trains or draws words.
+takes any causal model that transformers or `pangu` knows, from this machine
+only, and never runs code that a folder brings. A published model needs no
+psyllm.json where its family is known (see `family`). In: folders and shapes.
+Out: models in fp32 with their tokenizer. Nothing here trains or draws words.
 """
 
 from __future__ import annotations
@@ -13,27 +14,31 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+import transformers
+from transformers import (
+    CONFIG_MAPPING,
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+)
 from transformers.utils import logging as transformers_logging
 
 from psyllm.core.errors import BadCheckpoint, BadSetting
 from psyllm.core.train_settings import ModelShape
-from psyllm.lm.model_card import (
-    RETRAIN,
-    ModelCard,
-    check_folder,
-    check_tokenizer,
-    read_config,
-    write_card,
-)
+from psyllm.lm.family import PANGU_TYPES, Wish
+from psyllm.lm.folder import card_for, check_tokenizer, open_folder
+from psyllm.lm.model_card import RETRAIN, ModelCard, read_config, write_card
 from psyllm.lm.template import END, PAD
-from psyllm.lm.tokenizer import Tokenizer, read_tokenizer, tokenizer_hash
+from psyllm.lm.tokenizer import Tokenizer, read_tokenizer
 
 WEIGHTS_FILE = "model.safetensors"
+WEIGHTS_PATTERNS = (WEIGHTS_FILE, "*.safetensors", "*.bin")
 FEED_FORWARD_RATIO = 8 / 3  # of SwiGLU, so that a block has as many weights as a plain one of 4
 FEED_FORWARD_MULTIPLE = 32
 
@@ -84,33 +89,35 @@ def build(shape: ModelShape, tokenizer: Tokenizer, seed: int) -> PreTrainedModel
 
 
 def load(folder: Path) -> Checkpoint:
-    """Return the model of a folder made by `psyllm train`, ready to answer.
+    """Return the model of a folder that can answer: made by `psyllm train`, or of a known family.
 
     Raises:
         BadCheckpoint: something is missing, torn or of another template.
         TokenizerMismatch: the tokenizer is another model's.
     """
-    card = check_folder(folder)
-    return Checkpoint(load_weights(folder).train(mode=False), read_tokenizer(folder), card)
+    card, tokenizer = open_folder(folder)
+    return Checkpoint(load_weights(folder).train(mode=False), tokenizer, card)
 
 
-def load_base(folder: Path) -> tuple[PreTrainedModel, Tokenizer]:
-    """Return model and tokenizer of any local checkpoint, the template's marks added to both.
+def load_base(folder: Path, template: Wish = "auto") -> tuple[PreTrainedModel, Tokenizer]:
+    """Return model and tokenizer of any local checkpoint, with rows for our marks where they are its template.
 
     Raises:
-        BadCheckpoint: something is missing or torn.
+        BadCheckpoint: something is missing or torn, or the template does not go with it.
         TokenizerMismatch: the tokenizer is another model's.
     """
     config = read_config(folder)
-    tokenizer = read_tokenizer(folder)
+    tokenizer = read_tokenizer(folder, template)
     rows = int(config.get("vocab_size", 0))
     check_tokenizer(folder, tokenizer.size, rows)
     model = load_weights(folder)
-    tokenizer.add_marks()
-    if tokenizer.size > rows:
+    # a row without a text is noise too: it starts as one that was never there
+    known = min(rows, tokenizer.size)
+    if tokenizer.add_marks():
+        if tokenizer.size > rows:
+            model.resize_token_embeddings(tokenizer.size, mean_resizing=False)
         # the mean of the known rows is a calmer start than noise
-        model.resize_token_embeddings(tokenizer.size, mean_resizing=False)
-        _start_new_rows_at_mean(model, rows)
+        _start_new_rows_at_mean(model, known)
     model.config.eos_token_id = tokenizer.mark(END)
     model.config.pad_token_id = tokenizer.mark(PAD)
     return model, tokenizer
@@ -122,20 +129,48 @@ def load_weights(folder: Path) -> PreTrainedModel:
     Raises:
         BadCheckpoint: the weights are missing, torn, incomplete or of another shape.
     """
+    _know_type(folder)
     try:
         with quiet_transformers():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
+                folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
+    except BadCheckpoint:
+        raise
     except Exception as error:  # the library raises OSError, ValueError, RuntimeError, SafetensorError …
-        message = f"{folder / WEIGHTS_FILE} can't be loaded: {type(error).__name__}"
+        message = f"{folder / _weights_name(folder)} can't be loaded: {type(error).__name__}"
         raise BadCheckpoint(message, RETRAIN) from error
     model: PreTrainedModel = loaded[0]
     missing = sorted(loaded[1]["missing_keys"])
     if missing:
-        message = f"{folder / WEIGHTS_FILE} lacks {len(missing)} weights, the first is {missing[0]}"
+        message = f"{folder / _weights_name(folder)} lacks {len(missing)} weights, the first is {missing[0]}"
         raise BadCheckpoint(message, RETRAIN)
     return model
+
+
+def _know_type(folder: Path) -> None:
+    """Refuse a type of model that would need code of its own."""
+    config = read_config(folder)
+    kind = config.get("model_type")
+    if kind in PANGU_TYPES:
+        import_module("psyllm.lm.pangu")  # makes the Auto classes know it
+    elif kind not in CONFIG_MAPPING:
+        message = (
+            f"{folder} is of the type {kind}, which transformers {transformers.__version__} doesn't know"
+        )
+        raise BadCheckpoint(
+            message, "take a model of a known type: psyllm models; code from a folder is never run"
+        )
+
+
+def _weights_name(folder: Path) -> str:
+    """Return the name of the folder's weights, the usual one where there are none."""
+    found = (path.name for pattern in WEIGHTS_PATTERNS for path in sorted(folder.glob(pattern)))
+    return next(found, WEIGHTS_FILE)
 
 
 def save(
@@ -156,13 +191,8 @@ def save(
     with quiet_transformers():
         model.save_pretrained(folder)
     tokenizer.save(folder)
-    card = ModelCard(
-        tokenizer_sha256=tokenizer_hash(folder),
-        vocabulary=tokenizer.size,
-        context_tokens=context_tokens,
-        lineage=lineage or {},
-    )
-    write_card(folder, card)
+    card = card_for(folder, tokenizer, context_tokens)
+    write_card(folder, card.model_copy(update={"lineage": lineage or {}}))
 
 
 @contextmanager

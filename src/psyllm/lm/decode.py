@@ -10,9 +10,9 @@ Nothing here reads pipes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from psyllm.core.settings import Decoding
 from psyllm.lm.checkpoint import Checkpoint
 from psyllm.lm.drawing import Logits, Speaker, draw
 from psyllm.lm.slots import Slots
-from psyllm.lm.template import END, SPECIAL_TOKENS, Message, encode_prompt
+from psyllm.lm.template import Message, encode_prompt
 from psyllm.lm.wire import FinishReason
 
 SLOTS = 8
@@ -56,8 +56,9 @@ class Decoder:
         self._slots = Slots(checkpoint.model, slots, checkpoint.context_tokens)
         self._rows: list[_Answer | None] = [None] * slots
         self._waiting: deque[_Answer] = deque()
-        self._end = checkpoint.tokenizer.mark(END)
-        self._never = [checkpoint.tokenizer.mark(token) for token in SPECIAL_TOKENS if token != END]
+        self._ends = checkpoint.tokenizer.ends
+        rows: Callable[[], Any] = checkpoint.model.get_input_embeddings
+        self._never = np.array(checkpoint.tokenizer.silent(rows().weight.shape[0]), dtype=np.int64)
 
     @property
     def busy(self) -> bool:
@@ -132,7 +133,7 @@ class Decoder:
         token = draw(logits, answer.decoding, answer.said, self._never, answer.random)
         reason: FinishReason | None = None
         text = ""
-        if token == self._end:
+        if token in self._ends:
             reason = "end"
         else:
             answer.said.append(token)

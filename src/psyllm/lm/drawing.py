@@ -25,7 +25,7 @@ def draw(
     logits: Logits,
     decoding: Decoding,
     said: Collection[int],
-    never: Collection[int],
+    never: Collection[int] | npt.NDArray[np.int64],
     random: np.random.Generator,
 ) -> int:
     """Return the next id: penalty on what was said, then temperature, then the nucleus.
@@ -38,7 +38,7 @@ def draw(
         found = scores[again]
         penalty = decoding.repetition_penalty
         scores[again] = np.where(found > 0, found / penalty, found * penalty)
-    scores[np.fromiter(never, dtype=np.int64)] = -np.inf
+    scores[np.asarray(never, dtype=np.int64)] = -np.inf
     if decoding.temperature == 0:
         return int(scores.argmax())
     scores = (scores - scores.max()) / decoding.temperature
@@ -83,12 +83,12 @@ class Speaker:
         """Return the text that this id completes, often none."""
         self._ids.append(token)
         found = self._tokenizer.decode(self._ids)
-        if found.endswith(HALF_A_CHARACTER):
-            return ""
-        text = found.replace(HALF_A_CHARACTER, "")
+        text = found.replace(HALF_A_CHARACTER, "")  # a piece may end one character and begin the next
         if not text.startswith(self._text):
+            if found.endswith(HALF_A_CHARACTER):
+                return ""
             self._ids, self._text = [token], ""
-            text = self._tokenizer.decode(self._ids)
+            text = self._tokenizer.decode(self._ids).replace(HALF_A_CHARACTER, "")
         new = text[len(self._text) :]
         self._text = text
         return new

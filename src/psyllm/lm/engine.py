@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 from psyllm.core.errors import BadCheckpoint, EngineFailed, PsyError, TokenizerMismatch
 from psyllm.core.settings import Decoding
-from psyllm.lm.model_card import check_folder
+from psyllm.lm.folder import check_folder
 from psyllm.lm.template import Message
 from psyllm.lm.wire import FinishReason, pack_line, submit_line, unpack_line
 

@@ -1,9 +1,9 @@
-"""`psyllm.json`, the note beside a checkpoint, and what can be checked without loading it.
+"""`psyllm.json`, the note beside a checkpoint, and the other small files of its folder.
 
-In: a checkpoint folder. Out: its card, or a clear error when files are missing
-or the tokenizer is another model's. The card holds the template's version, the
-tokenizer's hash, the longest row and where the model comes from. Nothing here
-imports torch, so the service can check a folder before it starts the model.
+In: a checkpoint folder. Out: its card and its settings, or a clear error. The
+card holds the template's version, and its wording where that came from the
+base; the tokenizer's hash, the ids that fill and end, the longest row and where
+the model comes from. Nothing here imports torch or knows a tokenizer.
 """
 
 from __future__ import annotations
@@ -14,24 +14,48 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from psyllm.core.errors import BadCheckpoint, TokenizerMismatch
+from psyllm.core.errors import BadCheckpoint
 from psyllm.core.records import Frozen
-from psyllm.lm.template import SPECIAL_TOKENS, TEMPLATE_VERSION
-from psyllm.lm.tokenizer import TOKENIZER_FILE, read_tokenizer, tokenizer_hash
+from psyllm.lm.wording import FIXED, TURNS, Wording
 
 CARD_FILE = "psyllm.json"
 CONFIG_FILE = "config.json"
+GENERATION_FILE = "generation_config.json"
+POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx")  # as GPT-2 and its like call them
 RETRAIN = "make the model again with psyllm train, or name the folder that the tokenizer came with"
 
 
 class ModelCard(Frozen):
     """What a checkpoint made here says about itself."""
 
-    template_version: str = TEMPLATE_VERSION
+    template_version: str = TURNS.version
+    wording: Wording | None = None  # only of a chat template, which was the base's
     tokenizer_sha256: str
     vocabulary: int
     context_tokens: int
+    pad: int | None = None
+    ends: tuple[int, ...] = ()
     lineage: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def family(self) -> str:
+        """The template's name without its version."""
+        return self.template_version.rpartition("-")[0]
+
+    def worded(self) -> Wording:
+        """Return the wording that the model was trained with.
+
+        Raises:
+            BadCheckpoint: this version of psyllm has no such template.
+        """
+        known = {wording.version: wording for wording in FIXED.values()}
+        found = self.wording or known.get(self.template_version)
+        if found is None or found.version != self.template_version:
+            message = (
+                f"the model was trained with template {self.template_version}, this is {', '.join(known)}"
+            )
+            raise BadCheckpoint(message, RETRAIN)
+        return found
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
@@ -55,54 +79,13 @@ def read_card(folder: Path) -> ModelCard | None:
         raise BadCheckpoint(message, RETRAIN) from error
 
 
-def check_folder(folder: Path) -> ModelCard:
-    """Return the card of a model that can answer.
-
-    Raises:
-        BadCheckpoint: a file is missing or unreadable, or the template is another version's.
-        TokenizerMismatch: the tokenizer is not the one the model was trained with.
-    """
-    config = read_config(folder)
-    tokenizer = read_tokenizer(folder)
-    card = read_card(folder)
-    if card is None:
-        message = f"{folder} has no {CARD_FILE}: it was not trained for dialogues here"
-        raise BadCheckpoint(message, f"train on it first: psyllm train --set train.base={folder}")
-    if card.template_version != TEMPLATE_VERSION:
-        message = f"{folder} was trained with template {card.template_version}, this is {TEMPLATE_VERSION}"
-        raise BadCheckpoint(message, RETRAIN)
-    check_tokenizer(folder, tokenizer.size, int(config.get("vocab_size", 0)))
-    for token in SPECIAL_TOKENS:
-        tokenizer.mark(token)
-    return card
-
-
-def check_tokenizer(folder: Path, pieces: int, rows: int) -> None:
-    """Refuse a tokenizer that is not the model's.
-
-    Raises:
-        TokenizerMismatch: it has more pieces than the model has rows, or another hash than the card names.
-    """
-    if pieces > rows:
-        message = f"{folder}: the tokenizer has {pieces} pieces, the model knows {rows}"
-        raise TokenizerMismatch(message, RETRAIN)
-    card = read_card(folder)
-    found = tokenizer_hash(folder)
-    if card is not None and found != card.tokenizer_sha256:
-        message = (
-            f"{folder / TOKENIZER_FILE} has hash {found[:12]}, the model was trained with "
-            f"{card.tokenizer_sha256[:12]}"
-        )
-        raise TokenizerMismatch(message, RETRAIN)
-
-
 def read_config(folder: Path) -> dict[str, Any]:
     """Return config.json.
 
     Raises:
         BadCheckpoint: the folder, config.json or the weights are missing or broken.
     """
-    next_step = "name a folder that holds config.json, model.safetensors and tokenizer.json"
+    next_step = "name a folder that holds config.json, the weights and the tokenizer's files"
     if not folder.is_dir():
         message = f"there is no model folder {folder}"
         raise BadCheckpoint(message, "run: psyllm train")
@@ -118,3 +101,27 @@ def read_config(folder: Path) -> dict[str, Any]:
         message = f"{folder / CONFIG_FILE} does not hold a model's settings"
         raise BadCheckpoint(message, next_step)
     return config
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return config.json, empty where there is none."""
+    return read_config(folder) if (folder / CONFIG_FILE).is_file() else {}
+
+
+def read_generation(folder: Path) -> dict[str, Any]:
+    """Return generation_config.json, or what older models write into config.json instead."""
+    path = folder / GENERATION_FILE
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        message = f"{path} is not valid JSON"
+        raise BadCheckpoint(message, "take the file that was published with the model") from error
+    return found if isinstance(found, dict) else {}
+
+
+def positions_of(config: dict[str, Any]) -> int | None:
+    """Return the longest row that a model can take, None where its settings name none."""
+    found = (config.get(name) for name in POSITIONS)
+    return next((int(number) for number in found if isinstance(number, int)), None)

@@ -1,7 +1,7 @@
 """How likely a model finds what a counsellor said.
 
 In: a model folder and dialogues. Out: for each, the nats, tokens and
-characters of its LAST counsellor's turn, <|end|> counted as a token. A turn
+characters of its LAST counsellor's turn, its end counted as a token. A turn
 longer than the context is scored whole, in windows whose first half is
 context. Nothing here averages; `evaluate` does.
 """
@@ -18,7 +18,7 @@ from psyllm.core.progress import track
 from psyllm.lm.checkpoint import Checkpoint, load
 from psyllm.lm.loss import to_batch, token_losses
 from psyllm.lm.pack import pack_blocks
-from psyllm.lm.template import END, NOT_LEARNT, PAD, Example, Message, encode_prompt
+from psyllm.lm.template import NOT_LEARNT, PAD, Example, Message, encode_prompt
 
 TASK = "scoring"
 
@@ -48,7 +48,7 @@ def score_one(checkpoint: Checkpoint, messages: Sequence[Message]) -> Score:
     last = max(index for index, message in enumerate(messages) if message.role == "counsellor")
     answer = messages[last].text
     tokenizer = checkpoint.tokenizer
-    answered = [*tokenizer.encode(answer), tokenizer.mark(END)]
+    answered = [*tokenizer.encode(answer), *tokenizer.frame.end]
     context = checkpoint.context_tokens
     room = max(context - len(answered), context // 2)
     prompt = encode_prompt(tokenizer, messages[:last], room)

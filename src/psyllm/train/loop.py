@@ -25,7 +25,7 @@ from transformers import (
 
 from psyllm.core.progress import report
 from psyllm.lm.checkpoint import load_weights, quiet_transformers
-from psyllm.lm.loss import to_batch, token_losses
+from psyllm.lm.loss import LossWay, learnt_tokens, summed_loss, to_batch
 from psyllm.lm.pack import Rows
 from psyllm.train import saved
 from psyllm.train.history import DEV_LOSS, best_step, should_stop
@@ -77,9 +77,10 @@ class _Arguments(TrainingArguments):
 class _Loop(Trainer):
     """Trainer with our loss and our dev loss."""
 
-    def __init__(self, *, precision: str, dev: Rows, **named: Any) -> None:  # noqa: ANN401 - handed on
+    def __init__(self, *, precision: str, loss: LossWay, dev: Rows, **named: Any) -> None:  # noqa: ANN401 - handed on
         super().__init__(**named)
         self._precision = precision
+        self._way: LossWay = loss
         self._dev = dev
         self.loss_is_scaled_for_ga = True
 
@@ -94,8 +95,8 @@ class _Loop(Trainer):
         if return_outputs:
             message = "this loop gives losses only"
             raise NotImplementedError(message)
-        losses = self._losses(model, inputs)
-        return losses.sum() / (losses.numel() if num_items_in_batch is None else num_items_in_batch)
+        total = self._summed(model, inputs)
+        return total / (learnt_tokens(inputs) if num_items_in_batch is None else num_items_in_batch)
 
     def evaluate(self, *_arguments: object, **_named: object) -> dict[str, float]:
         """Log and return the dev loss in nats a token."""
@@ -107,7 +108,7 @@ class _Loop(Trainer):
             for start in range(0, len(self._dev.ids), size):
                 batch = to_batch(self._dev.take(range(start, min(start + size, len(self._dev.ids)))))
                 batch = {name: tensor.to(self.args.device) for name, tensor in batch.items()}
-                total += self._losses(model, batch).double().sum().cpu()
+                total += self._summed(model, batch).double().cpu()
         metrics = {DEV_LOSS: total.item() / self._dev.learnt_tokens}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -119,9 +120,9 @@ class _Loop(Trainer):
             raise RuntimeError(message)
         return self.model
 
-    def _losses(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def _summed(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         with torch.autocast(self.args.device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16"):
-            return token_losses(cast("PreTrainedModel", model), batch)
+            return summed_loss(cast("PreTrainedModel", model), batch, self._way)
 
 
 def train_stage(model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard: Heard) -> Trained:
@@ -169,6 +170,7 @@ def _run(
         with quiet_transformers():
             loop = _Loop(
                 precision=plan.precision,
+                loss=plan.loss,
                 dev=dev,
                 model=model,
                 args=_arguments(plan, has_dev=len(dev.ids) > 0),

@@ -20,6 +20,7 @@ from psyllm.core.progress import report
 from psyllm.core.stages import write_text_atomically
 from psyllm.core.train_settings import TrainingStage, TrainSettings
 from psyllm.lm.checkpoint import build, load_base, load_weights, save
+from psyllm.lm.family import Wish
 from psyllm.lm.pack import Rows
 from psyllm.lm.tokenizer import TOKENIZER_FILE, Tokenizer, read_tokenizer, train_tokenizer
 from psyllm.train import saved
@@ -52,8 +53,11 @@ def check_settings(settings: TrainSettings) -> None:
     """Refuse stages that can't be run.
 
     Raises:
-        BadSetting: rows computed at once do not divide a step's rows.
+        BadSetting: rows computed at once do not divide a step's rows, or a template needs a base.
     """
+    if settings.base is None and settings.template not in {"auto", "turns"}:
+        message = f"train.template={settings.template} is a base's own, and there is no base"
+        raise BadSetting(message, "name one: --base FOLDER, or set train.template=auto")
     for name, stage in (("adapt", settings.adapt), ("answer", settings.answer)):
         if stage.rows_at_once and stage.batch_rows % stage.rows_at_once:
             message = f"train.{name}.rows_at_once={stage.rows_at_once} does not divide batch_rows={stage.batch_rows}"
@@ -94,7 +98,7 @@ def run_stages(work: Work) -> None:
 def _tokenizer(work: Work) -> Tokenizer:
     """Return the base's tokenizer, or one trained once for this run."""
     if work.settings.base is not None:
-        return load_base_tokenizer(work.settings.base)
+        return load_base_tokenizer(work.settings.base, work.settings.template)
     folder = work.folder / "tokenizer"
     if not (folder / TOKENIZER_FILE).is_file():
         texts = work.train.texts()
@@ -106,9 +110,9 @@ def _tokenizer(work: Work) -> Tokenizer:
     return read_tokenizer(folder)
 
 
-def load_base_tokenizer(folder: Path) -> Tokenizer:
+def load_base_tokenizer(folder: Path, template: Wish) -> Tokenizer:
     """Return a base checkpoint's tokenizer with the template's marks."""
-    tokenizer = read_tokenizer(folder)
+    tokenizer = read_tokenizer(folder, template)
     tokenizer.add_marks()
     return tokenizer
 
@@ -116,7 +120,7 @@ def load_base_tokenizer(folder: Path) -> Tokenizer:
 def _start(work: Work, tokenizer: Tokenizer) -> PreTrainedModel:
     if work.settings.base is None:
         return build(work.settings.model, tokenizer, work.settings.seed)
-    return load_base(work.settings.base)[0]
+    return load_base(work.settings.base, work.settings.template)[0]
 
 
 def _adapt_rows(work: Work, material: Material, tokenizer: Tokenizer, context: int) -> Rows:
@@ -151,7 +155,15 @@ def _stage(
         result = json.loads(result_file.read_text("utf-8"))
         model.load_state_dict(load_weights(target).state_dict())
     else:
-        plan = Plan(name, stage, folder, work.settings.seed, work.settings.keep_checkpoints, work.precision)
+        plan = Plan(
+            name,
+            stage,
+            folder,
+            work.settings.seed,
+            work.settings.keep_checkpoints,
+            work.precision,
+            work.settings.loss,
+        )
         trained = train_stage(model, train, dev, plan, heard)
         save(target, model, tokenizer, context_tokens=train.ids.shape[1], lineage=work.lineage)
         speed = trained.tokens_per_s

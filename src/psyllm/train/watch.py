@@ -17,6 +17,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from psyllm.core.progress import report
 from psyllm.core.train_settings import TrainingStage
+from psyllm.lm.loss import LossWay
 from psyllm.train import saved
 from psyllm.train.history import DEV_LOSS, best_step, should_stop
 
@@ -35,6 +36,7 @@ class Plan(NamedTuple):
     seed: int
     keep_checkpoints: int
     precision: str
+    loss: LossWay = "auto"
 
 
 class Watch(TrainerCallback):

@@ -1,0 +1,102 @@
+"""The models that are known by name: where they are published, on what terms, of what shape.
+
+In: `known.toml`, and a data folder. Out: its rows; the local folder of a name;
+what each way of training would take. A row is what its publisher states, no
+recommendation. Nothing here loads a model or reaches a network; `hub` fetches.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from psyllm.core.errors import BadSetting, MissingFile
+from psyllm.core.records import Frozen
+from psyllm.lm.folder import MOST_CONTEXT_TOKENS
+from psyllm.lm.memory import Device, Way, estimate
+from psyllm.lm.model_card import positions_of
+from psyllm.lm.model_shape import shape_of
+
+TABLE = Path(__file__).with_name("known.toml")
+HUB = "hub"  # below the data folder
+NOT_STATED = "not stated"
+SLOTS = 8  # as many as `decode` answers at once, which loads torch
+ENGINE_NUMBER_BYTES = 4
+# A card trains with half as long numbers beside weights in fp32, and with what is kept of each
+# block made again where it is needed; a processor has neither 8-bit moments nor 4-bit bases.
+WAYS: dict[Device, dict[str, Way]] = {
+    "cuda": {
+        "full": Way(precision="bf16", checkpointing=True, device="cuda"),
+        "full 8-bit": Way(precision="bf16", optimizer="adamw8", checkpointing=True, device="cuda"),
+        "lora": Way(method="lora", precision="bf16", weights="bf16", checkpointing=True, device="cuda"),
+        "qlora": Way(method="qlora", precision="bf16", weights="bf16", checkpointing=True, device="cuda"),
+    },
+    "cpu": {"full": Way(checkpointing=True), "lora": Way(method="lora", checkpointing=True)},
+}
+
+
+class Known(Frozen):
+    """One published model; `config` is the part of its config.json that memory depends on."""
+
+    name: str
+    repository: str
+    licence: str
+    template: str
+    parameters: int
+    remark: str
+    config: dict[str, Any]
+
+
+def known_models() -> list[Known]:
+    """Return all rows, in the table's order."""
+    table = tomllib.loads(TABLE.read_text("utf-8"))
+    return [Known(name=name, **row) for name, row in table.items()]
+
+
+def known_model(name: str) -> Known:
+    """Return the row of a name.
+
+    Raises:
+        BadSetting: nothing is known by this name.
+    """
+    rows = {row.name: row for row in known_models()}
+    if name not in rows:
+        message = f"no model is known as {name!r}; known: {', '.join(rows)}"
+        raise BadSetting(message, "choose one of these, or name a local folder with --base FOLDER")
+    return rows[name]
+
+
+def hub_folder(data: Path, name: str) -> Path:
+    """Return where a fetched model lies."""
+    return data / HUB / name
+
+
+def base_folder(base: Path, data: Path) -> Path:
+    """Return the folder that `--base` means: a folder, or the name of a known model that was fetched.
+
+    Raises:
+        MissingFile: the name is known, but the model is not on this machine.
+    """
+    if base.is_dir() or len(base.parts) != 1 or base.name not in {row.name for row in known_models()}:
+        return base
+    folder = hub_folder(data, base.name)
+    if not folder.is_dir():
+        message = f"the model {base.name} is not in {folder.parent}"
+        raise MissingFile(message, f"psyllm models fetch {base.name} --data {data}")
+    return folder
+
+
+def needs(config: dict[str, Any], device: Device, row_tokens: int, rows: int) -> dict[str, int]:
+    """Return the bytes that each way of training takes, and `answer`, what the service's engine takes.
+
+    Rows longer than the model's positions are counted as long as those.
+    """
+    shape = shape_of(config)
+    length = min(row_tokens, positions_of(config) or row_tokens)
+    found = {name: estimate(shape, way, length, rows).planned for name, way in WAYS[device].items()}
+    context = min(positions_of(config) or MOST_CONTEXT_TOKENS, MOST_CONTEXT_TOKENS)
+    kept = SLOTS * context * 2 * shape.layers * shape.keyed
+    # the engine computes in fp32 on the processor, whatever card there is
+    found["answer"] = ENGINE_NUMBER_BYTES * (shape.weights().total + kept)
+    return found
