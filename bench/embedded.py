@@ -41,7 +41,7 @@ from psyllm.evaluate.questions import Asked, draw, questions_of
 from psyllm.evaluate.sample import Drawn, draw_answers
 from psyllm.lm.checkpoint import load
 from psyllm.lm.dialogue_score import score_dialogues
-from psyllm.lm.template import Message, record_messages, render
+from psyllm.lm.template import COUNSELLOR, END, VISITOR, Message, record_messages
 from psyllm.text.character_ngrams import Alphabet, CharacterNgrams
 from psyllm.text.sentences import split_sentences
 
@@ -52,9 +52,14 @@ LEAST_SENTENCES = 2
 
 
 def symbols(messages: Sequence[Message]) -> list[str]:
-    """Return a dialogue's characters, with its marks as one symbol each."""
-    parts = ([one.text] if one.is_mark else list(one.text) for one in render(messages))
-    return list(itertools.chain.from_iterable(parts))
+    """Return a dialogue's characters, with the marks that our template puts around them as one symbol each."""
+    found: list[str] = []
+    for message in messages:
+        answers = message.role == "counsellor"
+        found += [COUNSELLOR if answers else VISITOR, *message.text]
+        if answers:
+            found.append(END)
+    return found
 
 
 def dialogues(corpus: Path, split: str) -> Iterator[list[Message]]:
