@@ -85,6 +85,17 @@ def test_a_head_of_its_own_stays_apart(tmp_path):
     assert torch.allclose(load(tmp_path / "again")(ids).logits, expected, atol=1e-5)
 
 
+def test_a_model_saved_in_parts_comes_back_and_a_missing_part_is_told(tmp_path):
+    model, ids = small_model(), some_ids(2, 6)
+    model.save_pretrained(tmp_path, max_shard_size="20KB")
+    parts = sorted(tmp_path.glob("model-*.safetensors"))
+    assert len(parts) > 1
+    assert torch.equal(load(tmp_path)(ids).logits, model(ids).logits)
+    parts[1].unlink()
+    with pytest.raises(BadCheckpoint, match=f"lacks {parts[1].name}"):
+        load(tmp_path)
+
+
 def test_a_saved_model_comes_back_and_asks_for_no_foreign_code(tmp_path):
     model = small_model()
     weights = published_weights(model, buffers=True, head="tied")

@@ -216,6 +216,19 @@ def test_a_row_longer_than_the_tables_is_refused_with_the_number(given):
     assert model.generate(ids[:, :20], max_new_tokens=4, eos_token_id=None).shape == (1, 24)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@ATTENTIONS
+def test_the_whole_of_it_can_be_traced_for_compiling(attention, packed):
+    model, ids = small_model(attention=attention), some_ids(2, 8)
+    places = torch.tensor([[0, 1, 2, 0, 1, 2, 3, 4]] * 2) if packed else torch.arange(8).expand(2, 8)
+    torch.compiler.reset()
+    traced = torch.compile(model.transformer, backend="eager", fullgraph=True)
+    named = {"position_ids": places, "use_cache": False}
+    expected = model.transformer(ids, **named).last_hidden_state
+    assert furthest(traced(ids, **named).last_hidden_state, expected) < CLOSE
+    torch.compiler.reset()
+
+
 def test_tokens_must_come_once():
     model = small_model()
     with pytest.raises(BadInput, match="twice or not at all"):

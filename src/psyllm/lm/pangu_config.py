@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from huggingface_hub.dataclasses import strict
 from transformers import GenerationConfig, PreTrainedConfig
 
 from psyllm.core.errors import BadCheckpoint
@@ -24,7 +23,6 @@ NEVER_SAID = (0, 1, 2, 5, 6, 7, 8)
 FEED_FORWARD_RATIO = 4
 
 
-@strict
 class GPTPanguConfig(PreTrainedConfig):
     """The configuration; `num_layers` counts the top query layer, `intermediate_size` None is 4 x hidden."""
 

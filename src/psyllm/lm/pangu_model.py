@@ -188,33 +188,35 @@ class GPTPanguModel(GPTPanguPreTrainedModel):
         if token_type_ids is not None:
             hidden = hidden + self.wte(token_type_ids)
         kwargs |= {"past_key_values": past_key_values, "position_ids": positions}
-        seen, shares = self._through_layers(self.drop(hidden), mask, wanted, kwargs)
+        hidden, seen, shares = self._through_layers(self.drop(hidden), mask, wanted, kwargs)
         output = BaseModelOutputWithPast(
-            last_hidden_state=seen[-1],
+            last_hidden_state=hidden,
             past_key_values=past_key_values,
-            hidden_states=tuple(seen) if wanted.hidden_states else None,
-            attentions=tuple(one for one in shares if one is not None) if wanted.attentions else None,
+            hidden_states=(*seen, hidden) if wanted.hidden_states else None,
+            attentions=tuple(shares) if wanted.attentions else None,
         )
         return output if wanted.names else output.to_tuple()
 
     def _through_layers(
         self, hidden: torch.Tensor, mask: torch.Tensor | None, wanted: Wanted, kwargs: dict[str, Any]
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
-        """Return what went into each layer and came out of the last, and each layer's shares."""
+    ) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
+        """Return what comes out of the last layer, and if wanted what went into each and its shares."""
         attention = getattr(self.config, ATTENTION)
         if wanted.attentions and attention == "sdpa":
             attention = "eager"  # sdpa does not tell the shares
         queries = self.wqe(kwargs["position_ids"]).expand(hidden.shape)
         seen: list[torch.Tensor] = []
-        shares: list[torch.Tensor | None] = []
+        shares: list[torch.Tensor] = []
         for number, block in enumerate(self.h):
             is_top = number == len(self.h) - 1
             hidden = self.ln_f(hidden) if is_top else hidden
-            seen.append(hidden)
+            if wanted.hidden_states:
+                seen.append(hidden)
             # tensors by place, for checkpointing sees the gradients of no others
             hidden, found = block(hidden, queries if is_top else None, mask, attention=attention, **kwargs)
-            shares.append(found)
-        return [*seen, hidden], shares
+            if wanted.attentions and found is not None:
+                shares.append(found)
+        return hidden, seen, shares
 
     def _wanted(self, kwargs: dict[str, object]) -> Wanted:
         """Take the wishes about the output out of `kwargs`; the configuration fills in."""
@@ -245,7 +247,7 @@ class GPTPanguModel(GPTPanguPreTrainedModel):
             before = 0 if cache is None else cache.get_seq_length()
             position_ids = (torch.arange(time, device=words.device) + before)[None]
             longest: Any = time + before
-        elif position_ids.device.type == "cpu" and position_ids.numel():
+        elif position_ids.device.type == "cpu" and not torch.compiler.is_compiling():
             longest = int(position_ids.max()) + 1
         else:
             longest = time  # asking a graphics card for the largest would make it wait
