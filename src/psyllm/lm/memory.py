@@ -27,6 +27,7 @@ Number: TypeAlias = Literal["fp32", "bf16", "fp16"]
 Device: TypeAlias = Literal["cpu", "cuda"]
 
 GIB = 2**30
+ID_BYTES = 8  # of a token's number
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 WIDE = 4  # fp32: gradients, moments, the residual stream, softmax
 # A weight of a 4-bit base with its share of the scales, between 4.13 bits (scales quantised again) and 4.5.
@@ -35,6 +36,9 @@ BYTES_OF_NF4 = 4.25 / 8
 BYTES_OF_MOMENTS = {"adamw": 8, "adamw8": 2, "muon": 4}
 ADAPTED_PROJECTIONS = 4  # of the attention, where nothing else is said: query, key, value, output
 CONTEXT_BYTES = {"cuda": int(0.8 * GIB), "cpu": int(0.7 * GIB)}  # CUDA's own; on a CPU the program's
+# What the heap of a CPU holds for a byte alive: memory that was freed is kept for speed (`train.machine`)
+# and does not fit every later tensor (bench/memory.py).
+HELD_SHARE = 1.45
 # Logits, the log of the softmax and the gradient, each in fp32, live together.
 BYTES_OF_A_LOGIT = 12
 BYTES_OF_A_LOGIT_AFTER = 4
@@ -62,7 +66,7 @@ class Way:
 
 
 class Need(NamedTuple):
-    """Bytes by part, each at its own largest, and `peak`, the largest moment of a step."""
+    """Bytes by part, each at its own largest; `alive`, all tensors at a step's highest; `peak`, what that takes."""
 
     weights: int
     gradients: int
@@ -70,6 +74,7 @@ class Need(NamedTuple):
     activations: int
     logits: int
     context: int
+    alive: int
     peak: int
     device: Device
 
@@ -97,19 +102,22 @@ def estimate(shape: Shape, way: Way, row_tokens: int, rows: int) -> Need:
     static = _static(shape, way)
     block = block_bytes(shape, way, row_tokens) * tokens
     fixed = ends_bytes(shape, way) * tokens
-    blocks = shape.layers * WIDE * shape.width * tokens + block if way.checkpointing else shape.layers * block
-    activations = int(blocks + fixed)
+    # checkpointing keeps the residual stream, and everything of one block at a time, after the loss is done
+    lasting_blocks = shape.layers * (WIDE * shape.width * tokens if way.checkpointing else block)
+    kept = int(lasting_blocks + fixed)
+    activations = kept + (int(block) if way.checkpointing else 0)
     logits, after = _logits(shape, way, tokens)
     passing = int(_passing(shape, way, row_tokens) * tokens)
     context = CONTEXT_BYTES[way.device]
     lasting = static.weights + static.optimizer + (static.gradients if way.accumulates else 0)
     twice = static.of_head if shape.tied else 0  # tied: the embeddings' gradient is made beside the head's
     moments = (
-        activations + logits,
-        activations + after + static.of_head,
+        kept + logits,
+        kept + after + static.of_head,
         activations + passing + static.of_head,
         twice if way.accumulates else static.gradients + twice,
     )
+    alive = lasting + max(moments)
     return Need(
         static.weights,
         static.gradients,
@@ -117,9 +125,15 @@ def estimate(shape: Shape, way: Way, row_tokens: int, rows: int) -> Need:
         activations,
         logits,
         context,
-        lasting + max(moments) + context,
+        alive,
+        int(alive * _held_for(way)) + context,
         way.device,
     )
+
+
+def _held_for(way: Way) -> float:
+    """Return how much a process holds for each byte that is alive."""
+    return 1.0 if way.device == "cuda" else HELD_SHARE
 
 
 def block_bytes(shape: Shape, way: Way, row_tokens: int) -> float:
@@ -145,8 +159,9 @@ def ends_bytes(shape: Shape, way: Way) -> float:
     """Return the bytes kept for each token outside the blocks: embeddings, last norm, the head's input."""
     into_head = (WIDE + (BYTES[way.precision] if way.precision != "fp32" else 0)) * shape.width * way.learnt
     if shape.is_gated:
-        return 2 * WIDE * shape.width + WIDE + 2 * WIDE * shape.head_size + into_head
-    return WIDE * shape.width * (2 if shape.dropout else 1) + 2 * WIDE + into_head
+        return ID_BYTES + 2 * WIDE * shape.width + WIDE + 2 * WIDE * shape.head_size + into_head
+    # the ids twice: one more for the positions
+    return 2 * ID_BYTES + WIDE * shape.width * (2 if shape.dropout else 1) + 2 * WIDE + into_head
 
 
 def adapter_weights(shape: Shape, rank: int) -> int:
@@ -205,10 +220,12 @@ def _static(shape: Shape, way: Way) -> _Static:
     if way.method == "qlora":
         rest = weights.total - weights.matrices
         base = BYTES_OF_NF4 * weights.matrices + 2 * rest
-    cast = 0
+    copies = 0
     if way.method != "qlora" and way.precision != way.weights:
-        cast = BYTES[way.precision] * weights.matrices
-    return _Static(int(base) + cast + WIDE * added, WIDE * added, BYTES_OF_MOMENTS[way.optimizer] * added, 0)
+        copies = BYTES[way.precision] * weights.matrices
+    return _Static(
+        int(base) + copies + WIDE * added, WIDE * added, BYTES_OF_MOMENTS[way.optimizer] * added, 0
+    )
 
 
 def _logits(shape: Shape, way: Way, tokens: int) -> tuple[int, int]:
