@@ -177,14 +177,12 @@ def _attention_bytes(shape: Shape, way: Way, row_tokens: int, mask: float) -> fl
     if way.attention == "sdpa" and not (mask and way.device == "cpu"):
         # the fused kernel keeps one number a head, and the mask of packed rows
         return heads + out + WIDE * shape.heads + low * row_tokens
-    if (
-        way.attention == "sdpa"
-    ):  # with dropout a CPU has no fused kernel: all in fp32, the probabilities three times
+    if way.attention == "sdpa":
+        # with dropout a CPU has no fused kernel: all in fp32, and the probabilities three times
         return 3 * WIDE * shape.queried + out + 3 * WIDE * seen
-    kept = WIDE + (low if way.precision != "fp32" else 0)
     if mask:  # softmax, dropout's mask, their product
-        kept = WIDE + mask + low
-    return heads + out + kept * seen
+        return heads + out + (WIDE + mask + low) * seen
+    return heads + out + (WIDE + (low if way.precision != "fp32" else 0)) * seen
 
 
 def _passing(shape: Shape, way: Way, row_tokens: int) -> float:
@@ -192,6 +190,8 @@ def _passing(shape: Shape, way: Way, row_tokens: int) -> float:
     low = BYTES[way.precision]
     feeding = 2.0 * low * shape.feed_forward
     attention = 2.0 * WIDE * shape.heads * row_tokens if way.attention == "eager" else 0.0
+    # the attention's turn comes when the feed-forward's tensors are gone
+    attention -= low * shape.feed_forward * shape.kept_by_feed_forward()
     return max(feeding, attention) + 2 * WIDE * shape.width
 
 
