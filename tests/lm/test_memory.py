@@ -120,7 +120,7 @@ def test_the_peak_is_that_of_the_tensors_alive_in_a_step(name):
     parts = 2 if more.get("accumulates") else 1
     found = peak_bytes(model, 6, 96, more.get("loss", "auto"), parts)
     need = estimate(shape_of(model.config.to_dict()), Way(**more, learnt=95 / 96), 96, 6)
-    assert need.alive == pytest.approx(found, rel=0.1)
+    assert need.alive == pytest.approx(found, rel=0.13)
 
 
 def gpt2_like(layers, width, heads, vocabulary):

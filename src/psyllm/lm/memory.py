@@ -36,9 +36,11 @@ BYTES_OF_NF4 = 4.25 / 8
 BYTES_OF_MOMENTS = {"adamw": 8, "adamw8": 2, "muon": 4}
 ADAPTED_PROJECTIONS = 4  # of the attention, where nothing else is said: query, key, value, output
 CONTEXT_BYTES = {"cuda": int(0.8 * GIB), "cpu": int(0.7 * GIB)}  # CUDA's own; on a CPU the program's
-# What the heap of a CPU holds for a byte alive: memory that was freed is kept for speed (`train.machine`)
-# and does not fit every later tensor (bench/memory.py).
-HELD_SHARE = 1.45
+# What the heap of a CPU holds for a byte that comes and goes: memory that was freed is kept for speed
+# (`train.machine`) and does not fit every later tensor; what is computed again leaves more holes
+# (bench/memory.py: 1.3 to 1.9 and 3.3).
+HELD_SHARE = 1.5
+HELD_SHARE_CHECKPOINTING = 3.2
 # Logits, the log of the softmax and the gradient, each in fp32, live together.
 BYTES_OF_A_LOGIT = 12
 BYTES_OF_A_LOGIT_AFTER = 4
@@ -126,14 +128,18 @@ def estimate(shape: Shape, way: Way, row_tokens: int, rows: int) -> Need:
         logits,
         context,
         alive,
-        int(alive * _held_for(way)) + context,
+        _held(shape, way, lasting, max(moments)) + context,
         way.device,
     )
 
 
-def _held_for(way: Way) -> float:
-    """Return how much a process holds for each byte that is alive."""
-    return 1.0 if way.device == "cuda" else HELD_SHARE
+def _held(shape: Shape, way: Way, lasting: int, passing: int) -> int:
+    """Return what a process holds where so many bytes last and so many come and go."""
+    if way.device == "cuda":
+        return lasting + passing
+    share = HELD_SHARE_CHECKPOINTING if way.checkpointing else HELD_SHARE
+    # at a stage's end the best weights are read from the disk, whose pages count as the program's
+    return lasting + int(passing * share) + WIDE * shape.weights().total
 
 
 def block_bytes(shape: Shape, way: Way, row_tokens: int) -> float:
