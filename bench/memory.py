@@ -14,6 +14,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import tempfile
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,13 @@ CONFIGURATIONS: dict[str, Configuration] = {
     ),
     "qwen3-large-vocabulary": ("qwen3", (2, 256, 4, 2, 768, 60000), 4, 256, {"attention": "sdpa"}),
     "qwen3-plain": ("qwen3", (2, 256, 4, 2, 768, 60000), 2, 256, {"attention": "sdpa", "loss": "plain"}),
+    "qwen3-ckpt": (
+        "qwen3",
+        (8, 256, 4, 2, 768, 8192),
+        4,
+        512,
+        {"attention": "sdpa", "checkpointing": True},
+    ),
     "qwen3-untied": ("qwen3", (6, 256, 4, 2, 768, 8192), 8, 256, {"attention": "eager", "tied": False}),
     "pangu-eager": ("pangu", (5, 256, 4, 4, 1024, 8192), 4, 256, {"attention": "eager", "dropout": 0.1}),
     "pangu-ckpt": (
@@ -129,8 +137,9 @@ def train(configuration: Configuration, steps: int) -> None:
     config = config_of(configuration)
     if family == "pangu":
         importlib.import_module("psyllm.lm.pangu")
+    make: Callable[[Any], Any] = AutoModelForCausalLM.from_config
     with quiet_transformers():
-        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
+        model = make(AutoConfig.for_model(**config))
     model.set_attn_implementation(more["attention"])
     if more.get("checkpointing"):
         model.activation_checkpointing_enable()

@@ -38,9 +38,9 @@ ADAPTED_PROJECTIONS = 4  # of the attention, where nothing else is said: query, 
 CONTEXT_BYTES = {"cuda": int(0.8 * GIB), "cpu": int(0.7 * GIB)}  # CUDA's own; on a CPU the program's
 # What the heap of a CPU holds for a byte that comes and goes: memory that was freed is kept for speed
 # (`train.machine`) and does not fit every later tensor; what is computed again leaves more holes
-# (bench/memory.py: 1.3 to 1.9 and 3.3).
+# (bench/memory.py: 1.3 to 1.9, and 3.3 to 4.1).
 HELD_SHARE = 1.5
-HELD_SHARE_CHECKPOINTING = 3.2
+HELD_SHARE_CHECKPOINTING = 3.7
 # Logits, the log of the softmax and the gradient, each in fp32, live together.
 BYTES_OF_A_LOGIT = 12
 BYTES_OF_A_LOGIT_AFTER = 4
