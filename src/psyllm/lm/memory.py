@@ -36,11 +36,11 @@ BYTES_OF_NF4 = 4.25 / 8
 BYTES_OF_MOMENTS = {"adamw": 8, "adamw8": 2, "muon": 4}
 ADAPTED_PROJECTIONS = 4  # of the attention, where nothing else is said: query, key, value, output
 CONTEXT_BYTES = {"cuda": int(0.8 * GIB), "cpu": int(0.7 * GIB)}  # CUDA's own; on a CPU the program's
-# What the heap of a CPU holds for a byte that comes and goes: memory that was freed is kept for speed
-# (`train.machine`) and does not fit every later tensor; what is computed again leaves more holes
-# (bench/memory.py: 1.3 to 1.9, and 3.3 to 4.1).
-HELD_SHARE = 1.5
-HELD_SHARE_CHECKPOINTING = 3.7
+# What the heap of a CPU holds for a byte that comes and goes, whatever malloc is told: what was freed does
+# not fit every later tensor, and blocks that are computed again leave more holes. Measured by
+# bench/memory.py: 1.34 to 1.91; with checkpointing 3.4 and 4.1 (eager attention), 3.0 (fused).
+HELD_SHARE = 1.54
+HELD_SHARE_CHECKPOINTING = {"eager": 3.75, "sdpa": 3.0}
 # Logits, the log of the softmax and the gradient, each in fp32, live together.
 BYTES_OF_A_LOGIT = 12
 BYTES_OF_A_LOGIT_AFTER = 4
@@ -137,7 +137,7 @@ def _held(shape: Shape, way: Way, lasting: int, passing: int) -> int:
     """Return what a process holds where so many bytes last and so many come and go."""
     if way.device == "cuda":
         return lasting + passing
-    share = HELD_SHARE_CHECKPOINTING if way.checkpointing else HELD_SHARE
+    share = HELD_SHARE_CHECKPOINTING[way.attention] if way.checkpointing else HELD_SHARE
     # at a stage's end the best weights are read from the disk, whose pages count as the program's
     return lasting + int(passing * share) + WIDE * shape.weights().total
 
