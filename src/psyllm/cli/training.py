@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from psyllm.cli import planning
 from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
 from psyllm.cli.show import carry_out
 
@@ -16,6 +17,7 @@ Base = Annotated[
 ]
 
 app = typer.Typer(rich_markup_mode=None)
+app.command("plan")(planning.plan)
 
 
 @app.callback(invoke_without_command=True)

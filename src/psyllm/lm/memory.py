@@ -27,6 +27,7 @@ Number: TypeAlias = Literal["fp32", "bf16", "fp16"]
 Device: TypeAlias = Literal["cpu", "cuda"]
 
 GIB = 2**30
+ID_BYTES = 8  # of a token's number
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 WIDE = 4  # fp32: gradients, moments, the residual stream, softmax
 # A weight of a 4-bit base with its share of the scales, between 4.13 bits (scales quantised again) and 4.5.
@@ -35,6 +36,11 @@ BYTES_OF_NF4 = 4.25 / 8
 BYTES_OF_MOMENTS = {"adamw": 8, "adamw8": 2, "muon": 4}
 ADAPTED_PROJECTIONS = 4  # of the attention, where nothing else is said: query, key, value, output
 CONTEXT_BYTES = {"cuda": int(0.8 * GIB), "cpu": int(0.7 * GIB)}  # CUDA's own; on a CPU the program's
+# What the heap of a CPU holds for a byte that comes and goes, whatever malloc is told: what was freed does
+# not fit every later tensor, and blocks that are computed again leave more holes. Measured by
+# bench/memory.py: 1.34 to 1.91; with checkpointing 3.4 and 4.1 (eager attention), 3.0 (fused).
+HELD_SHARE = 1.54
+HELD_SHARE_CHECKPOINTING = {"eager": 3.75, "sdpa": 3.0}
 # Logits, the log of the softmax and the gradient, each in fp32, live together.
 BYTES_OF_A_LOGIT = 12
 BYTES_OF_A_LOGIT_AFTER = 4
@@ -62,7 +68,7 @@ class Way:
 
 
 class Need(NamedTuple):
-    """Bytes by part, each at its own largest, and `peak`, the largest moment of a step."""
+    """Bytes by part, each at its own largest; `alive`, all tensors at a step's highest; `peak`, what that takes."""
 
     weights: int
     gradients: int
@@ -70,6 +76,7 @@ class Need(NamedTuple):
     activations: int
     logits: int
     context: int
+    alive: int
     peak: int
     device: Device
 
@@ -97,19 +104,22 @@ def estimate(shape: Shape, way: Way, row_tokens: int, rows: int) -> Need:
     static = _static(shape, way)
     block = block_bytes(shape, way, row_tokens) * tokens
     fixed = ends_bytes(shape, way) * tokens
-    blocks = shape.layers * WIDE * shape.width * tokens + block if way.checkpointing else shape.layers * block
-    activations = int(blocks + fixed)
+    # checkpointing keeps the residual stream, and everything of one block at a time, after the loss is done
+    lasting_blocks = shape.layers * (WIDE * shape.width * tokens if way.checkpointing else block)
+    kept = int(lasting_blocks + fixed)
+    activations = kept + (int(block) if way.checkpointing else 0)
     logits, after = _logits(shape, way, tokens)
     passing = int(_passing(shape, way, row_tokens) * tokens)
     context = CONTEXT_BYTES[way.device]
     lasting = static.weights + static.optimizer + (static.gradients if way.accumulates else 0)
     twice = static.of_head if shape.tied else 0  # tied: the embeddings' gradient is made beside the head's
     moments = (
-        activations + logits,
-        activations + after + static.of_head,
+        kept + logits,
+        kept + after + static.of_head,
         activations + passing + static.of_head,
         twice if way.accumulates else static.gradients + twice,
     )
+    alive = lasting + max(moments)
     return Need(
         static.weights,
         static.gradients,
@@ -117,9 +127,19 @@ def estimate(shape: Shape, way: Way, row_tokens: int, rows: int) -> Need:
         activations,
         logits,
         context,
-        lasting + max(moments) + context,
+        alive,
+        _held(shape, way, lasting, max(moments)) + context,
         way.device,
     )
+
+
+def _held(shape: Shape, way: Way, lasting: int, passing: int) -> int:
+    """Return what a process holds where so many bytes last and so many come and go."""
+    if way.device == "cuda":
+        return lasting + passing
+    share = HELD_SHARE_CHECKPOINTING[way.attention] if way.checkpointing else HELD_SHARE
+    # at a stage's end the best weights are read from the disk, whose pages count as the program's
+    return lasting + int(passing * share) + WIDE * shape.weights().total
 
 
 def block_bytes(shape: Shape, way: Way, row_tokens: int) -> float:
@@ -145,8 +165,9 @@ def ends_bytes(shape: Shape, way: Way) -> float:
     """Return the bytes kept for each token outside the blocks: embeddings, last norm, the head's input."""
     into_head = (WIDE + (BYTES[way.precision] if way.precision != "fp32" else 0)) * shape.width * way.learnt
     if shape.is_gated:
-        return 2 * WIDE * shape.width + WIDE + 2 * WIDE * shape.head_size + into_head
-    return WIDE * shape.width * (2 if shape.dropout else 1) + 2 * WIDE + into_head
+        return ID_BYTES + 2 * WIDE * shape.width + WIDE + 2 * WIDE * shape.head_size + into_head
+    # the ids twice: one more for the positions
+    return 2 * ID_BYTES + WIDE * shape.width * (2 if shape.dropout else 1) + 2 * WIDE + into_head
 
 
 def adapter_weights(shape: Shape, rank: int) -> int:
@@ -162,14 +183,12 @@ def _attention_bytes(shape: Shape, way: Way, row_tokens: int, mask: float) -> fl
     if way.attention == "sdpa" and not (mask and way.device == "cpu"):
         # the fused kernel keeps one number a head, and the mask of packed rows
         return heads + out + WIDE * shape.heads + low * row_tokens
-    if (
-        way.attention == "sdpa"
-    ):  # with dropout a CPU has no fused kernel: all in fp32, the probabilities three times
+    if way.attention == "sdpa":
+        # with dropout a CPU has no fused kernel: all in fp32, and the probabilities three times
         return 3 * WIDE * shape.queried + out + 3 * WIDE * seen
-    kept = WIDE + (low if way.precision != "fp32" else 0)
     if mask:  # softmax, dropout's mask, their product
-        kept = WIDE + mask + low
-    return heads + out + kept * seen
+        return heads + out + (WIDE + mask + low) * seen
+    return heads + out + (WIDE + (low if way.precision != "fp32" else 0)) * seen
 
 
 def _passing(shape: Shape, way: Way, row_tokens: int) -> float:
@@ -177,6 +196,8 @@ def _passing(shape: Shape, way: Way, row_tokens: int) -> float:
     low = BYTES[way.precision]
     feeding = 2.0 * low * shape.feed_forward
     attention = 2.0 * WIDE * shape.heads * row_tokens if way.attention == "eager" else 0.0
+    # the attention's turn comes when the feed-forward's tensors are gone
+    attention -= low * shape.feed_forward * shape.kept_by_feed_forward()
     return max(feeding, attention) + 2 * WIDE * shape.width
 
 
@@ -205,10 +226,12 @@ def _static(shape: Shape, way: Way) -> _Static:
     if way.method == "qlora":
         rest = weights.total - weights.matrices
         base = BYTES_OF_NF4 * weights.matrices + 2 * rest
-    cast = 0
+    copies = 0
     if way.method != "qlora" and way.precision != way.weights:
-        cast = BYTES[way.precision] * weights.matrices
-    return _Static(int(base) + cast + WIDE * added, WIDE * added, BYTES_OF_MOMENTS[way.optimizer] * added, 0)
+        copies = BYTES[way.precision] * weights.matrices
+    return _Static(
+        int(base) + copies + WIDE * added, WIDE * added, BYTES_OF_MOMENTS[way.optimizer] * added, 0
+    )
 
 
 def _logits(shape: Shape, way: Way, tokens: int) -> tuple[int, int]:

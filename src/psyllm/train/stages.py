@@ -28,6 +28,7 @@ from psyllm.train.history import METRICS_FILE, dev_losses, metric_lines, write_m
 from psyllm.train.loop import train_stage
 from psyllm.train.machine import choose_attention, keep_freed_memory
 from psyllm.train.material import Material, adapt_rows, answer_rows
+from psyllm.train.planning import check_memory
 from psyllm.train.watch import Plan
 
 MODEL = "model"
@@ -78,6 +79,7 @@ def run_stages(work: Work) -> None:
     keep_freed_memory()
     context = min(context, getattr(model.config, "max_position_embeddings", context))
     choose_attention(model, context)
+    check_memory(work.settings, model.config.to_dict(), work.precision)
     work.weights = sum(weight.numel() for weight in model.parameters())
     if work.settings.adapt.steps:
         length = min(work.settings.adapt.row_tokens or context, context)

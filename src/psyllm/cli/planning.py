@@ -1,0 +1,96 @@
+"""`psyllm train plan`: whether a training fits the memory, before it is started."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from psyllm.cli.options import Config, Preset, Set, settings_from
+
+if TYPE_CHECKING:
+    from psyllm.lm.model_shape import Shape
+    from psyllm.train.planning import Forecast
+
+DOES_NOT_FIT = 1
+COLUMNS = {
+    "weights": 9,
+    "gradients": 11,
+    "optimiser": 11,
+    "activations": 13,
+    "loss": 7,
+    "context": 9,
+    "planned": 9,
+}
+KNOWN_MODELS = "psyllm.lm.known"
+
+Base = Annotated[Path | None, typer.Option("--base", help="Checkpoint folder; its config.json is enough.")]
+Known = Annotated[str | None, typer.Option("--known", help="A model that psyllm models lists, by its name.")]
+CardName = Annotated[
+    str, typer.Option("--card", help='"V100 32", "RTX 3060 12", "H200" …, cpu, or auto: what is here.')
+]
+
+
+def plan(
+    base: Base = None,
+    known: Known = None,
+    card: CardName = "auto",
+    preset: Preset = None,
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """Say whether a training fits the memory, part by part, and which setting makes it fit."""
+    from psyllm.train.planning import find_card, new_shape, plan, read_shape
+
+    settings = settings_from(preset, config, set_).train
+    if known is not None:
+        # an adapter needs a base, wherever it will lie
+        settings = settings.model_copy(update={"base": Path(known)})
+        shape = _known_shape(known)
+    else:
+        settings = settings if base is None else settings.model_copy(update={"base": base})
+        shape = new_shape(settings) if settings.base is None else read_shape(settings.base)
+    forecast = plan(settings, find_card(card), shape)
+    typer.echo("\n".join(lines(forecast)))
+    if not forecast.fits:
+        raise typer.Exit(DOES_NOT_FIT)
+
+
+def lines(forecast: Forecast) -> list[str]:
+    """Return the plan as a small table and a verdict, in GiB."""
+    from psyllm.lm.memory import GIB
+
+    shape, card = forecast.shape, forecast.card
+    weights = shape.weights().total
+    model = f"{shape.family}-shaped, {weights / 1e6:,.1f}M weights, {forecast.precision}"
+    head = "".join(f"{name:>{width}}" for name, width in COLUMNS.items())
+    said = [f"{model}; {card.name} has {card.free_bytes / GIB:.1f} GiB", f"{'GiB':<20}{head}"]
+    for one in forecast.stages:
+        need = one.need
+        parts = (need.weights, need.gradients, need.optimizer, need.activations, need.logits, need.context)
+        cells = [
+            f"{part / GIB:>{width}.2f}"
+            for part, width in zip((*parts, need.planned), COLUMNS.values(), strict=True)
+        ]
+        said.append(f"{f'{one.stage} {one.rows} x {one.row_tokens}':<20}{''.join(cells)}")
+    return [*said, _verdict(forecast)]
+
+
+def _verdict(forecast: Forecast) -> str:
+    if not forecast.stages:
+        return "no stage is to run"
+    if not forecast.fits:
+        if forecast.changes is None:
+            return f"does not fit, and no setting is enough: {forecast.advice}"
+        return f"does not fit; this would: {forecast.advice}"
+    return "fits, but tightly: the plan may be off by a seventh" if forecast.is_tight else "fits"
+
+
+def _known_shape(name: str) -> Shape:
+    from psyllm.lm.model_shape import shape_of
+
+    known: Mapping[str, Any] = importlib.import_module(KNOWN_MODELS).known_model(name).config
+    return shape_of(known)
