@@ -38,9 +38,9 @@ def ignore(logged):
     """Hear nothing."""
 
 
-def train(folder, stage=STAGE, dev=DEV, rows=TRAIN, keep=2, heard=ignore):
+def train(folder, stage=STAGE, dev=DEV, rows=TRAIN, keep=2, heard=ignore, precision="fp32", **more):
     model = build(SHAPE, TOKENIZER, seed=3)
-    plan = Plan("adapt", stage, folder, 5, keep, "fp32")
+    plan = Plan("adapt", stage, folder, 5, keep, precision, **more)
     trained = train_stage(model, rows, dev, plan, heard)
     return trained, {name: weight.clone() for name, weight in model.state_dict().items()}
 

@@ -96,5 +96,7 @@ def check_scale(scaler: torch.amp.GradScaler, stage: str, step: int) -> None:
         LossNotFinite: the scaler has fallen below `LEAST_SCALE`.
     """
     if scaler.get_scale() < LEAST_SCALE:
-        message = f"the gradients of {stage} are too large for fp16 at step {step}, whatever they are scaled by"
+        message = (
+            f"the gradients of {stage} are too large for fp16 at step {step}, whatever they are scaled by"
+        )
         raise LossNotFinite(message, f"lower train.{stage}.learning_rate, or set train.precision=fp32")

@@ -29,10 +29,10 @@ def rate_share(stage: TrainingStage, done: int) -> float:
     least = stage.last_rate_share
     if done < warmup:
         return done / warmup * (1 - least) + least
-    fallen = done - (stage.steps - falling)
-    if fallen <= 0:
-        return 1.0
-    return max(1 - fallen / falling, 0.0) * (1 - least) + least if fallen < falling else least
+    left = stage.steps - done
+    if left <= 0:
+        return least
+    return min(left / falling, 1.0) * (1 - least) + least if falling else 1.0
 
 
 def first_falling_step(stage: TrainingStage) -> int:
