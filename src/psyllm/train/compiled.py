@@ -37,7 +37,8 @@ def wants_compiling(
 def has_dropout(model: PreTrainedModel) -> bool:
     """Return whether a model drops anything while it trains."""
     said = model.config.to_dict()
-    named = (value for name, value in said.items() if "drop" in name)
+    heads = ("summary", "classifier")  # of other tasks
+    named = (value for name, value in said.items() if "drop" in name and not name.startswith(heads))
     shares = [value for value in named if isinstance(value, int | float) and not isinstance(value, bool)]
     layers = (layer.p for layer in model.modules() if isinstance(layer, torch.nn.Dropout))
     return any(share > 0 for share in [*shares, *layers])

@@ -26,7 +26,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from psyllm.core.errors import PsyError
+from psyllm.core.errors import BadSetting, PsyError
 from psyllm.core.progress import report
 from psyllm.lm.checkpoint import load_weights, quiet_transformers
 from psyllm.lm.loss import to_batch, token_losses
@@ -268,13 +268,16 @@ def _as_planned(model: PreTrainedModel, plan: Plan) -> Iterator[None]:
         plan.compile, model, on_card=torch.cuda.is_available(), steps=plan.settings.steps
     )
     if plan.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        if not model.supports_gradient_checkpointing:
+            message = f"{type(model).__name__} can't compute its activations again"
+            raise BadSetting(message, "set train.gradient_checkpointing=false")
+        model.activation_checkpointing_enable()
     try:
         with compiled(model, wanted=wanted):
             yield
     finally:
         if plan.gradient_checkpointing:
-            model.gradient_checkpointing_disable()
+            model.activation_checkpointing_disable()
 
 
 def _arguments(plan: Plan, *, has_dev: bool) -> TrainingArguments:

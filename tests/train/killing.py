@@ -1,0 +1,101 @@
+"""Runs a training again and again in children that kill themselves (-9), until one ends; a program of its own.
+
+In: settings, a data folder, a base seed and how many kills at least. Out: one
+JSON line with the kills and, for every data folder, the files of the finished
+run. The libraries are loaded once, before the children are made.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+import torch
+import transformers.trainer
+
+import psyllm.train.stages
+from psyllm.core.progress import listening
+from psyllm.core.stages import Stage, need_current
+from psyllm.core.train_settings import TrainSettings
+from psyllm.train.run import run
+
+LOADED = (torch, transformers.trainer, psyllm.train.stages)
+STAGES_KILLED_IN = ("adapt", "answer")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after_reports(chance: random.Random):
+    """Die a moment after one of the next steps, or of what comes before the first."""
+    left = [chance.randint(1, 6)]
+    wait_s = chance.uniform(0, 0.05)
+
+    def listener(progress):
+        if progress.task.startswith("training: "):
+            left[0] -= 1
+            if left[0] == 0:
+                threading.Timer(wait_s, die).start()
+
+    return listener
+
+
+def while_writing(chance: random.Random, data: Path):
+    """Die as soon as a checkpoint that is not whole holds so many files."""
+    files = chance.randint(1, 8)
+
+    def watch():
+        while True:
+            for folder in data.glob(f"{Stage.MODELS.value}/*/*/checkpoint-*"):
+                names = os.listdir(folder) if folder.is_dir() else []
+                if len(names) >= files and "whole.json" not in names:
+                    die()
+            time.sleep(0.0005)
+
+    threading.Thread(target=watch, daemon=True).start()
+    return lambda _: None
+
+
+def ended(settings: TrainSettings, data: Path, chance: random.Random | None) -> bool:
+    """Run in a child, which dies if a chance is given and meets its moment; return whether it came to its end."""
+    child = os.fork()
+    if child == 0:
+        try:
+            listener = lambda _: None  # noqa: E731
+            if chance is not None:
+                kinds = (after_reports, lambda drawn: while_writing(drawn, data))
+                listener = chance.choice(kinds)(chance)
+            with listening(listener):
+                run(settings, data)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    assert status in {0, signal.SIGKILL}, status
+    return status == 0
+
+
+def main() -> None:
+    said, prepared, seed, least = sys.argv[1:]
+    settings = TrainSettings.model_validate_json(said)
+    chance = random.Random(int(seed))
+    kills, found = 0, []
+    while kills < int(least) or not found:
+        data = Path(f"{prepared}-{len(found)}")
+        shutil.copytree(prepared, data)
+        while not ended(settings, data, chance if found else None):
+            kills += 1
+        found.append(need_current(data, Stage.MODELS)[1].files)
+    print(json.dumps({"kills": kills, "runs": found}))
+
+
+if __name__ == "__main__":
+    main()
