@@ -54,30 +54,37 @@ def while_writing(chance: random.Random, data: Path):
     def watch():
         while True:
             for folder in data.glob(f"{Stage.MODELS.value}/*/*/checkpoint-*"):
-                names = os.listdir(folder) if folder.is_dir() else []
+                names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
                 if len(names) >= files and "whole.json" not in names:
                     die()
-            time.sleep(0.0005)
+            time.sleep(0.002)
 
     threading.Thread(target=watch, daemon=True).start()
     return lambda _: None
+
+
+def dying(chance: random.Random, data: Path):
+    """Return a listener of a process that will die."""
+    return after_reports(chance) if chance.random() < 0.5 else while_writing(chance, data)
+
+
+def silent(_) -> None:
+    """Hear nothing."""
 
 
 def ended(settings: TrainSettings, data: Path, chance: random.Random | None) -> bool:
     """Run in a child, which dies if a chance is given and meets its moment; return whether it came to its end."""
     child = os.fork()
     if child == 0:
+        status = 1
         try:
-            listener = lambda _: None  # noqa: E731
-            if chance is not None:
-                kinds = (after_reports, lambda drawn: while_writing(drawn, data))
-                listener = chance.choice(kinds)(chance)
-            with listening(listener):
+            with listening(silent if chance is None else dying(chance, data)):
                 run(settings, data)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
+            status = 0
+        finally:
+            if status:
+                traceback.print_exc()
+            os._exit(status)
     status = os.waitpid(child, 0)[1]
     assert status in {0, signal.SIGKILL}, status
     return status == 0
@@ -94,7 +101,7 @@ def main() -> None:
         while not ended(settings, data, chance if found else None):
             kills += 1
         found.append(need_current(data, Stage.MODELS)[1].files)
-    print(json.dumps({"kills": kills, "runs": found}))
+    sys.stdout.write(json.dumps({"kills": kills, "runs": found}) + "\n")
 
 
 if __name__ == "__main__":

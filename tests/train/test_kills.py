@@ -11,11 +11,10 @@ import pytest
 
 from lm.small import foreign_base
 
-KILLS = 10
 
-
-@pytest.mark.parametrize("start", ["nothing", "a base with dropout"])
-def test_ten_kills_at_random_moments_of_both_stages_change_no_byte(start, data, settings, tmp_path):
+@pytest.mark.timeout(900)  # a dozen processes, on a machine that may have other work
+@pytest.mark.parametrize(("start", "kills"), [("nothing", 4), ("a base with dropout", 10)])
+def test_kills_at_random_moments_of_both_stages_change_no_byte(start, kills, data, settings, tmp_path):
     seed = int(os.environ.get("PSYLLM_KILL_SEED", random.SystemRandom().randrange(1 << 32)))
     sys.stdout.write(f"PSYLLM_KILL_SEED={seed}\n")
     if start != "nothing":
@@ -23,12 +22,12 @@ def test_ten_kills_at_random_moments_of_both_stages_change_no_byte(start, data, 
         assert json.loads((tmp_path / "gpt2" / "config.json").read_text())["resid_pdrop"] == 0.1
         settings = settings.model_copy(update={"base": tmp_path / "gpt2"})
     program = Path(__file__).with_name("killing.py")
-    command = [sys.executable, str(program), settings.model_dump_json(), str(data), str(seed), str(KILLS)]
+    command = [sys.executable, str(program), settings.model_dump_json(), str(data), str(seed), str(kills)]
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     result = json.loads(said.splitlines()[-1])
     sys.stdout.write(f"{result['kills']} kills, {len(result['runs']) - 1} disturbed runs\n")
     undisturbed, *disturbed = result["runs"]
-    assert result["kills"] >= KILLS
+    assert result["kills"] >= kills
     assert disturbed
     for files in disturbed:
         assert files == undisturbed
