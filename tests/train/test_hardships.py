@@ -7,7 +7,6 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from psyllm.core.errors import LossNotFinite, MemoryFull
 from psyllm.core.progress import listening
-from psyllm.lm.loss import token_losses
 from psyllm.lm.pack import Rows
 from psyllm.lm.template import NOT_LEARNT
 from psyllm.train import saved
@@ -68,72 +67,70 @@ def test_fp16_skips_steps_that_overflow_and_a_resumed_run_skips_the_same(tmp_pat
         assert same(weights, again)
 
 
-def test_gradients_beyond_fp16_end_the_run(tmp_path, monkeypatch):
-    small_scales(monkeypatch, 1.0)
-    monkeypatch.setattr("psyllm.train.loop.token_losses", overflowing)
-    with pytest.raises(LossNotFinite, match="too large for fp16 at step 2"):
-        train(tmp_path / "a", precision="fp16")
-
-
-def overflowing(model, batch):
-    """Finite losses, the gradients of which are not."""
-    return token_losses(model, batch) + torch.sqrt(next(model.parameters()).sum() * 0)
-
-
-def spoil(monkeypatch, at_call, how):
-    """Let the loss of one call be spoilt."""
+def spoilt(how, at_call=None):
+    """Return the small model, whose body's output is spoilt at one call, or at all."""
+    model = small_model()
     calls = []
 
-    def faulty(model, batch):
+    def hook(module, _, output):
         calls.append(1)
-        return how(model, batch) if len(calls) == at_call else token_losses(model, batch)
+        if at_call in {None, len(calls)}:
+            output.last_hidden_state = how(output.last_hidden_state)
 
-    monkeypatch.setattr("psyllm.train.loop.token_losses", faulty)
+    model.base_model.register_forward_hook(hook)
+    return model
+
+
+def overflowing(hidden):
+    """Leave the numbers as they are, but not their gradient: that of a root of nothing."""
+    return hidden + torch.sqrt(hidden.sum() * 0)
+
+
+def test_gradients_beyond_fp16_end_the_run(tmp_path, monkeypatch):
+    small_scales(monkeypatch, 1.0)
+    with pytest.raises(LossNotFinite, match="too large for fp16 at step 2"):
+        train(tmp_path / "a", precision="fp16", model=spoilt(overflowing))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_stops_at_once_and_the_last_good_checkpoint_stays(
-    value, tmp_path, monkeypatch
-):
-    spoil(monkeypatch, 8, lambda model, batch: token_losses(model, batch) * value)
+def test_a_loss_that_is_no_number_stops_at_once_and_the_last_good_checkpoint_stays(value, tmp_path):
+    model = spoilt(lambda hidden: hidden * value, at_call=8)
     with pytest.raises(LossNotFinite, match=r"loss of adapt .* at step 8") as caught:
-        train(tmp_path / "a", dev=NO_DEV)
+        train(tmp_path / "a", dev=NO_DEV, model=model)
     assert "train.adapt.learning_rate" in caught.value.next_step
     assert saved.whole_steps(tmp_path / "a") == [3, 6]
     weights = load_file(saved.folder_of(tmp_path / "a", 6) / "model.safetensors")
     assert all(torch.isfinite(weight).all() for weight in weights.values())
 
 
-def test_a_step_whose_gradient_is_no_number_is_never_saved(tmp_path, monkeypatch):
-    spoil(monkeypatch, 6, overflowing)
+def test_a_step_whose_gradient_is_no_number_is_never_saved(tmp_path):
     with pytest.raises(LossNotFinite, match=r"gradient of adapt .* at step 6"):
-        train(tmp_path / "a", dev=NO_DEV)
+        train(tmp_path / "a", dev=NO_DEV, model=spoilt(overflowing, at_call=6))
     assert saved.whole_steps(tmp_path / "a") == [3]
 
 
-def test_a_dev_loss_that_is_no_number_is_told(tmp_path, monkeypatch):
-    spoil(monkeypatch, 4, lambda model, batch: token_losses(model, batch) * float("nan"))
+def test_a_dev_loss_that_is_no_number_is_told(tmp_path):
+    model = spoilt(lambda hidden: hidden * float("nan"), at_call=4)
     with pytest.raises(LossNotFinite, match=r"dev loss of adapt .* at step 3"):
-        train(tmp_path / "a")
+        train(tmp_path / "a", model=model)
 
 
-def out_of_memory(model, batch):
+def out_of_memory(hidden):
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
-def really_out_of_memory(model, batch):
+def really_out_of_memory(hidden):
     return torch.empty(1 << 56, dtype=torch.uint8)
 
 
-def out_of_pythons_memory(model, batch):
+def out_of_pythons_memory(hidden):
     raise MemoryError
 
 
 @pytest.mark.parametrize("how", [out_of_memory, really_out_of_memory, out_of_pythons_memory])
-def test_too_little_memory_names_what_to_set_and_a_smaller_run_goes_through(how, tmp_path, monkeypatch):
-    spoil(monkeypatch, 5, how)
+def test_too_little_memory_names_what_to_set_and_loses_nothing(how, tmp_path):
     with pytest.raises(MemoryFull, match="4 rows of 16 tokens at once in adapt") as caught:
-        train(tmp_path / "a", dev=NO_DEV)
+        train(tmp_path / "a", dev=NO_DEV, model=spoilt(how, at_call=5))
     assert "train.adapt.rows_at_once=2" in caught.value.next_step
     assert saved.whole_steps(tmp_path / "a") == [3]
     _, weights = train(tmp_path / "a", dev=NO_DEV)
