@@ -98,7 +98,8 @@ def main() -> None:
     while kills < int(least) or not found:
         data = Path(f"{prepared}-{len(found)}")
         shutil.copytree(prepared, data)
-        while not ended(settings, data, chance if found else None):
+        # drawn here: a child's draws are lost with it, and each would die at the same moment
+        while not ended(settings, data, random.Random(chance.random()) if found else None):
             kills += 1
         found.append(need_current(data, Stage.MODELS)[1].files)
     sys.stdout.write(json.dumps({"kills": kills, "runs": found}) + "\n")
