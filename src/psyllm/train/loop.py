@@ -26,7 +26,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from psyllm.core.errors import BadSetting, PsyError
+from psyllm.core.errors import BadSetting, DiskFull, PsyError
 from psyllm.core.progress import report
 from psyllm.lm.checkpoint import load_weights, quiet_transformers
 from psyllm.lm.loss import to_batch, token_losses
@@ -197,7 +197,7 @@ def train_stage(model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard
     Without dev rows all steps are taken and the last weights stay.
 
     Raises:
-        OSError: ENOSPC, the disk is full.
+        DiskFull: a checkpoint does not fit; the ones before it stay.
         MemoryFull: a step does not fit; names the settings to change.
         LossNotFinite: a loss or a gradient is no number.
     """
@@ -252,13 +252,26 @@ def _run(
     except PsyError:
         raise
     except Exception as error:
-        if is_about_memory(error):
-            length = rows.ids.shape[1]
-            raise memory_full(plan.name, stage, length, checkpointing=plan.gradient_checkpointing) from error
-        # torch and safetensors hide a full disk behind errors of their own
-        saved.need_room(plan.folder, parameters * BYTES_A_PARAMETER)
-        raise
+        explained = _explained(error, plan, rows.ids.shape[1], parameters * BYTES_A_PARAMETER)
+        if explained is None:
+            raise
+        raise explained from error
     return watch.tokens_per_s
+
+
+def _explained(error: Exception, plan: Plan, length: int, checkpoint_bytes: int) -> PsyError | None:
+    """Return what an exception means that torch or safetensors raised; None for one that nobody expected."""
+    if is_about_memory(error):
+        return memory_full(plan.name, plan.settings, length, checkpointing=plan.gradient_checkpointing)
+    # they hide a full disk behind errors of their own
+    if saved.has_room(plan.folder, checkpoint_bytes):
+        return None
+    message = f"no space left on the disk that holds {plan.folder}: a checkpoint takes {checkpoint_bytes / 1e6:,.0f} MB"
+    next_step = (
+        "free some space or name another folder with --data, then run the command again; "
+        "train.keep_checkpoints=1 keeps fewer, and the run goes on with it"
+    )
+    return DiskFull(message, next_step)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from psyllm.core.stages import write_text_atomically
+from psyllm.core.stages import NO_SPACE, write_text_atomically
 
 WHOLE = "whole.json"
 STATE = "trainer_state.json"
@@ -142,6 +142,15 @@ def history(stage: Path, step: int) -> list[dict[str, Any]]:
     state = json.loads((folder_of(stage, step) / STATE).read_text("utf-8"))
     logged: list[dict[str, Any]] = state["log_history"]
     return logged
+
+
+def has_room(folder: Path, wanted_bytes: int) -> bool:
+    """Return whether so much could be written now."""
+    try:
+        need_room(folder, wanted_bytes)
+    except OSError as error:
+        return error.errno not in NO_SPACE
+    return True
 
 
 def need_room(folder: Path, wanted_bytes: int) -> None:

@@ -41,6 +41,8 @@ BEGAN = "began.json"
 RESULT = "result.json"
 STAGES = ("adapt", "answer")
 ROOMS = ("train", "lm")
+# Settings that change no byte of a model, so that a run interrupted for want of them goes on with others.
+CHANGES_NOTHING = frozenset({"keep_checkpoints"})
 
 
 class Undertaking(NamedTuple):
@@ -66,7 +68,7 @@ def anew(settings: TrainSettings, data: Path) -> Undertaking:
     parents = (manifest.as_parent(), *base_parent(settings.base))
     of_base = inherited(settings.base, manifest)
     resolved = settings.model_dump(mode="json")
-    mark = fingerprint(Stage.MODELS, parents, resolved, rooms=ROOMS)
+    mark = _mark(parents, resolved)
     stage_run = StageRun(data, Stage.MODELS, _name(mark), mark, parents, resolved)
     start = "nothing" if settings.base is None else f"the base {settings.base}"
     return Undertaking(
@@ -116,7 +118,7 @@ def resumed(data: Path, name: str | None, *, changed_code: bool = False) -> Unde
     if base_parent(settings.base) != tuple(_bases(parents, began["earlier"])):
         message = f"the base {settings.base} is not the one that {folder.name} began with"
         raise BadCheckpoint(message, "put it back, or begin anew: psyllm train")
-    mark = fingerprint(Stage.MODELS, parents, began["settings"], rooms=ROOMS)
+    mark = _mark(parents, began["settings"])
     if mark != began["fingerprint"] and not changed_code:
         message = f"the code of training has changed since {folder.name} began, so it would not end in the same bits"
         raise BadSetting(
@@ -173,7 +175,7 @@ def longer(
     this = Parent(stage=BASE, run=folder.name, content_hash=manifest.content_hash)
     parents = (corpus_manifest.as_parent(), *first_base, this)
     resolved = longer_settings.model_dump(mode="json")
-    mark = fingerprint(Stage.MODELS, parents, resolved, rooms=ROOMS)
+    mark = _mark(parents, resolved)
     return Undertaking(
         f"more: {stage_name} of {folder.name} goes on from step {kept[-1]} to {more.steps} in a new run {_name(mark)}, "
         f"with its optimiser's state and order; {_rate_sentence(planned, more, kept[-1])}",
@@ -183,6 +185,11 @@ def longer(
         StageRun(data, Stage.MODELS, _name(mark), mark, parents, resolved),
         folder,
     )
+
+
+def _mark(parents: tuple[Parent, ...], resolved: dict[str, Any]) -> str:
+    made_of = {name: value for name, value in resolved.items() if name not in CHANGES_NOTHING}
+    return fingerprint(Stage.MODELS, parents, made_of, rooms=ROOMS)
 
 
 def _name(mark: str) -> str:
