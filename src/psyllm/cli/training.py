@@ -29,6 +29,11 @@ def train(
 ) -> None:
     """4 A model is trained in two stages, adapt and answer: data/4_models."""
     if context.invoked_subcommand is not None:
+        if data != DATA or any((base, preset, config, set_)):
+            message = (
+                f"write the options behind the command: psyllm train {context.invoked_subcommand} --data …"
+            )
+            raise typer.BadParameter(message)
         return
     from psyllm.train.run import run
 

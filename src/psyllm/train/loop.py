@@ -13,7 +13,7 @@ a gradient scaler, whose state is in the checkpoints. One process, one device.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -86,10 +86,18 @@ class _Arguments(TrainingArguments):
 class _Loop(Trainer):
     """Trainer with our loss, our dev loss and our rate."""
 
-    def __init__(self, *, plan: Plan, dev: Rows, **named: Any) -> None:  # noqa: ANN401 - handed on
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        dev: Rows,
+        is_compiled: bool,
+        **named: Any,  # noqa: ANN401 - handed on
+    ) -> None:
         super().__init__(**named)
         self._plan = plan
         self._dev = dev
+        self._is_compiled = is_compiled
         self.loss_is_scaled_for_ga = True
         # not by `args.fp16`: accelerate refuses it without a card, and the tests have none
         self.accelerator.scaler = scaler_for(plan.precision, self.args.device.type)
@@ -167,8 +175,11 @@ class _Loop(Trainer):
         model.train(mode=False)
         total = torch.zeros((), dtype=torch.float64)
         size = self.args.per_device_eval_batch_size
-        # its last batch has another size, for which a compiled model would be compiled anew
-        with torch.no_grad(), torch.compiler.set_stance("force_eager"):
+        # the last batch has another size, for which a compiled model would be compiled anew
+        with (
+            torch.no_grad(),
+            torch.compiler.set_stance("force_eager") if self._is_compiled else nullcontext(),
+        ):
             for start in range(0, len(self._dev.ids), size):
                 batch = to_batch(self._dev.take(range(start, min(start + size, len(self._dev.ids)))))
                 batch = {name: tensor.to(self.args.device) for name, tensor in batch.items()}
@@ -235,10 +246,11 @@ def _run(
     )
     ordered = Ordered(rows, stage.steps * stage.batch_rows, plan.seed)
     try:
-        with quiet_transformers(), _as_planned(model, plan):
+        with quiet_transformers(), _as_planned(model, plan) as is_compiled:
             loop = _Loop(
                 plan=plan,
                 dev=dev,
+                is_compiled=is_compiled,
                 model=model,
                 args=_arguments(plan, has_dev=len(dev.ids) > 0),
                 train_dataset=ordered,
@@ -275,8 +287,8 @@ def _explained(error: Exception, plan: Plan, length: int, checkpoint_bytes: int)
 
 
 @contextmanager
-def _as_planned(model: PreTrainedModel, plan: Plan) -> Iterator[None]:
-    """Compute the model inside the block as the plan says, and as before after it."""
+def _as_planned(model: PreTrainedModel, plan: Plan) -> Iterator[bool]:
+    """Compute the model inside the block as the plan says, and as before after it; yield whether it is compiled."""
     wanted = wants_compiling(
         plan.compile, model, on_card=torch.cuda.is_available(), steps=plan.settings.steps
     )
@@ -286,8 +298,8 @@ def _as_planned(model: PreTrainedModel, plan: Plan) -> Iterator[None]:
             raise BadSetting(message, "set train.gradient_checkpointing=false")
         model.activation_checkpointing_enable()
     try:
-        with compiled(model, wanted=wanted):
-            yield
+        with compiled(model, wanted=wanted) as is_compiled:
+            yield is_compiled
     finally:
         if plan.gradient_checkpointing:
             model.activation_checkpointing_disable()

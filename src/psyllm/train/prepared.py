@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,7 +32,10 @@ def prepared(run: Path, name: str, key: Mapping[str, object], make: Callable[[],
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir(parents=True)
         for field, array in rows._asdict().items():
-            np.save(half / f"{field}.npy", array)
+            with (half / f"{field}.npy").open("wb") as file:
+                np.save(file, array)
+                file.flush()
+                os.fsync(file.fileno())
         half.rename(folder)
     return Rows(*(_read(folder / f"{field}.npy") for field in Rows._fields))
 

@@ -93,7 +93,7 @@ def keep_last(stage: Path, last: int, best: int) -> None:
             folder_of(stage, step).rename(folder)
         for pattern in (UNREAD, *(() if step == last else RESUMING)):
             for path in folder.glob(pattern):
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         mark_whole(folder)
 
 
