@@ -78,7 +78,7 @@ class TrainSettings(Frozen):
     )
     gradient_checkpointing: bool = Field(
         False,
-        description="compute each block's activations again in the backward pass: far less memory, a fifth to a third slower",
+        description="compute each block's activations again in the backward pass: far less memory, about a fifth slower",
     )
     compile: Literal["auto", "on", "off"] = Field(
         "auto",
