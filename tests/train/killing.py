@@ -5,6 +5,8 @@ JSON line with the kills and, for every data folder, the files of the finished
 run. The libraries are loaded once, before the children are made.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import random
@@ -80,6 +82,7 @@ def ended(settings: TrainSettings, data: Path, chance: random.Random | None) -> 
         try:
             with listening(silent if chance is None else dying(chance, data)):
                 run(settings, data)
+            data.with_suffix(".modules").write_text("\n".join(sys.modules))
             status = 0
         finally:
             if status:
@@ -88,6 +91,14 @@ def ended(settings: TrainSettings, data: Path, chance: random.Random | None) -> 
     status = os.waitpid(child, 0)[1]
     assert status in {0, signal.SIGKILL}, status
     return status == 0
+
+
+def load(modules: list[str]) -> None:
+    """Load what a child needed, so that the next ones find it."""
+    for name in modules:
+        if name not in sys.modules:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
 
 
 def main() -> None:
@@ -102,6 +113,7 @@ def main() -> None:
         while not ended(settings, data, random.Random(chance.random()) if found else None):
             kills += 1
         found.append(need_current(data, Stage.MODELS)[1].files)
+        load(data.with_suffix(".modules").read_text().split())
     sys.stdout.write(json.dumps({"kills": kills, "runs": found}) + "\n")
 
 

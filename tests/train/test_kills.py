@@ -12,7 +12,7 @@ import pytest
 from lm.small import foreign_base
 
 
-@pytest.mark.timeout(900)  # a dozen processes, on a machine that may have other work
+@pytest.mark.timeout(1800)  # a dozen processes, on a machine that may have other work
 @pytest.mark.parametrize(("start", "kills"), [("nothing", 4), ("a base with dropout", 10)])
 def test_kills_at_random_moments_of_both_stages_change_no_byte(start, kills, data, settings, tmp_path):
     seed = int(os.environ.get("PSYLLM_KILL_SEED", random.SystemRandom().randrange(1 << 32)))

@@ -85,3 +85,11 @@ def test_another_run_takes_over_what_was_kept_once(tmp_path):
     saved.take_over(tmp_path / "a", tmp_path / "b")
     assert saved.whole_steps(tmp_path / "b") == [12]
     assert saved.kept_steps(tmp_path / "a") == [4, 8]
+
+
+def test_files_that_were_about_to_take_anothers_place_go(tmp_path):
+    (tmp_path / "adapt").mkdir()
+    for name in (".metrics.jsonl.12.tmp", "adapt/.result.json.7.tmp", "metrics.jsonl", "adapt/result.json"):
+        (tmp_path / name).write_text("{}")
+    saved.drop_half_written(tmp_path)
+    assert {path.name for path in tmp_path.rglob("*.*")} == {"metrics.jsonl", "result.json"}

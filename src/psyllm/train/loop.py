@@ -12,7 +12,7 @@ a gradient scaler, whose state is in the checkpoints. One process, one device.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple, cast
 
@@ -112,7 +112,7 @@ class _Loop(Trainer):
         del num_training_steps
         if self.lr_scheduler is None:
             stage = self._plan.settings
-            of = self.optimizer if optimizer is None else optimizer
+            of = cast("torch.optim.Optimizer", self.optimizer if optimizer is None else optimizer)
             self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(of, lambda done: rate_share(stage, done))
             self._created_lr_scheduler = True
         return self.lr_scheduler
@@ -145,7 +145,8 @@ class _Loop(Trainer):
         if scaler is not None:
             check_scale(scaler, self._plan.name, step)
             scaler.unscale_(cast("Any", self.optimizer).optimizer)
-        norm: torch.Tensor = super()._clip_grad_norm(model)
+        clip: Callable[[torch.nn.Module], torch.Tensor] = super()._clip_grad_norm
+        norm = clip(model)
         self._finite.end_step(step, norm)
         return norm
 
@@ -302,7 +303,8 @@ def _as_planned(model: PreTrainedModel, plan: Plan) -> Iterator[bool]:
             yield is_compiled
     finally:
         if plan.gradient_checkpointing:
-            model.activation_checkpointing_disable()
+            keep_activations: Callable[[], None] = model.activation_checkpointing_disable
+            keep_activations()
 
 
 def _arguments(plan: Plan, *, has_dev: bool) -> TrainingArguments:

@@ -69,6 +69,12 @@ def drop_torn(stage: Path) -> None:
             shutil.rmtree(path)
 
 
+def drop_half_written(run: Path) -> None:
+    """Delete the files that an interrupted process was about to put in another's place, see `write_text_atomically`."""
+    for path in run.rglob(".*.tmp"):
+        path.unlink()
+
+
 def drop_old(stage: Path, *, keep: int, best: int | None) -> None:
     """Keep the newest checkpoints and the best one."""
     steps = whole_steps(stage)

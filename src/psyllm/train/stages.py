@@ -101,6 +101,7 @@ def run_stages(work: Work) -> None:
         EmptyCorpus: there is nothing to learn.
         BadCheckpoint: the base can't be used.
     """
+    saved.drop_half_written(work.folder)
     _take_over(work)
     tokenizer = _tokenizer(work)
     context = work.settings.model.context_tokens
