@@ -1,4 +1,4 @@
-"""Runs a training again and again in children that kill themselves (-9), until one ends; a program of its own.
+"""Runs a training in children that kill themselves (-9) until there were enough kills; a program of its own.
 
 In: settings, a data folder, a base seed and how many kills at least. Out: one
 JSON line with the kills and, for every data folder, the files of the finished
@@ -37,7 +37,7 @@ def die() -> None:
 
 def after_reports(chance: random.Random):
     """Die a moment after one of the next steps, or of what comes before the first."""
-    left = [chance.randint(1, 6)]
+    left = [chance.randint(2, 9)]
     wait_s = chance.uniform(0, 0.05)
 
     def listener(progress):
@@ -110,7 +110,9 @@ def main() -> None:
         data = Path(f"{prepared}-{len(found)}")
         shutil.copytree(prepared, data)
         # drawn here: a child's draws are lost with it, and each would die at the same moment
-        while not ended(settings, data, random.Random(chance.random()) if found else None):
+        while not ended(
+            settings, data, random.Random(chance.random()) if found and kills < int(least) else None
+        ):
             kills += 1
         found.append(need_current(data, Stage.MODELS)[1].files)
         load(data.with_suffix(".modules").read_text().split())
