@@ -23,8 +23,9 @@ WHOLE = "whole.json"
 STATE = "trainer_state.json"
 PREFIX = "checkpoint-"
 KEPT = "last"
-# transformers writes its arguments beside a checkpoint; they name this machine's folders, and nothing reads them
-UNREAD = "training_args.bin"
+# transformers writes its arguments beside a checkpoint, which name this machine's folders, and how to generate,
+# which another start of the same run may not have set yet; nothing reads them from here
+UNREAD = ("training_args.bin", "generation_config.json")
 RESUMING = ("optimizer*", "scheduler*", "scaler*", "rng_state*")  # what a checkpoint of weights alone lacks
 
 
@@ -97,7 +98,7 @@ def keep_last(stage: Path, last: int, best: int) -> None:
         folder = folder_of(kept, step)
         if not folder.exists():
             folder_of(stage, step).rename(folder)
-        for pattern in (UNREAD, *(() if step == last else RESUMING)):
+        for pattern in (*UNREAD, *(() if step == last else RESUMING)):
             for path in folder.glob(pattern):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         mark_whole(folder)
