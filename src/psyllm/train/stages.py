@@ -170,6 +170,9 @@ def _start(work: Work, tokenizer: Tokenizer) -> PreTrainedModel:
     if work.settings.base is None:
         return build(work.settings.model, tokenizer, work.settings.seed)
     model = load_base(work.settings.base)[0]
+    model.config.use_cache = (
+        False  # as Trainer leaves it: a process that only finishes a run must not save another
+    )
     check_base(model, work.settings.base)
     return model
 
