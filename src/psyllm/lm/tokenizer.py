@@ -129,6 +129,12 @@ class Tokenizer:
         """Return the content of tokenizer.json."""
         return self._codec.files()[TOKENIZER_FILE].decode()
 
+    def content_hash(self) -> str:
+        """Return one sha256 of all of its files."""
+        files = self._codec.files()
+        parts = (f"{name} {hashlib.sha256(files[name]).hexdigest()}" for name in sorted(files))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
     def save(self, folder: Path) -> None:
         """Write its files, and those that other programs read with a base's own template."""
         folder.mkdir(parents=True, exist_ok=True)

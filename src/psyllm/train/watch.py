@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -37,6 +37,8 @@ class Plan(NamedTuple):
     keep_checkpoints: int
     precision: str
     loss: LossWay = "auto"
+    gradient_checkpointing: bool = False
+    compile: Literal["auto", "on", "off"] = "off"
 
 
 class Watch(TrainerCallback):
