@@ -66,4 +66,8 @@ class TrainSettings(Frozen):
         "auto",
         description="arithmetic of the forward pass (weights stay fp32); auto is bf16 where the processor has it",
     )
+    trackers: tuple[Literal["tensorboard", "mlflow"], ...] = Field(
+        ("tensorboard",),
+        description="who else keeps the curves: `tensorboard` writes `events/` of the run; `mlflow` (an extra) the server that MLFLOW_TRACKING_URI names, else `mlflow.db` of the data folder",
+    )
     seed: int = Field(20261123, description="seed of weights, order and dropout")

@@ -28,6 +28,7 @@ from psyllm.lm.checkpoint import load_weights, quiet_transformers
 from psyllm.lm.loss import to_batch, token_losses
 from psyllm.lm.pack import Rows
 from psyllm.train import saved
+from psyllm.train.gauge import Gauge
 from psyllm.train.history import DEV_LOSS, best_step, should_stop
 from psyllm.train.watch import BYTES_A_PARAMETER, Heard, Plan, Watch
 
@@ -143,7 +144,7 @@ def train_stage(model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard
     heard(logged)
     best = best_step(logged) or last
     model.load_state_dict(load_weights(saved.folder_of(plan.folder, best)).state_dict())
-    report(f"training: {plan.name}", last, last, f"best step {best}")
+    report(f"training: {plan.name}", last, last, f"best step {best}", doing="done")
     return Trained(last, best, logged, speed)
 
 
@@ -174,7 +175,7 @@ def _run(
                 args=_arguments(plan, has_dev=len(dev.ids) > 0),
                 train_dataset=ordered,
                 eval_dataset=ordered,  # asked for by Trainer, never read: see evaluate
-                callbacks=[watch],
+                callbacks=[watch, Gauge(plan, rows)],
             )
             loop.remove_callback(PrinterCallback)
             loop.train(

@@ -51,7 +51,8 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
     parents = (parent.as_parent(), *_base(settings))
     inherited = _inherited(settings, parent)
     resolved = settings.model_dump(mode="json")
-    mark = fingerprint(Stage.MODELS, parents, resolved, rooms=["train", "lm"])
+    made_of = {name: value for name, value in resolved.items() if name != "trackers"}  # they change no weight
+    mark = fingerprint(Stage.MODELS, parents, made_of, rooms=["train", "lm"])
     name = f"model-{mark[:12]}"
     done = up_to_date(data, Stage.MODELS, name)
     if done is not None:
@@ -66,6 +67,8 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads halve the speed on a busy machine
     from psyllm.train.machine import on_threads
     from psyllm.train.material import read_material
+    from psyllm.train.peak import machine_facts
+    from psyllm.train.recording import recorded
     from psyllm.train.stages import Work, check_settings, run_stages
 
     check_settings(settings)
@@ -85,7 +88,10 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
         **inherited,
     }
     work = Work(writer.folder, settings, train, dev, began["precision"], lineage)
-    with on_threads(began["threads"]):
+    with (
+        on_threads(began["threads"]),
+        recorded(writer, settings.trackers, {**began, **machine_facts()}, lineage),
+    ):
         run_stages(work)
     return writer.finish(
         counts={
@@ -101,6 +107,7 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
             "lineage": inherited,
             "processor": _processor(),
             "cores": os.cpu_count() or 1,
+            **machine_facts(),
             "weights": work.weights,
             "stages": work.results,
         },
