@@ -13,6 +13,8 @@ export interface Series {
   /** Of the training that is laid over the first one. */
   other: boolean;
   points: readonly Point[];
+  /** The last step of its training so far. */
+  end: number;
 }
 
 interface Props {
@@ -25,7 +27,7 @@ interface Props {
 }
 
 const HEIGHT = 260;
-const FRAME = { left: 46, right: 12, top: 12, bottom: 42 };
+const FRAME = { left: 46, right: 22, top: 12, bottom: 42 };
 
 export function Chart({ series, steps, place, description, onPlace }: Props) {
   const box = useRef<HTMLDivElement>(null);

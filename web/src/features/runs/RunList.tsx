@@ -12,6 +12,7 @@ import { figure } from "./figures";
 import { RunMark, stageWords } from "./RunMark";
 import { runPath } from "./runPath";
 import "./runs.css";
+import "./list.css";
 
 const EVERY_MS = 5_000;
 

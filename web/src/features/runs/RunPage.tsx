@@ -59,9 +59,9 @@ export function RunPage({ run, onSignedOut }: Props) {
           ))}
         </ul>
       )}
-      {detail && <Curves run={run} curve={curve} compared={compared} other={other} />}
       {others.length > 0 && <Choice others={others} chosen={compared} onChoose={setCompared} />}
       {compared !== null && other.failure && <p role="alert">{m("compare.lost")}</p>}
+      {detail && <Curves run={run} curve={curve} compared={compared} other={other} />}
       {detail && <About detail={detail} />}
     </div>
   );
@@ -113,8 +113,8 @@ function About({ detail }: { detail: TrainingDetail }) {
     <div className="run-columns">
       <Settings settings={detail.settings} />
       <Report report={detail.report} />
-      <Origin detail={detail} />
       <Machine detail={detail} />
+      <Origin detail={detail} />
     </div>
   );
 }

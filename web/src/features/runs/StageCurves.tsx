@@ -53,13 +53,17 @@ export function StageCurves({ stage, run, lines, other }: Props) {
         <input
           type="range"
           aria-label={m("curve.cursor")}
-          aria-valuetext={readout}
+          aria-valuetext={readout.join(" · ")}
           min={0}
           max={steps.length - 1}
           value={place}
           onChange={(event) => setChosen(Number(event.target.value))}
         />
-        <output>{readout}</output>
+        <output>
+          {readout.map((one) => (
+            <span key={one}>{one}</span>
+          ))}
+        </output>
       </div>
       <details>
         <summary>{m("curve.table")}</summary>
@@ -72,19 +76,21 @@ export function StageCurves({ stage, run, lines, other }: Props) {
 function seriesOf(curves: Curves, run: string | null, other: boolean): Series[] {
   const called = (curve: string): string =>
     run === null ? curve : m("curve.of", { curve, run: shortRun(run) });
+  const steps = stepsOf([curves]);
+  const end = steps[steps.length - 1] ?? 0;
   const all: Series[] = [
-    { name: called(m("curve.loss")), kind: "loss", other, points: curves.loss },
-    { name: called(m("curve.dev")), kind: "dev", other, points: curves.dev },
+    { name: called(m("curve.loss")), kind: "loss", other, points: curves.loss, end },
+    { name: called(m("curve.dev")), kind: "dev", other, points: curves.dev, end },
   ];
   return all.filter((one) => one.points.length > 0);
 }
 
-function readoutAt(series: readonly Series[], step: number): string {
+function readoutAt(series: readonly Series[], step: number): string[] {
   const values = series.flatMap((one) => {
-    const value = valueAt(one.points, step);
+    const value = valueAt(one.points, step, one.end);
     return value === null ? [] : [`${one.name} ${loss(value)}`];
   });
-  return [m("curve.at", { step: figure(step) }), ...values].join(" · ");
+  return [m("curve.at", { step: figure(step) }), ...values];
 }
 
 function describe(stage: string, series: readonly Series[], steps: readonly number[]): string {

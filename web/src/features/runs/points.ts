@@ -48,8 +48,9 @@ export function thinned(points: readonly Point[], most = MOST_DRAWN): readonly P
   return [ends[0], ...means.slice(1, -1), ends[1]];
 }
 
-/** Return the last value at or before a step, null when the curve begins later. */
-export function valueAt(points: readonly Point[], step: number): number | null {
+/** Return the last value at or before a step, null before the curve begins and once its training was over. */
+export function valueAt(points: readonly Point[], step: number, end: number): number | null {
+  if (step > end) return null;
   let found: number | null = null;
   for (const point of points) {
     if (point.step > step) break;
