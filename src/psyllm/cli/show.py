@@ -101,8 +101,10 @@ class _Listener:
     def _draw_bar(self, report: Report) -> None:
         if report.task not in self._tasks:
             self._tasks[report.task] = self._bars.add_task(report.task, total=report.total, note=report.note)
-        more = {"note": report.note} if report.note or not report.doing else {}
-        self._bars.update(self._tasks[report.task], completed=report.done, total=report.total, **more)
+        task = self._tasks[report.task]
+        self._bars.update(task, completed=report.done, total=report.total)
+        if report.note or not report.doing:  # what training is doing now has no words of its own
+            self._bars.update(task, note=report.note)
 
     def _start(self) -> None:
         if not self._drawing:  # not earlier: bars without a task end in an empty line

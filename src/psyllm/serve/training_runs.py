@@ -220,8 +220,9 @@ def _when(one: schema.TrainingSummary) -> float:
 
 def number(said: object) -> float | None:
     """Return a finite number, None for anything else."""
-    is_number = isinstance(said, int | float) and not isinstance(said, bool)
-    return float(said) if is_number and math.isfinite(said) else None
+    if not isinstance(said, int | float) or isinstance(said, bool) or not math.isfinite(said):
+        return None
+    return float(said)
 
 
 def _whole(said: object) -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -54,7 +55,7 @@ class Gauge(TrainerCallback):
     ) -> None:
         """Learn what a token costs and what the machine could do, then start the clock."""
         del control, kwargs
-        inner = getattr(model, "module", model)  # out of what many processes wrap around it
+        inner: Any = getattr(model, "module", model)  # out of what many processes wrap around it
         pad = getattr(getattr(inner, "config", None), "pad_token_id", None)
         words = 1.0 if pad is None else float((self._rows.ids != pad).mean())
         self._tokens_a_step = self._plan.settings.batch_rows * self._rows.ids.shape[1] * words

@@ -12,11 +12,10 @@ import functools
 import time
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 import torch
-from transformers import PreTrainedModel
 
 CARDS = Path(__file__).with_name("cards.toml")
 MEASURING_S = 0.25
@@ -44,22 +43,23 @@ def card_peak(name: str, precision: str) -> float:
     return float(next(fits, 0.0)) * 1e12
 
 
-def operations_a_token(model: PreTrainedModel, context: int) -> float:
+def operations_a_token(model: torch.nn.Module, context: int) -> float:
     """Return the operations of forward and backward pass for one token in a row of `context` tokens.
 
     Two for each weight of a product forward, two backward for what goes on down, two more where the weight
     learns; attention as if every token saw the whole row, as PaLM's paper (appendix B) counts.
     Recomputing for gradient checkpointing is not counted: it brings a token no further.
     """
+    parts: Any = model  # transformers leaves its own methods untyped
     tables = {id(part.weight) for part in model.modules() if isinstance(part, torch.nn.Embedding)}
-    head = model.get_output_embeddings()
+    head = parts.get_output_embeddings()
     if head is not None:
         tables.discard(id(head.weight))  # a table that is the head as well is multiplied with, too
     products = [weight for weight in model.parameters() if weight.ndim == 2 and id(weight) not in tables]
     weights = sum(weight.numel() for weight in products)
     learning = sum(weight.numel() for weight in products if weight.requires_grad)
-    layers, width = model.config.num_hidden_layers, model.config.hidden_size
-    return 4.0 * weights + 2.0 * learning + 12.0 * layers * width * context
+    shape: int = parts.config.num_hidden_layers * parts.config.hidden_size
+    return 4.0 * weights + 2.0 * learning + 12.0 * shape * context
 
 
 def memory_in_use() -> dict[str, float]:
