@@ -97,7 +97,8 @@ def test_a_training_grows_before_the_eyes_of_a_supervisor(browser, trained: Path
         )
 
         page.get_by_role("combobox").select_option("model-3da3bbb2641a")
-        expect(page.get_by_text("验证损失（model-3da3bb）").first).to_be_visible()
+        legend = page.locator(".chart-legend").get_by_text("验证损失（model-3da3bb）")
+        expect(legend).to_be_visible(timeout=PATIENCE_MS)
         assert axe(page) == []
         picture(page, f"run-{device}-{scheme}")
         page.get_by_text("看数字表").click()

@@ -37,7 +37,6 @@ export type TrainingSetting = Schemas["TrainingSetting"];
 export type TrainingCurve = Schemas["TrainingCurve"];
 export type TrainingLine = Schemas["TrainingLine"];
 export type TrainingNow = Schemas["TrainingNow"];
-export type TrainingFact = Schemas["TrainingFact"];
 export type LineageStep = Schemas["LineageStep"];
 
 /** What a run sends, in the order of its numbers; `done` is always the last. */
