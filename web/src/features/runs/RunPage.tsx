@@ -52,7 +52,7 @@ export function RunPage({ run, onSignedOut }: Props) {
       {curve.state === "interrupted" && <p className="run-note">{m("interrupted")}</p>}
       {curve.state === "unreadable" && <p className="run-note">{m("unreadable")}</p>}
       {curve.now && <Now now={curve.now} />}
-      {summary && (
+      {summary && !curve.now && (
         <ul className="run-soft">
           {summary.stages.map((stage) => (
             <li key={stage.name}>{stageWords(stage)}</li>
