@@ -79,7 +79,9 @@ async def test_one_training_says_what_it_is_made_of(house: House) -> None:
     assert [one["differs"] for one in said["settings"]][:3] == [True, True, False]
     assert said["corpus"] == {"run": "corpus-1", "content_hash": corpus.content_hash, "here": True}
     assert (said["permit"]["uses"], said["permit"]["expires"]) == ("research", "2099-06-30")
-    assert said["report"]["figures"] == [{"name": "bits_per_char", "value": 6.6, "low": 6.5, "high": pytest.approx(6.7)}]
+    assert said["report"]["figures"] == [
+        {"name": "bits_per_char", "value": 6.6, "low": 6.5, "high": pytest.approx(6.7)}
+    ]
     assert said["content_hash"] == model.content_hash
     assert said["tokenizer_hash"] == model.files["model/tokenizer.json"]
     assert {one["name"] for one in said["machine"]} == {"cores", "precision"}
