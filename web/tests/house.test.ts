@@ -4,6 +4,7 @@ import { dirname, join, normalize, relative } from "node:path";
 import ts from "typescript";
 import { expect, test } from "vitest";
 import { reviewLanguages } from "../src/lib/messages/review";
+import { runsLanguages } from "../src/lib/messages/runs";
 import { languages } from "../src/lib/messages/t";
 
 const SRC = join(import.meta.dirname, "../src");
@@ -90,7 +91,11 @@ test("every message is used", () => {
   const used = (key: string): boolean =>
     // A key put together from a name, as in t(`level.${level}`), counts by its beginning.
     all.includes(`"${key}"`) || all.includes(`\`${key.slice(0, key.lastIndexOf(".") + 1)}\${`);
-  const keys = [...Object.keys(languages.zh), ...Object.keys(reviewLanguages.zh)];
+  const keys = [
+    ...Object.keys(languages.zh),
+    ...Object.keys(reviewLanguages.zh),
+    ...Object.keys(runsLanguages.zh),
+  ];
   expect(keys.filter((key) => !used(key))).toEqual([]);
 });
 

@@ -1,4 +1,4 @@
-"""What a running command shows: one bar per task, then the manifest in a few lines."""
+"""What a running command shows: one bar per task, a panel for training, then the manifest in a few lines."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from psyllm.cli.live import LiveView, StageSeen, fits, stage_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,10 +35,15 @@ def progress_bars() -> Iterator[None]:
 
     # Not standard output: that stays readable by programs.
     console = Console(stderr=True)
-    listener = _Listener(_bars(console))
+    listener = _Listener(console)
     try:
         with listening(listener):
             yield
+    except KeyboardInterrupt:
+        listener.stop()
+        if listener.stage is not None:
+            console.print(f"\n{listener.stage.kept()}", highlight=False)
+        raise
     finally:
         listener.stop()
 
@@ -64,23 +71,45 @@ def _bars(console: Console) -> Progress:
 
 
 class _Listener:
-    """Turns reports of the rooms into bars."""
+    """Turns reports of the rooms into bars, and those of training into a panel where one fits."""
 
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
+    def __init__(self, console: Console) -> None:
+        self._bars = _bars(console)
+        self._live = LiveView(console, self._bars) if fits(console) else None
         self._tasks: dict[str, TaskID] = {}
+        self._drawing = False
+        self.stage: StageSeen | None = None
 
     def __call__(self, report: Report) -> None:
-        if report.task not in self._tasks:
-            self._bars.start()  # not earlier: bars without a task end in an empty line
-            self._tasks[report.task] = self._bars.add_task(report.task, total=report.total, note=report.note)
-        total = report.total if report.total is not None else None
-        self._bars.update(self._tasks[report.task], completed=report.done, total=total, note=report.note)
+        name = stage_of(report)
+        if name is not None:
+            if self.stage is None or self.stage.name != name:
+                self.stage = StageSeen(name)
+            self.stage.take(report)
+            if self._live is not None:
+                self._live.show(self.stage)
+        if name is None or self._live is None:
+            self._draw_bar(report)
+        self._start()
 
     def stop(self) -> None:
-        """Leave the bars, if there are any, as they are."""
-        if self._tasks:
-            self._bars.stop()
+        """Leave what is drawn, if anything is, as it is."""
+        if self._drawing:
+            self._drawing = False
+            (self._live or self._bars).stop()
+
+    def _draw_bar(self, report: Report) -> None:
+        if report.task not in self._tasks:
+            self._tasks[report.task] = self._bars.add_task(report.task, total=report.total, note=report.note)
+        task = self._tasks[report.task]
+        self._bars.update(task, completed=report.done, total=report.total)
+        if report.note or not report.doing:  # what training is doing now has no words of its own
+            self._bars.update(task, note=report.note)
+
+    def _start(self) -> None:
+        if not self._drawing:  # not earlier: bars without a task end in an empty line
+            self._drawing = True
+            (self._live or self._bars).start()
 
 
 def _print_manifest(manifest: Manifest, data: Path) -> None:

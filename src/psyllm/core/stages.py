@@ -15,7 +15,6 @@ import fcntl
 import hashlib
 import json
 import os
-import platform
 import resource
 import shlex
 import shutil
@@ -24,7 +23,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +30,12 @@ from pydantic import Field
 
 from psyllm.core.errors import DiskFull, MissingStage, StageBusy
 from psyllm.core.records import Frozen
+from psyllm.core.versions import library_versions
 
 MANIFEST = "manifest.json"
 CURRENT = "current"
-PACKAGES_NAMED = (
-    "psyllm",
-    "pyarrow",
-    "pydantic",
-    "numpy",
-    "rensa",
-    "opencc",
-    "scrapy",
-    "torch",
-    "transformers",
-    "tokenizers",
-)
+# What a run says of its times while it is made: other times make no other run, so no hash covers it.
+EVENTS = "events"
 STAGES_WITH_ALL_RUNS_IN_USE = frozenset({"1_collected", "6_feedback"})
 # A file may not grow (a quota, a limit of the shell) just as when the disk is full.
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -247,7 +236,7 @@ class StageRun:
             parents=self.parents,
             settings=self.settings,
             seeds=dict(seeds or {}),
-            versions=_versions(),
+            versions=library_versions(),
             details=dict(details or {}),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - self._started, 2),
@@ -264,7 +253,7 @@ def hashed_files(folder: Path) -> tuple[dict[str, str], str]:
     files = {
         str(path.relative_to(folder)): file_hash(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
+        if path.is_file() and path.name != MANIFEST and path.relative_to(folder).parts[0] != EVENTS
     }
     listing = "\n".join(f"{name} {value}" for name, value in sorted(files.items()))
     return files, hashlib.sha256(listing.encode()).hexdigest()
@@ -386,13 +375,3 @@ def _fsync_files(folder: Path) -> None:
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES_NAMED:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -101,4 +101,8 @@ class TrainSettings(Frozen):
     plan: Literal["refuse", "warn", "off"] = Field(
         "refuse", description="what happens to a run that will not fit into the memory (psyllm train plan)"
     )
+    trackers: tuple[Literal["tensorboard", "mlflow"], ...] = Field(
+        ("tensorboard",),
+        description="who else keeps the curves: `tensorboard` writes `events/` of the run; `mlflow` (an extra) the server that MLFLOW_TRACKING_URI names, else `mlflow.db` of the data folder",
+    )
     seed: int = Field(20261123, description="seed of weights, order and dropout")

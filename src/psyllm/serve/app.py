@@ -9,7 +9,15 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from psyllm.serve import me_routes, open_routes, review_routes, run_routes, staff_routes, visitor_routes
+from psyllm.serve import (
+    me_routes,
+    open_routes,
+    review_routes,
+    run_routes,
+    staff_routes,
+    training_routes,
+    visitor_routes,
+)
 from psyllm.serve.headers import MOST_BODY_BYTES, Headed
 from psyllm.serve.pages import serve_pages
 from psyllm.serve.parts import Parts
@@ -50,7 +58,15 @@ def create_app(opening: Opening | None = None) -> FastAPI:
         telemetry=NO_TELEMETRY,
         lifespan=lifespan,
     )
-    for routes in (open_routes, visitor_routes, run_routes, me_routes, staff_routes, review_routes):
+    for routes in (
+        open_routes,
+        visitor_routes,
+        run_routes,
+        me_routes,
+        staff_routes,
+        review_routes,
+        training_routes,
+    ):
         app.include_router(routes.router)
     serve_pages(app)
     answer_errors(app)

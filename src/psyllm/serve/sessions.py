@@ -12,9 +12,11 @@ from typing import Annotated
 from fastapi import Cookie, Depends, HTTPException, Request, Response
 
 from psyllm.casebook import staff as staff_book
+from psyllm.casebook.kinds import Role
 from psyllm.casebook.messages import no_such
 from psyllm.casebook.tables import Staff
 from psyllm.casebook.visitors import find_visitor
+from psyllm.core.errors import NotAllowed
 from psyllm.serve.parts import Parts
 
 VISITOR_COOKIE = "psy_visitor"
@@ -66,9 +68,22 @@ async def need_staff(parts: PartsDep, secret: StaffSecret = "") -> Staff:
     return staff
 
 
+async def need_supervisor(staff: Annotated[Staff, Depends(need_staff)]) -> Staff:
+    """Return who is signed in, if a supervisor.
+
+    Raises:
+        NotAllowed: it is somebody else of the staff.
+    """
+    if staff.role is not Role.SUPERVISOR:
+        message = "this page is for supervisors"
+        raise NotAllowed(message, "go back to the cases, or ask a supervisor")
+    return staff
+
+
 MaybeVisitor = Annotated[str | None, Depends(maybe_visitor)]
 Visitor = Annotated[str, Depends(need_visitor)]
 Counsellor = Annotated[Staff, Depends(need_staff)]
+Supervisor = Annotated[Staff, Depends(need_supervisor)]
 
 
 def give_cookie(response: Response, parts: Parts, name: str, secret: str, life_s: int) -> None:

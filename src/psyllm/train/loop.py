@@ -34,6 +34,7 @@ from psyllm.lm.pack import Rows
 from psyllm.train import saved
 from psyllm.train.compiled import compiled, wants_compiling
 from psyllm.train.finite import Finite
+from psyllm.train.gauge import Gauge
 from psyllm.train.history import DEV_LOSS, best_step, should_stop
 from psyllm.train.memory_full import is_about_memory, memory_full
 from psyllm.train.optimizers import BETAS, build_optimizer
@@ -224,7 +225,7 @@ def train_stage(model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard
     heard(logged)
     best = best_step(logged) or last
     model.load_state_dict(load_weights(saved.folder_of(plan.folder, best)).state_dict())
-    report(f"training: {plan.name}", last, last, f"best step {best}")
+    report(f"training: {plan.name}", last, last, f"best step {best}", doing="done")
     return Trained(last, best, logged, speed)
 
 
@@ -256,7 +257,7 @@ def _run(
                 args=_arguments(plan, has_dev=len(dev.ids) > 0),
                 train_dataset=ordered,
                 eval_dataset=ordered,  # asked for by Trainer, never read: see evaluate
-                callbacks=[watch],
+                callbacks=[watch, Gauge(plan, rows)],
                 optimizers=(build_optimizer(model, stage), None),
             )
             loop.remove_callback(PrinterCallback)

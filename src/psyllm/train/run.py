@@ -51,7 +51,9 @@ def _train(undertaking: Undertaking, writer: StageRun) -> Manifest:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads halve the speed on a busy machine
     from psyllm.train.machine import on_threads
     from psyllm.train.material import read_material
+    from psyllm.train.peak import machine_facts
     from psyllm.train.precision import processor_facts
+    from psyllm.train.recording import recorded
     from psyllm.train.stages import Work, check_material, check_settings, run_stages
 
     settings, corpus = undertaking.settings, undertaking.corpus
@@ -65,17 +67,19 @@ def _train(undertaking: Undertaking, writer: StageRun) -> Manifest:
             "import a source whose licence allows training, then run: psyllm clean; psyllm corpus; psyllm train",
         )
     check_material(settings, train, dev)
+    lineage = _lineage(undertaking)
     work = Work(
         writer.folder,
         settings,
         train,
         dev,
         began["precision"],
-        _lineage(undertaking),
+        lineage,
         corpus_hash=writer.parents[0].content_hash,
         earlier=undertaking.earlier,
     )
-    with on_threads(began["threads"]):
+    machine = {"threads": began["threads"], "precision": began["precision"], **machine_facts()}
+    with on_threads(began["threads"]), recorded(writer, settings.trackers, machine, lineage):
         run_stages(work)
     return writer.finish(
         counts={
@@ -93,6 +97,7 @@ def _train(undertaking: Undertaking, writer: StageRun) -> Manifest:
             "lineage": undertaking.inherited,
             "processor": processor_facts().get("model name", platform.machine()),
             "cores": os.cpu_count() or 1,
+            **machine_facts(),
             "weights": work.weights,
             "stages": work.results,
         },

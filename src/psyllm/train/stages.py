@@ -267,6 +267,7 @@ def _stage(
             "rows": len(train.ids),
             "dev_rows": len(dev.ids),
             "learnt_tokens": train.learnt_tokens,
+            "tokens_seen": trained.steps * stage.batch_rows * train.ids.shape[1],
             "logged": trained.logged,
         }
         write_text_atomically(result_file, json.dumps(result))

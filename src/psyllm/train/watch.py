@@ -1,7 +1,7 @@
-"""What stands beside the loop: stopping, whole checkpoints, the log, how far it is.
+"""What stands beside the loop: stopping, whole checkpoints, the log handed on.
 
-In: Trainer's callbacks. Out: `whole.json` in every checkpoint, progress, the
-log handed on, a stop when the dev loss no longer falls. Everything that is
+In: Trainer's callbacks. Out: `whole.json` in every checkpoint, the log handed
+on, a stop when the dev loss no longer falls (`gauge.py` tells how far it is). Everything that is
 decided here is computed from Trainer's log, which travels in the checkpoints,
 so nothing is lost over a resume. Nothing here touches weights.
 """
@@ -15,11 +15,10 @@ from typing import Any, Literal, NamedTuple
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from psyllm.core.progress import report
 from psyllm.core.train_settings import TrainingStage
 from psyllm.lm.loss import LossWay
 from psyllm.train import saved
-from psyllm.train.history import DEV_LOSS, best_step, should_stop
+from psyllm.train.history import best_step, should_stop
 
 BYTES_A_PARAMETER = 12  # of a checkpoint: weights and two moments of AdamW, fp32
 BETWEEN_WRITINGS_S = 1.0  # of the log, which is written whole each time
@@ -42,7 +41,7 @@ class Plan(NamedTuple):
 
 
 class Watch(TrainerCallback):
-    """Stops early, marks checkpoints whole, deletes old ones, tells how far it is."""
+    """Stops early, marks checkpoints whole, deletes old ones, notes the speed."""
 
     def __init__(
         self, plan: Plan, heard: Heard, *, has_dev: bool, tokens_a_step: int, parameters: int
@@ -55,7 +54,6 @@ class Watch(TrainerCallback):
         self._started = time.monotonic()
         self._first_step = 0
         self._written_at = 0.0
-        self._loss = ""
         self.tokens_per_s = 0.0
 
     def on_train_begin(
@@ -69,13 +67,11 @@ class Watch(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        """Report; the last step is always measured and saved."""
+        """Note the speed; the last step is always measured and saved."""
         del kwargs
         done = state.global_step
         tokens = (done - self._first_step) * self._tokens_a_step
         self.tokens_per_s = tokens / max(time.monotonic() - self._started, 1e-9)
-        note = f"{self._loss}{self.tokens_per_s:,.0f} tokens/s"
-        report(f"training: {self._plan.name}", done, args.max_steps, note)
         if done >= args.max_steps:
             control.should_evaluate = self._has_dev
             control.should_save = True
@@ -87,10 +83,6 @@ class Watch(TrainerCallback):
     ) -> None:
         """Pass the log on."""
         del args, control, kwargs
-        last = state.log_history[-1]
-        for name, word in (("loss", "loss"), (DEV_LOSS, "dev loss")):
-            if name in last:
-                self._loss = f"{word} {last[name]:.2f}, "
         if time.monotonic() - self._written_at > BETWEEN_WRITINGS_S:
             self._heard(state.log_history)
             self._written_at = time.monotonic()

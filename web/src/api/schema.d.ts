@@ -508,6 +508,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/staff/trainings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Trainings
+         * @description List every training, running and interrupted ones too.
+         */
+        get: operations["list_trainings_api_staff_trainings_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/staff/trainings/{run}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Training
+         * @description Read what one training is made of and where it comes from.
+         */
+        get: operations["read_training_api_staff_trainings__run__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/staff/trainings/{run}/curve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Curve
+         * @description Read the lines of metrics from a place on, and what a running training does now.
+         */
+        get: operations["read_curve_api_staff_trainings__run__curve_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/status": {
         parameters: {
             query?: never;
@@ -813,6 +873,18 @@ export interface components {
          * @enum {string}
          */
         Level: "none" | "distress" | "risk" | "urgent" | "in_progress";
+        /**
+         * LineageStep
+         * @description A step on the way from random weights to this model; `run` is empty where no run of this folder made it.
+         */
+        LineageStep: {
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /** Run */
+            run: string;
+        };
         /**
          * Login
          * @description Name and password of a counsellor.
@@ -1216,6 +1288,237 @@ export interface components {
             mode: "trial" | "released";
             /** Version */
             version: string;
+        };
+        /**
+         * TrainingCurve
+         * @description Lines from place `start` on; ask again from `next`. `start` is 0 when the file was begun anew.
+         */
+        TrainingCurve: {
+            /** Lines */
+            lines: components["schemas"]["TrainingLine"][];
+            /** More */
+            more: boolean;
+            /** Next */
+            next: number;
+            now: components["schemas"]["TrainingNow"] | null;
+            /** Start */
+            start: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "complete" | "running" | "interrupted" | "unreadable";
+        };
+        /**
+         * TrainingDetail
+         * @description All that is known of one training.
+         */
+        TrainingDetail: {
+            /** Content Hash */
+            content_hash: string;
+            corpus: components["schemas"]["TrainingParent"] | null;
+            /** Lineage */
+            lineage: components["schemas"]["LineageStep"][];
+            /** Machine */
+            machine: components["schemas"]["TrainingFact"][];
+            /** Peak Memory Mb */
+            peak_memory_mb: number | null;
+            permit: components["schemas"]["TrainingPermit"] | null;
+            report: components["schemas"]["TrainingReport"] | null;
+            /** Seconds */
+            seconds: number | null;
+            /** Settings */
+            settings: components["schemas"]["TrainingSetting"][];
+            summary: components["schemas"]["TrainingSummary"];
+            /** Tokenizer Hash */
+            tokenizer_hash: string;
+            /** Versions */
+            versions: components["schemas"]["TrainingFact"][];
+        };
+        /**
+         * TrainingFact
+         * @description Something known of the run's machine or libraries.
+         */
+        TrainingFact: {
+            /** Name */
+            name: string;
+            /** Value */
+            value: string;
+        };
+        /**
+         * TrainingFigure
+         * @description One figure of the report with its interval, None where there is none.
+         */
+        TrainingFigure: {
+            /** High */
+            high: number | null;
+            /** Low */
+            low: number | null;
+            /** Name */
+            name: string;
+            /** Value */
+            value: number;
+        };
+        /**
+         * TrainingLine
+         * @description One line of metrics, losses in nats a token; None where the line does not say it or it is no number.
+         */
+        TrainingLine: {
+            /** Dev Loss */
+            dev_loss: number | null;
+            /** Grad Norm */
+            grad_norm: number | null;
+            /** Learning Rate */
+            learning_rate: number | null;
+            /** Loss */
+            loss: number | null;
+            /** Stage */
+            stage: string;
+            /** Step */
+            step: number;
+        };
+        /**
+         * TrainingNow
+         * @description What a running training does; `share` is MFU on a card, else of the processor's measured matrix products.
+         */
+        TrainingNow: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Doing */
+            doing: string;
+            /** Done */
+            done: number;
+            /** Left S */
+            left_s: number | null;
+            /** Memory Bytes */
+            memory_bytes: number | null;
+            /** On Card */
+            on_card: boolean;
+            /** Share */
+            share: number | null;
+            /** Stage */
+            stage: string;
+            /** Task */
+            task: string;
+            /** Tokens Per S */
+            tokens_per_s: number | null;
+            /** Total */
+            total: number | null;
+        };
+        /**
+         * TrainingParent
+         * @description What a training was made from; `here` says that this data folder holds it still, with the same content.
+         */
+        TrainingParent: {
+            /** Content Hash */
+            content_hash: string;
+            /** Here */
+            here: boolean;
+            /** Run */
+            run: string;
+        };
+        /**
+         * TrainingPermit
+         * @description What the model may be used for; `expires` is empty for no end.
+         */
+        TrainingPermit: {
+            /** Expires */
+            expires: string;
+            /** Share Alike */
+            share_alike: boolean;
+            /** Sources */
+            sources: components["schemas"]["TrainingSource"][];
+            /**
+             * Uses
+             * @enum {string}
+             */
+            uses: "any" | "non_commercial" | "research" | "unknown";
+        };
+        /**
+         * TrainingReport
+         * @description The newest report on this very model.
+         */
+        TrainingReport: {
+            /** Figures */
+            figures: components["schemas"]["TrainingFigure"][];
+            /** Run */
+            run: string;
+            /** Split */
+            split: string;
+        };
+        /**
+         * TrainingSetting
+         * @description One setting; `default` is that of the installed version, None where it has no such setting.
+         */
+        TrainingSetting: {
+            /** Default */
+            default: string | null;
+            /** Differs */
+            differs: boolean;
+            /** Name */
+            name: string;
+            /** Value */
+            value: string;
+        };
+        /**
+         * TrainingSource
+         * @description One source of the permit.
+         */
+        TrainingSource: {
+            /** Expires */
+            expires: string;
+            /** Licence */
+            licence: string;
+            /** Source */
+            source: string;
+            /** Uses */
+            uses: string;
+        };
+        /**
+         * TrainingStage
+         * @description How far a stage came; `planned` is None where its settings are not known.
+         */
+        TrainingStage: {
+            /** Best Step */
+            best_step: number | null;
+            /** Dev Loss */
+            dev_loss: number | null;
+            /** Name */
+            name: string;
+            /** Planned */
+            planned: number | null;
+            /** Steps */
+            steps: number;
+            /** Tokens Per S */
+            tokens_per_s: number | null;
+            /** Tokens Seen */
+            tokens_seen: number | null;
+        };
+        /**
+         * TrainingSummary
+         * @description One training; `in_use` is the one that serves and is measured.
+         */
+        TrainingSummary: {
+            /** Began At */
+            began_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** In Use */
+            in_use: boolean;
+            /** Name */
+            name: string;
+            /** Stages */
+            stages: components["schemas"]["TrainingStage"][];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "complete" | "running" | "interrupted" | "unreadable";
+            /** Weights */
+            weights: number | null;
         };
         /**
          * Turn
@@ -2059,6 +2362,99 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_trainings_api_staff_trainings_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingSummary"][];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_training_api_staff_trainings__run__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingDetail"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_curve_api_staff_trainings__run__curve_get: {
+        parameters: {
+            query?: {
+                start?: number;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingCurve"];
+                };
             };
             /** @description A problem */
             default: {

@@ -30,6 +30,14 @@ export type ReviewVerdict = Schemas["ReviewVerdict"];
 export type ReviewReason = Schemas["ReviewReason"];
 export type ReviewProgress = Schemas["ReviewProgress"];
 export type ReviewNext = Schemas["ReviewNext"];
+export type TrainingSummary = Schemas["TrainingSummary"];
+export type TrainingStage = Schemas["TrainingStage"];
+export type TrainingDetail = Schemas["TrainingDetail"];
+export type TrainingSetting = Schemas["TrainingSetting"];
+export type TrainingCurve = Schemas["TrainingCurve"];
+export type TrainingLine = Schemas["TrainingLine"];
+export type TrainingNow = Schemas["TrainingNow"];
+export type LineageStep = Schemas["LineageStep"];
 
 /** What a run sends, in the order of its numbers; `done` is always the last. */
 export type RunEvent =

@@ -1,4 +1,4 @@
-/** The desk: sign-in, the list of cases, one case, texts to review; loaded only at its own address. */
+/** The desk: sign-in, the list of cases, one case, texts to review, trainings; loaded only at its own address. */
 import { useCallback, useEffect, useState } from "react";
 import { asFailure, type Failure } from "../api/failure";
 import { signOut, whoAmI } from "../api/staff";
@@ -6,14 +6,19 @@ import type { StaffMe } from "../api/types";
 import { Button } from "../components/Button";
 import { FailureNote } from "../components/FailureNote";
 import { LanguageSwitch } from "../components/LanguageSwitch";
+import { Link } from "../components/Link";
 import { CaseList } from "../features/console/CaseList";
 import { CasePage } from "../features/console/CasePage";
 import { caseIn, DESK } from "../features/console/casePath";
-import { Link } from "../features/console/Link";
 import { LoginForm } from "../features/login/LoginForm";
 import { ReviewPage } from "../features/review/ReviewPage";
+import { Waiting } from "../features/review/Waiting";
+import { RunList } from "../features/runs/RunList";
+import { RunPage } from "../features/runs/RunPage";
+import { RUNS, runIn } from "../features/runs/runPath";
 import { draftsAreOf, forgetDrafts } from "../lib/drafts";
 import { r } from "../lib/messages/review";
+import { m } from "../lib/messages/runs";
 import { t } from "../lib/messages/t";
 import { usePath } from "../lib/place";
 import { Header } from "./Header";
@@ -91,18 +96,41 @@ function Inside({ me, onSignedOut }: { me: StaffMe; onSignedOut: () => void }) {
   const caseId = caseIn(path);
   if (caseId !== null) return <CasePage key={caseId} caseId={caseId} me={me} onSignedOut={onSignedOut} />;
   const reviewing = path === REVIEWS;
+  // The server refuses the trainings to anybody else.
+  const atRuns = me.role === "supervisor" && (path === RUNS || runIn(path) !== null);
   return (
     <>
       <nav className="desk-nav" aria-label={r("nav.label")}>
-        <Link to={DESK} current={!reviewing}>
+        <Link to={DESK} current={!reviewing && !atRuns}>
           {r("nav.cases")}
         </Link>
         <Link to={REVIEWS} current={reviewing}>
           {r("nav.reviews")}
         </Link>
+        {me.role === "supervisor" && (
+          <Link to={RUNS} current={path === RUNS}>
+            {m("nav")}
+          </Link>
+        )}
       </nav>
-      {reviewing ? <ReviewPage onSignedOut={onSignedOut} /> : <CaseList onSignedOut={onSignedOut} />}
+      {reviewing && <ReviewPage onSignedOut={onSignedOut} />}
+      {atRuns && <Trainings path={path} onSignedOut={onSignedOut} />}
+      {!reviewing && !atRuns && <CaseList onSignedOut={onSignedOut} />}
       <p className="desk-presence">{t("desk.presence")}</p>
+    </>
+  );
+}
+
+function Trainings({ path, onSignedOut }: { path: string; onSignedOut: () => void }) {
+  const run = runIn(path);
+  return (
+    <>
+      <Waiting onSignedOut={onSignedOut} />
+      {run === null ? (
+        <RunList onSignedOut={onSignedOut} />
+      ) : (
+        <RunPage key={run} run={run} onSignedOut={onSignedOut} />
+      )}
     </>
   );
 }

@@ -4,11 +4,11 @@ import { asFailure } from "../../api/failure";
 import { listCases } from "../../api/staff";
 import type { CaseState, CaseSummary } from "../../api/types";
 import { LevelMark } from "../../components/LevelMark";
+import { Link } from "../../components/Link";
 import { t } from "../../lib/messages/t";
 import { usePoll } from "../../lib/poll";
 import { timeOf, waited } from "../../lib/time";
 import { casePath, shortId } from "./casePath";
-import { Link } from "./Link";
 import "./console.css";
 
 const EVERY_MS = 5_000;

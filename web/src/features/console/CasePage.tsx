@@ -4,13 +4,13 @@ import type { CaseDetail, CaseScreening, StaffMe } from "../../api/types";
 import { Button } from "../../components/Button";
 import { FailureNote } from "../../components/FailureNote";
 import { LevelMark } from "../../components/LevelMark";
+import { Link } from "../../components/Link";
 import { MessageCard } from "../../components/MessageCard";
 import { t } from "../../lib/messages/t";
 import { Answer } from "./Answer";
 import { CloseForm } from "./CloseForm";
 import { DESK, shortId } from "./casePath";
 import { Facts } from "./Facts";
-import { Link } from "./Link";
 import { type OpenCase, useCase } from "./useCase";
 import "./console.css";
 

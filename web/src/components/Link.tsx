@@ -1,6 +1,6 @@
 /** A link between the desk's pages that does not load the page anew. */
 import type { ReactNode } from "react";
-import { goTo } from "../../lib/place";
+import { goTo } from "../lib/place";
 
 interface Props {
   to: string;

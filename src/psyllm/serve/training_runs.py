@@ -1,0 +1,230 @@
+"""The folders of trainings as the desk shows them: which there are, how far, what each line of metrics says.
+
+A data folder comes in; out come the API's models. Complete runs have a
+manifest; of the others `events/run.json` tells what they are, and a lock whether
+somebody makes them now. Only names, numbers and hashes are read, never a
+record, and of paths only the last name. What a run is made of and comes from is
+`training_origin.py`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from psyllm.core.errors import NotFound
+from psyllm.core.run_events import DESCRIPTION, METRICS, NOW, is_being_made
+from psyllm.core.stages import CURRENT, EVENTS, Manifest, Stage, read_manifest, stage_folder
+from psyllm.serve import training_schema as schema
+
+MOST_BYTES_AT_ONCE = 256 * 1024
+MOST_NOW_BYTES = 64 * 1024
+FIGURES = ("loss", "dev_loss", "learning_rate", "grad_norm")
+
+
+class Found(NamedTuple):
+    """One run's folder: its manifest if complete, else what it said of itself when it began."""
+
+    folder: Path
+    manifest: Manifest | None
+    description: Mapping[str, Any]
+    state: schema.TrainingState
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The resolved settings, empty where nobody knows them."""
+        found = self.manifest.settings if self.manifest is not None else self.description.get("settings")
+        return found if isinstance(found, Mapping) else {}
+
+
+def find_all(data: Path) -> list[schema.TrainingSummary]:
+    """Return every training: running ones first, then the newest."""
+    folder = stage_folder(data, Stage.MODELS)
+    if not folder.is_dir():
+        return []
+    paths = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    current = _current(data)
+    found = [summary(_found(path), current) for path in sorted(paths)]
+    return sorted(found, key=lambda one: (one.state == "running", _when(one)), reverse=True)
+
+
+def find(data: Path, name: str) -> Found:
+    """Return one training.
+
+    Raises:
+        NotFound: there is none of this name.
+    """
+    folder = stage_folder(data, Stage.MODELS) / name
+    if name.startswith(".") or not folder.is_dir():
+        message = "there is no training of this name"
+        raise NotFound(message, "go back to the list of trainings")
+    return _found(folder)
+
+
+def summary_of(data: Path, found: Found) -> schema.TrainingSummary:
+    """Return the line of the list for a run."""
+    return summary(found, _current(data))
+
+
+def summary(found: Found, current: str) -> schema.TrainingSummary:
+    """Return the line of the list for a run; `current` names the run in use."""
+    manifest = found.manifest
+    began = found.description.get("began_at")
+    return schema.TrainingSummary(
+        name=found.folder.name,
+        state=found.state,
+        in_use=found.folder.name == current,
+        began_at=began if isinstance(began, str) else None,
+        finished_at=manifest.finished_at or None if manifest is not None else None,
+        weights=_whole(manifest.details.get("weights")) if manifest is not None else None,
+        stages=_finished(found, manifest) if manifest is not None else _unfinished(found),
+    )
+
+
+def curve(found: Found, start: int) -> schema.TrainingCurve:
+    """Return the whole lines of metrics from byte `start` on, so many as fit into one answer."""
+    path = found.folder / METRICS
+    size = path.stat().st_size if path.is_file() else 0
+    if start > size:
+        start = 0  # begun anew, from an earlier checkpoint
+    text = b""
+    if size > start:
+        with path.open("rb") as file:
+            file.seek(start)
+            text = file.read(MOST_BYTES_AT_ONCE)
+    text = text[: text.rfind(b"\n") + 1]
+    lines = [line for raw in text.splitlines() if (line := _line(raw)) is not None]
+    end = start + len(text)
+    return schema.TrainingCurve(
+        state=found.state,
+        start=start,
+        next=end,
+        more=bool(text) and end < size,
+        lines=lines,
+        now=_now(found) if found.state == "running" else None,
+    )
+
+
+def _found(folder: Path) -> Found:
+    description = read_object(folder / EVENTS / DESCRIPTION)
+    try:
+        manifest = read_manifest(folder)
+    except (ValueError, OSError):
+        return Found(folder, None, description, "unreadable")
+    if manifest is not None:
+        return Found(folder, manifest, description, "complete")
+    return Found(folder, None, description, "running" if is_being_made(folder) else "interrupted")
+
+
+def read_object(path: Path) -> Mapping[str, Any]:
+    """Return a file's JSON object, an empty one where there is none or it is torn."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _finished(found: Found, manifest: Manifest) -> list[schema.TrainingStage]:
+    stages = manifest.details.get("stages")
+    return [
+        schema.TrainingStage(
+            name=name,
+            steps=_whole(said.get("steps")) or 0,
+            planned=_planned(found, name),
+            best_step=_whole(said.get("best_step")),
+            dev_loss=number(said.get("dev_loss")),
+            tokens_seen=_whole(said.get("tokens_seen")),
+            tokens_per_s=number(said.get("tokens_per_s")) or None,
+        )
+        for name, said in (stages.items() if isinstance(stages, Mapping) else ())
+        if isinstance(said, Mapping)
+    ]
+
+
+def _unfinished(found: Found) -> list[schema.TrainingStage]:
+    lines = [line for raw in _whole_file(found.folder / METRICS) if (line := _line(raw)) is not None]
+    names = list(dict.fromkeys(line.stage for line in lines))
+    return [_so_far(found, name, [line for line in lines if line.stage == name]) for name in names]
+
+
+def _so_far(found: Found, name: str, lines: list[schema.TrainingLine]) -> schema.TrainingStage:
+    measured = [(line.dev_loss, line.step) for line in lines if line.dev_loss is not None]
+    best = min(measured, default=None)
+    return schema.TrainingStage(
+        name=name,
+        steps=max(line.step for line in lines),
+        planned=_planned(found, name),
+        best_step=None if best is None else best[1],
+        dev_loss=None if best is None else best[0],
+        tokens_seen=None,
+        tokens_per_s=None,
+    )
+
+
+def _planned(found: Found, stage: str) -> int | None:
+    said = found.settings.get(stage)
+    return _whole(said.get("steps")) if isinstance(said, Mapping) else None
+
+
+def _now(found: Found) -> schema.TrainingNow | None:
+    path = found.folder / EVENTS / NOW
+    if not path.is_file() or path.stat().st_size > MOST_NOW_BYTES:
+        return None
+    said = read_object(path)
+    figures = said.get("figures") or {}
+    on_card = "card_bytes" in figures
+    try:
+        return schema.TrainingNow(
+            task=str(said["task"]),
+            stage=str(said["stage"]),
+            doing=str(said["doing"]),
+            done=int(said["done"]),
+            total=_whole(said["total"]),
+            left_s=number(figures.get("left_s")),
+            tokens_per_s=number(figures.get("tokens_per_s")),
+            share=number(figures.get("mfu" if on_card else "processor_share")),
+            on_card=on_card,
+            memory_bytes=number(figures.get("card_bytes" if on_card else "process_bytes")),
+            at=said["at"],
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _line(raw: bytes) -> schema.TrainingLine | None:
+    try:
+        said = json.loads(raw)
+        figures = {name: number(said.get(name)) for name in FIGURES}
+        return schema.TrainingLine(stage=str(said["stage"]), step=int(said["step"]), **figures)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _whole_file(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines() if path.is_file() else []
+
+
+def _current(data: Path) -> str:
+    path = stage_folder(data, Stage.MODELS) / CURRENT
+    return path.read_text("utf-8").strip() if path.is_file() else ""
+
+
+def _when(one: schema.TrainingSummary) -> float:
+    at = one.finished_at or one.began_at
+    return 0.0 if at is None else at.timestamp()
+
+
+def number(said: object) -> float | None:
+    """Return a finite number, None for anything else."""
+    if not isinstance(said, int | float) or isinstance(said, bool) or not math.isfinite(said):
+        return None
+    return float(said)
+
+
+def _whole(said: object) -> int | None:
+    found = number(said)
+    return None if found is None else int(found)

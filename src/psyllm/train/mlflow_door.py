@@ -1,0 +1,123 @@
+"""The curves of a training on an MLflow server, or in a file of its own: a door to the network.
+
+In: lines of `speed.jsonl`. Out: one MLflow run, which a resumed training goes on
+with. Settings, metrics and fingerprints go out, nothing else: no text, no path,
+no name of a person, machine or script, which MLflow's own `start_run` would add.
+Needs the extra `mlflow`. `MLFLOW_TRACKING_URI` names the server; without it the
+run goes into `mlflow.db` of the data folder.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from psyllm.core.stages import EVENTS, StageRun, write_text_atomically
+
+EXPERIMENT = "psyllm"
+KEPT_ID = "mlflow.json"
+# A server that does not answer costs a training seconds, once; MLflow's own patience is many minutes.
+PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+NOT_METRICS = frozenset({"stage", "step", "at", "left_s", "best_step", "saved_step"})
+
+
+class MLflow:
+    """Logs to one run."""
+
+    def __init__(self, run: StageRun) -> None:
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # nobody asked for it
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(name, value)
+        with _calm():
+            from mlflow.tracking import MlflowClient
+        with _calm():  # again: importing it has set its loggers up
+            address = (
+                os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(run.data / 'mlflow.db').absolute()}"
+            )
+            self._client = MlflowClient(address)
+            self._id = self._go_on_or_begin(run)
+        self._written: dict[str, int] = {}
+
+    def begin(self, stage: str, lines: list[dict[str, Any]]) -> None:
+        """Find out how far the stage was logged before; steps done again are not logged again."""
+        with _calm():
+            history = [
+                point
+                for name in ("loss", "dev_loss")
+                for point in self._client.get_metric_history(self._id, f"{stage}/{name}")
+            ]
+        for name in ("loss", "dev_loss"):
+            steps = [point.step for point in history if point.key == f"{stage}/{name}"]
+            self._written[f"{stage}/{name}"] = max(steps, default=-1)
+        for line in lines:
+            self.take(line)
+
+    def take(self, line: dict[str, Any]) -> None:
+        """Log one line, unless an earlier process did."""
+        from mlflow.entities import Metric
+
+        kind = f"{line['stage']}/{'dev_loss' if 'dev_loss' in line else 'loss'}"
+        if line["step"] <= self._written.get(kind, -1):
+            return
+        at_ms = int(dt.datetime.fromisoformat(line["at"]).timestamp() * 1000)
+        metrics = [
+            Metric(f"{line['stage']}/{name}", float(value), at_ms, line["step"])
+            for name, value in line.items()
+            if name not in NOT_METRICS and isinstance(value, int | float)
+        ]
+        with _calm():
+            self._client.log_batch(self._id, metrics=metrics)
+        self._written[kind] = line["step"]
+
+    def close(self, *, whole: bool) -> None:
+        """End the run as finished or as killed; a resumed training opens it again."""
+        with _calm():
+            self._client.set_terminated(self._id, "FINISHED" if whole else "KILLED")
+
+    def _go_on_or_begin(self, run: StageRun) -> str:
+        kept = run.folder / EVENTS / KEPT_ID
+        if kept.is_file():
+            known = str(json.loads(kept.read_text("utf-8"))["run_id"])
+            self._client.update_run(known, status="RUNNING")
+            return known
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        experiment = self._client.create_experiment(EXPERIMENT) if found is None else found.experiment_id
+        tags = {"fingerprint": run.fingerprint}
+        tags |= {f"parent.{parent.stage}": parent.content_hash for parent in run.parents}
+        made = str(self._client.create_run(experiment, tags=tags, run_name=run.name).info.run_id)
+        for name, value in sayable(run.settings):
+            self._client.log_param(made, name, value)
+        write_text_atomically(kept, json.dumps({"run_id": made}))
+        return made
+
+
+def sayable(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Yield dotted names and values of settings, without those that name a place on this machine."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from sayable(value, f"{before}{name}.")
+        elif name != "base" and not (
+            isinstance(value, str | Path) and ("/" in str(value) or "\\" in str(value))
+        ):
+            yield f"{before}{name}", str(value)
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """Keep MLflow's own warnings and news out of the training's terminal."""
+    logger = logging.getLogger("mlflow")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,16 @@
+/** Addresses of the pages of trainings, and the short form of a run's name. */
+export const RUNS = "/desk/runs";
+
+export function runPath(name: string): string {
+  return `${RUNS}/${encodeURIComponent(name)}`;
+}
+
+/** Return the run that a path names, or null for the list. */
+export function runIn(path: string): string | null {
+  return path.startsWith(`${RUNS}/`) ? decodeURIComponent(path.slice(RUNS.length + 1)) : null;
+}
+
+/** Return a name without most of its fingerprint: enough to tell runs apart on a phone. */
+export function shortRun(name: string): string {
+  return name.replace(/-([0-9a-f]{6})[0-9a-f]+$/, "-$1");
+}
