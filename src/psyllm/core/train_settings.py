@@ -46,6 +46,21 @@ class TrainingStage(Frozen):
     patience: Positive = Field(3, description="evaluations without a better dev loss before stopping early")
 
 
+class Adapter(Frozen):
+    """What of a base is trained: all of it, or a small addition that is merged into it afterwards."""
+
+    method: Literal["full", "lora", "dora", "qlora"] = Field(
+        "full",
+        description="full trains every weight; lora and dora add low-rank matrices to a frozen base (dora learns their size apart); qlora is lora on a base held in 4 bits (NVIDIA card, psyllm[gpu])",
+    )
+    rank: Positive = Field(8, description="rank of the added matrices")
+    alpha: Positive = Field(16, description="what is added counts alpha/rank times")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout before the added matrices")
+    targets: tuple[str, ...] = Field(
+        (), description="names of the layers that are added to; none takes all linear layers but the head"
+    )
+
+
 class TrainSettings(Frozen):
     """The stages, the model and the seed."""
 
@@ -53,6 +68,7 @@ class TrainSettings(Frozen):
         None, description="local checkpoint folder to start from; none trains a small model from nothing"
     )
     model: ModelShape = Field(default_factory=ModelShape)
+    adapter: Adapter = Field(default_factory=Adapter)
     adapt: TrainingStage = Field(default_factory=TrainingStage)
     answer: TrainingStage = Field(default_factory=lambda: TrainingStage(learning_rate=7e-4))
     general_share: Share = Field(

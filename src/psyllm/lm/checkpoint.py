@@ -94,8 +94,10 @@ def load(folder: Path) -> Checkpoint:
     return Checkpoint(load_weights(folder).train(mode=False), read_tokenizer(folder), card)
 
 
-def load_base(folder: Path) -> tuple[PreTrainedModel, Tokenizer]:
+def load_base(folder: Path, **how: object) -> tuple[PreTrainedModel, Tokenizer]:
     """Return model and tokenizer of any local checkpoint, the template's marks added to both.
+
+    `how` is as for `load_weights`.
 
     Raises:
         BadCheckpoint: something is missing or torn.
@@ -105,7 +107,7 @@ def load_base(folder: Path) -> tuple[PreTrainedModel, Tokenizer]:
     tokenizer = read_tokenizer(folder)
     rows = int(config.get("vocab_size", 0))
     check_tokenizer(folder, tokenizer.size, rows)
-    model = load_weights(folder)
+    model = load_weights(folder, **how)
     tokenizer.add_marks()
     if tokenizer.size > rows:
         # the mean of the known rows is a calmer start than noise
@@ -116,17 +118,18 @@ def load_base(folder: Path) -> tuple[PreTrainedModel, Tokenizer]:
     return model, tokenizer
 
 
-def load_weights(folder: Path) -> PreTrainedModel:
+def load_weights(folder: Path, **how: object) -> PreTrainedModel:
     """Return the model of a folder in fp32, with every weight found.
+
+    `how` goes to transformers: another type, a device, a base held in 4 bits.
 
     Raises:
         BadCheckpoint: the weights are missing, torn, incomplete or of another shape.
     """
     try:
         with quiet_transformers():
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
-            )
+            told = {"local_files_only": True, "dtype": torch.float32, "output_loading_info": True, **how}
+            loaded: Any = AutoModelForCausalLM.from_pretrained(folder, **told)
     except Exception as error:  # the library raises OSError, ValueError, RuntimeError, SafetensorError …
         message = f"{folder / WEIGHTS_FILE} can't be loaded: {type(error).__name__}"
         raise BadCheckpoint(message, RETRAIN) from error

@@ -10,22 +10,18 @@ the model on the test split.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import os
 import platform
 from pathlib import Path
 from typing import Any
 
-from psyllm.core.errors import EmptyCorpus, MissingFile
-from psyllm.core.permits import BASE, permit_of_base, read_permit, refuse_ended, together
-from psyllm.core.progress import track
+from psyllm.core.errors import EmptyCorpus
+from psyllm.core.permits import permit_of_base, read_permit, refuse_ended, together
 from psyllm.core.stages import (
     Manifest,
-    Parent,
     Stage,
     StageRun,
-    file_hash,
     fingerprint,
     need_current,
     up_to_date,
@@ -33,9 +29,9 @@ from psyllm.core.stages import (
     writing,
 )
 from psyllm.core.train_settings import TrainSettings
+from psyllm.train.lineage import base_parent
 
 BEGAN = "began.json"
-BASE_SUFFIXES = frozenset({".json", ".safetensors", ".bin", ".model", ".txt"})
 
 
 def run(settings: TrainSettings, data: Path) -> Manifest:
@@ -48,7 +44,8 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
         BadSetting: settings that contradict each other.
     """
     corpus, parent = need_current(data, Stage.CORPUS)
-    parents = (parent.as_parent(), *_base(settings))
+    bases = () if settings.base is None else (base_parent(settings.base),)
+    parents = (parent.as_parent(), *bases)
     inherited = _inherited(settings, parent)
     resolved = settings.model_dump(mode="json")
     mark = fingerprint(Stage.MODELS, parents, resolved, rooms=["train", "lm"])
@@ -82,6 +79,9 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
         "parents": [parent.model_dump() for parent in writer.parents],
         "seed": settings.seed,
         "base": settings.base.name if settings.base is not None else "",
+        **(
+            {} if settings.adapter.method == "full" else {"adapter": settings.adapter.model_dump(mode="json")}
+        ),
         **inherited,
     }
     work = Work(writer.folder, settings, train, dev, began["precision"], lineage)
@@ -105,19 +105,6 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
             "stages": work.results,
         },
     )
-
-
-def _base(settings: TrainSettings) -> tuple[Parent, ...]:
-    """Name the base checkpoint by the content of its files."""
-    if settings.base is None:
-        return ()
-    if not settings.base.is_dir():
-        message = f"the base checkpoint {settings.base} does not exist"
-        raise MissingFile(message, "name a local checkpoint folder: --set train.base=FOLDER")
-    files = sorted(path for path in settings.base.iterdir() if path.suffix in BASE_SUFFIXES)
-    listing = "\n".join(f"{path.name} {file_hash(path)}" for path in track(files, "reading the base"))
-    content_hash = hashlib.sha256(listing.encode()).hexdigest()
-    return (Parent(stage=BASE, run=settings.base.name, content_hash=content_hash),)
 
 
 def _inherited(settings: TrainSettings, corpus: Manifest) -> dict[str, Any]:

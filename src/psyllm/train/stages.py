@@ -19,10 +19,11 @@ from psyllm.core.errors import BadSetting, EmptyCorpus
 from psyllm.core.progress import report
 from psyllm.core.stages import write_text_atomically
 from psyllm.core.train_settings import TrainingStage, TrainSettings
-from psyllm.lm.checkpoint import build, load_base, load_weights, save
+from psyllm.lm.checkpoint import build
 from psyllm.lm.pack import Rows
 from psyllm.lm.tokenizer import TOKENIZER_FILE, Tokenizer, read_tokenizer, train_tokenizer
 from psyllm.train import saved
+from psyllm.train.adapters import check_adapter, leave, load_to_train, restore, result_of
 from psyllm.train.history import METRICS_FILE, dev_losses, metric_lines, write_metrics
 from psyllm.train.loop import train_stage
 from psyllm.train.machine import choose_attention, keep_freed_memory
@@ -52,12 +53,14 @@ def check_settings(settings: TrainSettings) -> None:
     """Refuse stages that can't be run.
 
     Raises:
-        BadSetting: rows computed at once do not divide a step's rows.
+        BadSetting: rows computed at once do not divide a step's rows, or an adapter can't be trained so.
+        MissingExtra: a package that the adapter needs is not installed.
     """
     for name, stage in (("adapt", settings.adapt), ("answer", settings.answer)):
         if stage.rows_at_once and stage.batch_rows % stage.rows_at_once:
             message = f"train.{name}.rows_at_once={stage.rows_at_once} does not divide batch_rows={stage.batch_rows}"
             raise BadSetting(message, f"set train.{name}.rows_at_once to a divisor of batch_rows, or 0")
+    check_adapter(settings)
 
 
 def run_stages(work: Work) -> None:
@@ -85,7 +88,7 @@ def run_stages(work: Work) -> None:
         dev = answer_rows(tokenizer, work.dev.dialogues, context, "preparing dev answers")
         _stage(work, "answer", work.settings.answer, model, tokenizer, (rows, dev), final)
     else:
-        save(final, model, tokenizer, context_tokens=context, lineage=work.lineage)
+        leave(final, model, tokenizer, work.settings.base, context_tokens=context, lineage=work.lineage)
     write_metrics(work.folder / METRICS_FILE, work.lines)
 
 
@@ -114,7 +117,7 @@ def load_base_tokenizer(folder: Path) -> Tokenizer:
 def _start(work: Work, tokenizer: Tokenizer) -> PreTrainedModel:
     if work.settings.base is None:
         return build(work.settings.model, tokenizer, work.settings.seed)
-    return load_base(work.settings.base)[0]
+    return load_to_train(work.settings.base, work.settings.adapter, tokenizer, work.settings.seed)
 
 
 def _adapt_rows(work: Work, material: Material, tokenizer: Tokenizer, context: int) -> Rows:
@@ -147,11 +150,12 @@ def _stage(
     speed = 0.0
     if result_file.is_file():
         result = json.loads(result_file.read_text("utf-8"))
-        model.load_state_dict(load_weights(target).state_dict())
+        restore(model, result_of(target, model))
     else:
         plan = Plan(name, stage, folder, work.settings.seed, work.settings.keep_checkpoints, work.precision)
         trained = train_stage(model, train, dev, plan, heard)
-        save(target, model, tokenizer, context_tokens=train.ids.shape[1], lineage=work.lineage)
+        base, context = work.settings.base, train.ids.shape[1]
+        leave(target, model, tokenizer, base, context_tokens=context, lineage=work.lineage)
         speed = trained.tokens_per_s
         result = {
             "steps": trained.steps,
