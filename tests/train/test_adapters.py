@@ -39,7 +39,7 @@ def trained(shape, method, *, tied=True, new=NEW, seed=1):
     with torch.no_grad():
         for weight in model.parameters():
             if weight.requires_grad:
-                weight += 0.05 * torch.randn(weight.shape, generator=chance)
+                weight.add_(0.05 * torch.randn(weight.shape, generator=chance))
     return model.train(mode=False)
 
 
@@ -186,10 +186,20 @@ def test_four_bits_need_a_card_and_a_package(tmp_path, monkeypatch):
         check_adapter(settings_with("qlora", tmp_path))
     assert "train.adapter.method=lora" in caught.value.next_step
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr(adapters.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(adapters.importlib.util, "find_spec", {}.get)
     with pytest.raises(MissingExtra, match="bitsandbytes") as caught:
         check_adapter(settings_with("qlora", tmp_path))
     assert "psyllm[gpu]" in caught.value.next_step
+
+
+def test_an_adapter_trained_on_another_layout_of_the_same_matrices_is_merged_as_the_base_lies(tmp_path):
+    """Held in 4 bits, GPT-2's matrices lie as all others do, and the adapter's settings say so."""
+    model = trained("gpt2", "lora")
+    write_adapter(tmp_path, model)
+    path = tmp_path / ADAPTER_CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"fan_in_fan_out": False}))
+    merged = merge(shaped("gpt2", ROWS), tmp_path).train(mode=False)
+    assert (logits(merged) - logits(model)).abs().max() <= 1e-6
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ def attach(model: PreTrainedModel, adapter: Adapter, new_tokens: range, seed: in
         lora_dropout=adapter.dropout,
         use_dora=adapter.method == "dora",
         target_modules=list(adapter.targets) or "all-linear",
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
+        fan_in_fan_out=_is_transposed(model),
         trainable_token_indices=_rows_to_train(model, new_tokens),
         task_type="CAUSAL_LM",
     )
@@ -234,7 +234,9 @@ def merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
     _check_kind(adapter)
     with quiet_transformers():
         try:
-            adapted = LoraModel(model, LoraConfig.from_pretrained(str(adapter)), NAME)
+            config = LoraConfig.from_pretrained(str(adapter))
+            config.fan_in_fan_out = _is_transposed(model)  # no longer so where training held it in 4 bits
+            adapted = LoraModel(model, config, NAME)
         except (TypeError, ValueError) as error:
             message = f"the adapter {adapter} can't be added to this base: {type(error).__name__}"
             raise BadCheckpoint(message, REMAKE) from error
@@ -258,6 +260,11 @@ def _check_kind(adapter: Path) -> None:
             f"{adapter} holds an adapter of the kind {kind}; only LORA (DoRA and QLoRA too) is merged here"
         )
         raise BadCheckpoint(message, "merge it with peft itself")
+
+
+def _is_transposed(model: PreTrainedModel) -> bool:
+    """Return whether the layers hold their matrices as GPT-2's do, inputs first."""
+    return any(isinstance(module, Conv1D) for module in model.modules())
 
 
 def _rows_to_train(model: PreTrainedModel, new_tokens: range) -> dict[str, list[int]] | None:
