@@ -22,7 +22,7 @@ from psyllm.lm.template import Message
 from psyllm.train import saved
 from psyllm.train.adapters import merge
 from psyllm.train.run import run
-from train.small_bases import write_base
+from lm.small_bases import write_base
 from train.test_run import KILLED, changed, model_folder
 
 DIALOGUE = [Message("visitor", "今天心理咨询师说"), Message("counsellor", "心理咨询今天")]

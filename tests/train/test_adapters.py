@@ -23,7 +23,7 @@ from psyllm.train.adapters import (
     read_adapter,
     write_adapter,
 )
-from train.small_bases import SHAPES, shaped, write_base
+from lm.small_bases import SHAPES, shaped, write_base
 
 ROWS = 40
 NEW = range(36, 40)

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from psyllm.cli import model_files
 from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
 from psyllm.cli.show import carry_out
 
 Base = Annotated[Path | None, typer.Option("--base", help="Local checkpoint folder to start from.")]
 
 app = typer.Typer(rich_markup_mode=None)
+app.command("merge")(model_files.merge)
+app.command("export")(model_files.export)
 
 
 @app.callback(invoke_without_command=True)

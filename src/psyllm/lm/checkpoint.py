@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from psyllm.core.errors import BadCheckpoint, BadSetting
 from psyllm.core.train_settings import ModelShape
+from psyllm.lm.int8 import INT8_FILE, read_int8
 from psyllm.lm.model_card import (
     RETRAIN,
     ModelCard,
@@ -128,8 +129,12 @@ def load_weights(folder: Path, **how: object) -> PreTrainedModel:
     """
     try:
         with quiet_transformers():
+            place: Path | None = folder
             told = {"local_files_only": True, "dtype": torch.float32, "output_loading_info": True, **how}
-            loaded: Any = AutoModelForCausalLM.from_pretrained(folder, **told)
+            if (folder / INT8_FILE).is_file():
+                config = AutoConfig.from_pretrained(folder, local_files_only=True)
+                place, told = None, {**told, "config": config, "state_dict": read_int8(folder)}
+            loaded: Any = AutoModelForCausalLM.from_pretrained(place, **told)
     except Exception as error:  # the library raises OSError, ValueError, RuntimeError, SafetensorError …
         message = f"{folder / WEIGHTS_FILE} can't be loaded: {type(error).__name__}"
         raise BadCheckpoint(message, RETRAIN) from error
