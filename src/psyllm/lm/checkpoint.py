@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+)
 from transformers.utils import logging as transformers_logging
 
 from psyllm.core.errors import BadCheckpoint, BadSetting
@@ -35,6 +42,7 @@ from psyllm.lm.template import END, PAD
 from psyllm.lm.tokenizer import Tokenizer, read_tokenizer, tokenizer_hash
 
 WEIGHTS_FILE = "model.safetensors"
+GENERATION_FILE = "generation_config.json"
 FEED_FORWARD_RATIO = 8 / 3  # of SwiGLU, so that a block has as many weights as a plain one of 4
 FEED_FORWARD_MULTIPLE = 32
 
@@ -129,12 +137,12 @@ def load_weights(folder: Path, **how: object) -> PreTrainedModel:
     """
     try:
         with quiet_transformers():
-            place: Path | None = folder
             told = {"local_files_only": True, "dtype": torch.float32, "output_loading_info": True, **how}
-            if (folder / INT8_FILE).is_file():
-                config = AutoConfig.from_pretrained(folder, local_files_only=True)
-                place, told = None, {**told, "config": config, "state_dict": read_int8(folder)}
-            loaded: Any = AutoModelForCausalLM.from_pretrained(place, **told)
+            loaded: Any = (
+                _from_int8(folder, told)
+                if (folder / INT8_FILE).is_file()
+                else AutoModelForCausalLM.from_pretrained(folder, **told)
+            )
     except Exception as error:  # the library raises OSError, ValueError, RuntimeError, SafetensorError …
         message = f"{folder / WEIGHTS_FILE} can't be loaded: {type(error).__name__}"
         raise BadCheckpoint(message, RETRAIN) from error
@@ -144,6 +152,18 @@ def load_weights(folder: Path, **how: object) -> PreTrainedModel:
         message = f"{folder / WEIGHTS_FILE} lacks {len(missing)} weights, the first is {missing[0]}"
         raise BadCheckpoint(message, RETRAIN)
     return model
+
+
+def _from_int8(folder: Path, told: dict[str, object]) -> tuple[PreTrainedModel, dict[str, Any]]:
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    with torch.device("meta"):  # only to learn of which class it is
+        shape: Any = type(AutoModelForCausalLM.from_config(config))
+    loaded: tuple[PreTrainedModel, dict[str, Any]] = shape.from_pretrained(
+        None, config=config, state_dict=read_int8(folder), **told
+    )
+    if (folder / GENERATION_FILE).is_file():
+        loaded[0].generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
+    return loaded
 
 
 def save(
