@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lm.small_bases import write_base
 from psyllm.core.errors import BadSetting
 from psyllm.core.progress import listening
 from psyllm.core.train_settings import Adapter
@@ -22,7 +23,6 @@ from psyllm.lm.template import Message
 from psyllm.train import saved
 from psyllm.train.adapters import merge
 from psyllm.train.run import run
-from lm.small_bases import write_base
 from train.test_run import KILLED, changed, model_folder
 
 DIALOGUE = [Message("visitor", "今天心理咨询师说"), Message("counsellor", "心理咨询今天")]

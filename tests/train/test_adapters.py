@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
+from lm.small_bases import SHAPES, shaped, write_base
 from psyllm.core.errors import BadCheckpoint, BadSetting, MissingExtra
 from psyllm.core.train_settings import Adapter, TrainingStage, TrainSettings
 from psyllm.lm.checkpoint import load_base
@@ -23,7 +24,6 @@ from psyllm.train.adapters import (
     read_adapter,
     write_adapter,
 )
-from lm.small_bases import SHAPES, shaped, write_base
 
 ROWS = 40
 NEW = range(36, 40)

@@ -18,9 +18,9 @@ import numpy as np
 
 from psyllm.core.errors import BadCheckpoint
 from psyllm.lm.checkpoint import load_weights
-from psyllm.lm.gguf_tensors import Array, describe, named_weights
+from psyllm.lm.gguf_tensors import Array, check_type, describe, named_weights
 from psyllm.lm.gguf_tokens import Pieces, read_pieces
-from psyllm.lm.model_card import ModelCard
+from psyllm.lm.model_card import ModelCard, read_config
 from psyllm.lm.template import COUNSELLOR, END, VISITOR
 
 GGUF_FILE = "model.gguf"
@@ -56,6 +56,7 @@ def write_gguf(source: Path, path: Path, dtype: str, card: ModelCard | None, nam
     Raises:
         BadCheckpoint: llama.cpp has no such model or tokenizer, or fp16 can't hold a weight.
     """
+    check_type(str(read_config(source).get("model_type")))
     model = load_weights(source)
     config: Any = model.config
     positions = getattr(config, "max_position_embeddings", None)

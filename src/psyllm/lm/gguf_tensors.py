@@ -29,6 +29,7 @@ REASONS = {
     "gpt_pangu": "llama.cpp has no PanGu-alpha (its pangu-embedded is another model): nothing there makes a query of a position",
 }
 REASONS["pangu"] = REASONS["gpt_pangu"]
+DECODERS = ("llama", "qwen3")
 
 
 class Described(NamedTuple):
@@ -39,20 +40,25 @@ class Described(NamedTuple):
     numbers: dict[str, int | float]
 
 
+def check_type(model_type: str) -> None:
+    """Refuse a type of model that can't be written, before it is loaded.
+
+    Raises:
+        BadCheckpoint: llama.cpp has no such model, or it is not known here.
+    """
+    if model_type not in {"gpt2", *DECODERS}:
+        unknown = f"models of the type {model_type} are not known here in llama.cpp's form"
+        raise BadCheckpoint(REASONS.get(model_type, unknown), INSTEAD)
+
+
 def describe(model: PreTrainedModel, context_tokens: int) -> Described:
     """Return what llama.cpp must be told of a model.
 
     Raises:
-        BadCheckpoint: llama.cpp has no such model, or would compute it otherwise.
+        BadCheckpoint: llama.cpp would compute it otherwise.
     """
     config: Any = model.config
-    kind = str(config.model_type)
-    if kind == "gpt2":
-        return _gpt2(config, context_tokens)
-    if kind in {"llama", "qwen3"}:
-        return _decoder(config, context_tokens)
-    message = REASONS.get(kind, f"models of the type {kind} are not known here in llama.cpp's form")
-    raise BadCheckpoint(message, INSTEAD)
+    return (_decoder if config.model_type in DECODERS else _gpt2)(config, context_tokens)
 
 
 def named_weights(model: PreTrainedModel, described: Described) -> Iterator[tuple[str, Array]]:
