@@ -2,56 +2,23 @@
 
 import shutil
 
-import numpy as np
 import pytest
 import torch
 
 from psyllm.core.progress import listening
-from psyllm.core.train_settings import ModelShape, TrainingStage
+from psyllm.core.train_settings import TrainingStage
 from psyllm.lm.checkpoint import build
 from psyllm.lm.loss import to_batch, token_losses
-from psyllm.lm.pack import Rows, pack_wrapped
+from psyllm.lm.pack import Rows
 from psyllm.lm.template import NOT_LEARNT
-from psyllm.lm.tokenizer import train_tokenizer
 from psyllm.train import saved
 from psyllm.train.history import dev_losses
-from psyllm.train.loop import Ordered, line_every, train_stage
-from psyllm.train.watch import Plan
-
-TOKENIZER = train_tokenizer(["一二三四五六七八九十" * 2, "一二三四五六七八九十"], 300)
-SHAPE = ModelShape(layers=1, width=16, heads=2, vocabulary=300, context_tokens=16)
-STAGE = TrainingStage(
-    steps=12, batch_rows=4, learning_rate=1e-2, warmup_steps=2, evaluate_every_steps=3, patience=9
-)
-
-
-def some_rows(count, seed):
-    chance = np.random.default_rng(seed)
-    return pack_wrapped([chance.integers(260, TOKENIZER.size, count * 16).tolist()], 16, 0)
-
-
-TRAIN, DEV = some_rows(20, 1), some_rows(4, 2)
-NO_DEV = TRAIN.take([])
-
-
-def ignore(logged):
-    """Hear nothing."""
-
-
-def train(folder, stage=STAGE, dev=DEV, rows=TRAIN, keep=2, heard=ignore):
-    model = build(SHAPE, TOKENIZER, seed=3)
-    plan = Plan("adapt", stage, folder, 5, keep, "fp32")
-    trained = train_stage(model, rows, dev, plan, heard)
-    return trained, {name: weight.clone() for name, weight in model.state_dict().items()}
+from psyllm.train.loop import Ordered, line_every
+from train.stage_runs import DEV, NO_DEV, SHAPE, STAGE, TOKENIZER, TRAIN, figures, train
 
 
 def same(first, second):
     return all(torch.equal(first[name], second[name]) for name in first)
-
-
-def figures(trained):
-    names = ("step", "loss", "dev_loss", "grad_norm", "learning_rate")
-    return [{name: entry[name] for name in names if name in entry} for entry in trained.logged]
 
 
 def stopped_after(folder, step, tmp_path, **more):

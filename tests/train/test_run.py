@@ -79,7 +79,8 @@ def test_a_run_leaves_a_model_that_answers_and_its_losses(data, settings):
     assert (manifest.details["threads"], manifest.details["precision"]) == (1, "fp32")
     assert manifest.counts["train_records"] == 20
     assert manifest.counts["adapt_steps"] == 12
-    assert not list(folder.rglob("checkpoint-*"))
+    assert {path.parent for path in folder.rglob("checkpoint-*")} == {folder / "answer" / "last"}
+    assert not (folder / "rows").exists()
 
 
 def test_the_same_run_gives_the_same_bytes_and_another_seed_does_not(data, settings):
@@ -148,7 +149,12 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(data, setti
         with no_space(small, 100_000), pytest.raises(DiskFull) as caught:
             run(settings, small)
         assert "free some space" in caught.value.next_step
-        assert run(settings, small).files == expected.files
+        assert "train.keep_checkpoints=1" in caught.value.next_step
+        thrifty = settings.model_copy(update={"keep_checkpoints": 1})  # goes on with the same run
+        finished = run(thrifty, small)
+        model = "model/model.safetensors"
+        assert finished.files[model] == expected.files[model]
+        assert finished.run == expected.run
 
 
 def test_an_interrupted_run_goes_on_with_the_threads_it_began_with(data, settings, monkeypatch):
@@ -161,6 +167,27 @@ def test_an_interrupted_run_goes_on_with_the_threads_it_began_with(data, setting
     assert read_manifest(folder) is None
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     assert run(all_cores, data).details["threads"] == 1
+
+
+def test_a_dev_split_without_answers_is_refused_before_time_is_spent_unless_all_steps_are_wanted(
+    data, settings
+):
+    make_corpus(data, [question(n) for n in range(12)], [document(100)])
+    seen = []
+    with listening(seen.append), pytest.raises(EmptyCorpus, match="dev split") as caught:
+        run(settings, data)
+    assert "train.answer.patience=0" in caught.value.next_step
+    assert not any(progress.task.startswith("training") for progress in seen)
+    manifest = run(changed(settings, adapt={"steps": 0}, answer={"patience": 0, "steps": 4}), data)
+    assert manifest.details["stages"]["answer"]["best_step"] == 4
+
+
+def test_a_corpus_without_answers_is_refused_before_the_adapt_stage(data, settings):
+    make_corpus(data, [document(n) for n in range(5)], [question(100)])
+    seen = []
+    with listening(seen.append), pytest.raises(EmptyCorpus, match="no answers"):
+        run(settings, data)
+    assert not any(progress.task.startswith("training") for progress in seen)
 
 
 def test_the_precision_is_chosen_by_the_processor_and_written_down(data, settings):
@@ -194,7 +221,7 @@ def test_the_end_of_an_answer_is_learnt(data, settings):
     # one sentence is every answer, so the end is easy to see
     alike = [question(number).model_copy(update={"answers": question(1).answers}) for number in range(12)]
     make_corpus(data, alike, [])
-    run(changed(settings, adapt={"steps": 0}, answer={"steps": 60}), data)
+    run(changed(settings, adapt={"steps": 0}, answer={"steps": 60, "patience": 0}), data)
     folder = model_folder(data) / "model"
     (messages,) = record_messages(alike[0])
     whole, *_ = score(folder, [messages], threads=1)
@@ -238,7 +265,7 @@ def test_a_corpus_of_documents_alone_needs_no_answer_stage(data, settings):
     with pytest.raises(EmptyCorpus) as caught:
         run(settings, data)
     assert "train.answer.steps=0" in caught.value.next_step
-    run(changed(settings, answer={"steps": 0}), data)
+    run(changed(settings, adapt={"patience": 0}, answer={"steps": 0}), data)
 
 
 def test_no_corpus_is_refused(tmp_path, settings):

@@ -49,7 +49,39 @@ def test_the_newest_and_the_best_stay(tmp_path):
 
 def test_a_checkpoint_that_would_not_fit_is_refused_beforehand(tmp_path):
     saved.need_room(tmp_path, 1000)
+    assert saved.has_room(tmp_path, 1000)
+    assert not saved.has_room(tmp_path, 1 << 60)
     with pytest.raises(OSError) as caught:  # noqa: PT011 - which words, the file system chooses
         saved.need_room(tmp_path, 1 << 60)
     assert caught.value.errno in {errno.ENOSPC, errno.EFBIG}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_stage_keeps_its_last_checkpoint_and_the_best_ones_weights(tmp_path):
+    for step in (4, 8):
+        folder = checkpoint(tmp_path / "a", step, whole=False)
+        for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth", "scaler.pt", "training_args.bin"):
+            (folder / name).write_bytes(name.encode())
+        saved.mark_whole(folder)
+    for _ in range(2):  # a process may die after the first time
+        saved.keep_last(tmp_path / "a", last=8, best=4)
+    saved.drop_all(tmp_path / "a")
+    kept = tmp_path / "a" / saved.KEPT
+    names = {path.name for path in saved.folder_of(kept, 4).iterdir()}
+    assert names == {"model.safetensors", saved.STATE, saved.WHOLE}
+    assert not list(kept.rglob("training_args.bin"))
+    assert saved.kept_steps(tmp_path / "a") == [4, 8]
+
+
+def test_another_run_takes_over_what_was_kept_once(tmp_path):
+    for step in (4, 8):
+        checkpoint(tmp_path / "a", step)
+    saved.keep_last(tmp_path / "a", last=8, best=4)
+    checkpoint(tmp_path / "b", 4, whole=False)  # broke off while it took over
+    saved.take_over(tmp_path / "a", tmp_path / "b")
+    assert saved.whole_steps(tmp_path / "b") == [4, 8]
+    checkpoint(tmp_path / "b", 12)
+    saved.drop_old(tmp_path / "b", keep=1, best=None)
+    saved.take_over(tmp_path / "a", tmp_path / "b")
+    assert saved.whole_steps(tmp_path / "b") == [12]
+    assert saved.kept_steps(tmp_path / "a") == [4, 8]

@@ -1,15 +1,18 @@
-"""The commands of training: train, and what is asked before and after."""
+"""The commands of training: train, and the three ways to go on, each of which first says what it will do."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from psyllm.cli import model_files
 from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
 from psyllm.cli.show import carry_out
+
+if TYPE_CHECKING:
+    from psyllm.train.undertaking import Undertaking
 
 Base = Annotated[Path | None, typer.Option("--base", help="Local checkpoint folder to start from.")]
 
@@ -36,3 +39,63 @@ def train(
     if base is not None:
         settings = settings.model_copy(update={"base": base})
     carry_out(run, settings, data)
+
+
+Run = Annotated[str | None, typer.Argument(help="A run of 4_models; else the newest unfinished one.")]
+Finished = Annotated[str | None, typer.Argument(help="A finished run of 4_models; else the one in use.")]
+ChangedCode = Annotated[
+    bool, typer.Option("--changed-code", help="Go on although the program has changed since it began.")
+]
+MoreSteps = Annotated[int, typer.Option("--steps", min=0, help="So many steps more.")]
+MoreEpochs = Annotated[float, typer.Option("--epochs", min=0, help="So many passes over its rows more.")]
+Patience = Annotated[
+    int | None,
+    typer.Option("--patience", min=0, help="Evaluations without a better dev loss; 0 never stops."),
+]
+
+
+@app.command("resume")
+def resume(run: Run = None, data: Data = DATA, changed_code: ChangedCode = False) -> None:
+    """An interrupted training goes on from its last checkpoint and ends in the same bits."""
+    from psyllm.train.undertaking import resumed
+
+    _undertake(resumed(data, run, changed_code=changed_code), data)
+
+
+@app.command("continue")
+def continue_(
+    run: Finished = None,
+    data: Data = DATA,
+    preset: Preset = None,
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """A new run starts from a finished model: other texts or settings, a new optimiser and schedule."""
+    from psyllm.train.undertaking import continued
+
+    _undertake(continued(settings_from(preset, config, set_).train, data, run), data)
+
+
+@app.command("more")
+def more(
+    run: Finished = None,
+    steps: MoreSteps = 0,
+    epochs: MoreEpochs = 0,
+    patience: Patience = None,
+    data: Data = DATA,
+) -> None:
+    """A finished run's last stage goes on, in a new run, as if it had been planned longer.
+
+    Weights, the optimiser's state and the order of the rows are those of its last step. The rate is that of the
+    longer plan: after a fall it may climb again, to what the longer plan has at that step, and falls later.
+    """
+    from psyllm.train.undertaking import longer
+
+    _undertake(longer(data, run, steps=steps, epochs=epochs, patience=patience), data)
+
+
+def _undertake(undertaking: Undertaking, data: Path) -> None:
+    from psyllm.train.run import undertake
+
+    typer.echo(undertaking.says)
+    carry_out(undertake, undertaking, data)

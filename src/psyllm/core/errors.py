@@ -14,6 +14,8 @@
     ├── EmptyCorpus             nothing is left to work on
     ├── StageBusy               another process works on this stage
     ├── DiskFull                no space is left where a stage writes
+    ├── MemoryFull              a step of training does not fit the memory
+    ├── LossNotFinite           the loss or its gradient is no number any more
     ├── WorkerLost              processes that did the work were killed
     ├── LostRecords             what came in is not what was kept and dropped
     ├── FrontierLost            the store of a crawl's URLs does not answer
@@ -130,6 +132,18 @@ class DiskFull(PsyError):
     """No space is left where a stage writes."""
 
     code = "PSY-203"
+
+
+class MemoryFull(PsyError):
+    """A step of training does not fit the memory."""
+
+    code = "PSY-207"
+
+
+class LossNotFinite(PsyError):
+    """The loss or its gradient is no number any more."""
+
+    code = "PSY-208"
 
 
 class WorkerLost(PsyError):

@@ -25,6 +25,9 @@ class TrainingStage(Frozen):
     """One stage of training."""
 
     steps: NotNegative = Field(100, description="most optimiser steps; 0 leaves the stage out")
+    epochs: Annotated[float, Field(ge=0)] = Field(
+        0, description="passes over the stage's rows instead of `steps`; 0 counts by `steps`"
+    )
     batch_rows: Positive = Field(4, description="rows in a step")
     row_tokens: NotNegative = Field(
         0, description="tokens in a row; 0 takes the model's context; shorter rows are quicker"
@@ -43,7 +46,10 @@ class TrainingStage(Frozen):
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.1, description="weight decay")
     evaluate_every_steps: Positive = Field(20, description="steps between dev losses and checkpoints")
     most_dev_rows: Positive = Field(128, description="most rows of the dev split measured each time")
-    patience: Positive = Field(3, description="evaluations without a better dev loss before stopping early")
+    patience: NotNegative = Field(
+        3,
+        description="evaluations without a better dev loss before stopping early; 0 takes all steps and needs no dev split",
+    )
 
 
 class Adapter(Frozen):
@@ -77,9 +83,21 @@ class TrainSettings(Frozen):
     keep_checkpoints: Positive = Field(
         2, description="checkpoints kept besides the best while a stage runs, to resume from"
     )
+    keep_last: bool = Field(
+        True,
+        description="keep a finished run's last checkpoint, for `psyllm train more`: 12 bytes a weight (4.1 GB at 345M), 16 where another step was the best",
+    )
     threads: NotNegative = Field(0, description="CPU threads; 0 takes all cores")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",
-        description="arithmetic of the forward pass (weights stay fp32); auto is bf16 where the processor has it",
+        description="arithmetic of the forward pass (weights stay fp32); auto is bf16 where the card or the processor has it, fp16 with a gradient scaler on older cards with tensor cores, else fp32",
+    )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="compute each block's activations again in the backward pass: far less memory, a fifth to a third slower",
+    )
+    compile: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="torch.compile of the blocks; auto compiles on a card where the model has no dropout, and never on a CPU",
     )
     seed: int = Field(20261123, description="seed of weights, order and dropout")

@@ -9,6 +9,7 @@ out: the same run writes the same bytes.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ def metric_lines(stage: str, logged: Iterable[dict[str, Any]]) -> list[dict[str,
     """Return the stage's lines: `loss` or `dev_loss` in nats a token, with the step."""
     lines = []
     for entry in logged:
-        found = {name: entry[name] for name in KEPT if name in entry}
+        # JSON has no infinity, which is the norm of a step that fp16's scaler skipped
+        found = {name: entry[name] for name in KEPT if name in entry and math.isfinite(entry[name])}
         if found:
             lines.append({"stage": stage, "step": entry["step"], **found})
     return lines
@@ -47,6 +49,8 @@ def best_step(logged: Iterable[dict[str, Any]]) -> int | None:
 
 
 def should_stop(logged: Sequence[dict[str, Any]], patience: int) -> bool:
-    """Return whether the last `patience` dev losses brought no better one."""
+    """Return whether the last `patience` dev losses brought no better one; never with a patience of 0."""
+    if not patience:
+        return False
     losses = [loss for _, loss in dev_losses(logged)]
     return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience

@@ -5,12 +5,15 @@ and the log. What differs from a plain Trainer: rows are prepared and their
 order is a function of the seed and the step, so a resumed run sees what an
 uninterrupted one sees; the loss is a sum over learnt tokens divided by their
 number in the whole step; dev loss is nats a token; stopping and the best step
-come from the log; a torn checkpoint is never resumed. One process, one device.
+come from the log; a torn checkpoint is never resumed; the rate is a function of
+the step; a loss that is no number stops at once, before it is saved; fp16 has
+a gradient scaler, whose state is in the checkpoints. One process, one device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -24,13 +27,19 @@ from transformers import (
     TrainingArguments,
 )
 
+from psyllm.core.errors import BadSetting, DiskFull, PsyError
 from psyllm.core.progress import report
 from psyllm.lm.checkpoint import quiet_transformers
 from psyllm.lm.loss import to_batch, token_losses
 from psyllm.lm.pack import Rows
 from psyllm.train import saved
 from psyllm.train.adapters import is_adapted, read_adapter, restore, write_adapter
+from psyllm.train.compiled import compiled, wants_compiling
+from psyllm.train.finite import Finite
 from psyllm.train.history import DEV_LOSS, best_step, should_stop
+from psyllm.train.memory_full import is_about_memory, memory_full
+from psyllm.train.precision import TYPES, check_scale, scaler_for
+from psyllm.train.schedule import rate_share
 from psyllm.train.watch import BYTES_A_PARAMETER, Heard, Plan, Watch
 
 MOST_STEPS_A_LINE = 10  # of metrics.jsonl
@@ -77,13 +86,67 @@ class _Arguments(TrainingArguments):
 
 
 class _Loop(Trainer):
-    """Trainer with our loss and our dev loss."""
+    """Trainer with our loss, our dev loss and our rate."""
 
-    def __init__(self, *, precision: str, dev: Rows, **named: Any) -> None:  # noqa: ANN401 - handed on
+    def __init__(self, *, plan: Plan, dev: Rows, **named: Any) -> None:  # noqa: ANN401 - handed on
         super().__init__(**named)
-        self._precision = precision
+        self._plan = plan
         self._dev = dev
         self.loss_is_scaled_for_ga = True
+        # not by `args.fp16`: accelerate refuses it without a card, and the tests have none
+        self.accelerator.scaler = scaler_for(plan.precision, self.args.device.type)
+        self._finite = Finite(plan.name, plan.settings, scaled=self.accelerator.scaler is not None)
+
+    def create_scheduler(
+        self,
+        num_training_steps: int,
+        optimizer: torch.optim.Optimizer | None = None,
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        """Return the scheduler of the stage's rate, see `schedule`."""
+        del num_training_steps
+        if self.lr_scheduler is None:
+            stage = self._plan.settings
+            of = self.optimizer if optimizer is None else optimizer
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(of, lambda done: rate_share(stage, done))
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """Take up the states; the next step's rate is this plan's, also where a shorter plan was saved."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        scheduler = self.lr_scheduler
+        if checkpoint is None or scheduler is None:
+            return
+        share = rate_share(self._plan.settings, scheduler.last_epoch)
+        for group, peak in zip(scheduler.optimizer.param_groups, scheduler.base_lrs, strict=True):
+            group["lr"] = peak * share
+
+    def training_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Compute a part of a step and keep its loss to be looked at."""
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        self._finite.add_loss(loss)
+        return loss
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:
+        """Clip, and look whether loss and gradient are numbers, before the weights change."""
+        scaler = self.accelerator.scaler
+        step = self.state.global_step + 1
+        if scaler is not None:
+            check_scale(scaler, self._plan.name, step)
+            scaler.unscale_(cast("Any", self.optimizer).optimizer)
+        norm: torch.Tensor = super()._clip_grad_norm(model)
+        self._finite.end_step(step, norm)
+        return norm
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:  # noqa: ANN401 - the base class's
+        """Write a checkpoint, once every loss before it is known to be a number."""
+        self._finite.look()
+        super()._save_checkpoint(model, trial)
 
     def compute_loss(
         self,
@@ -101,16 +164,19 @@ class _Loop(Trainer):
 
     def evaluate(self, *_arguments: object, **_named: object) -> dict[str, float]:
         """Log and return the dev loss in nats a token."""
+        self._finite.look()
         model = self._plain_model()
         model.train(mode=False)
         total = torch.zeros((), dtype=torch.float64)
         size = self.args.per_device_eval_batch_size
-        with torch.no_grad():
+        # its last batch has another size, for which a compiled model would be compiled anew
+        with torch.no_grad(), torch.compiler.set_stance("force_eager"):
             for start in range(0, len(self._dev.ids), size):
                 batch = to_batch(self._dev.take(range(start, min(start + size, len(self._dev.ids)))))
                 batch = {name: tensor.to(self.args.device) for name, tensor in batch.items()}
                 total += self._losses(model, batch).double().sum().cpu()
         metrics = {DEV_LOSS: total.item() / self._dev.learnt_tokens}
+        self._finite.check_dev_loss(self.state.global_step, metrics[DEV_LOSS])
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -139,7 +205,8 @@ class _Loop(Trainer):
         return self.model
 
     def _losses(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        with torch.autocast(self.args.device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16"):
+        precision = self._plan.precision
+        with torch.autocast(self.args.device.type, dtype=TYPES[precision], enabled=precision != "fp32"):
             return token_losses(cast("PreTrainedModel", model), batch)
 
 
@@ -149,7 +216,9 @@ def train_stage(model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard
     Without dev rows all steps are taken and the last weights stay.
 
     Raises:
-        OSError: ENOSPC, the disk is full.
+        DiskFull: a checkpoint does not fit; the ones before it stay.
+        MemoryFull: a step does not fit; names the settings to change.
+        LossNotFinite: a loss or a gradient is no number.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     saved.drop_torn(plan.folder)
@@ -185,9 +254,9 @@ def _run(
     )
     ordered = Ordered(rows, stage.steps * stage.batch_rows, plan.seed)
     try:
-        with quiet_transformers():
+        with quiet_transformers(), _as_planned(model, plan):
             loop = _Loop(
-                precision=plan.precision,
+                plan=plan,
                 dev=dev,
                 model=model,
                 args=_arguments(plan, has_dev=len(dev.ids) > 0),
@@ -199,17 +268,52 @@ def _run(
             loop.train(
                 resume_from_checkpoint=None if resume is None else str(saved.folder_of(plan.folder, resume))
             )
-    except Exception:
-        # torch and safetensors hide a full disk behind errors of their own
-        saved.need_room(plan.folder, parameters * BYTES_A_PARAMETER)
+    except PsyError:
         raise
+    except Exception as error:
+        explained = _explained(error, plan, rows.ids.shape[1], parameters * BYTES_A_PARAMETER)
+        if explained is None:
+            raise
+        raise explained from error
     return watch.tokens_per_s
+
+
+def _explained(error: Exception, plan: Plan, length: int, checkpoint_bytes: int) -> PsyError | None:
+    """Return what an exception means that torch or safetensors raised; None for one that nobody expected."""
+    if is_about_memory(error):
+        return memory_full(plan.name, plan.settings, length, checkpointing=plan.gradient_checkpointing)
+    # they hide a full disk behind errors of their own
+    if saved.has_room(plan.folder, checkpoint_bytes):
+        return None
+    message = f"no space left on the disk that holds {plan.folder}: a checkpoint takes {checkpoint_bytes / 1e6:,.0f} MB"
+    next_step = (
+        "free some space or name another folder with --data, then run the command again; "
+        "train.keep_checkpoints=1 keeps fewer, and the run goes on with it"
+    )
+    return DiskFull(message, next_step)
+
+
+@contextmanager
+def _as_planned(model: PreTrainedModel, plan: Plan) -> Iterator[None]:
+    """Compute the model inside the block as the plan says, and as before after it."""
+    wanted = wants_compiling(
+        plan.compile, model, on_card=torch.cuda.is_available(), steps=plan.settings.steps
+    )
+    if plan.gradient_checkpointing:
+        if not model.supports_gradient_checkpointing:
+            message = f"{type(model).__name__} can't compute its activations again"
+            raise BadSetting(message, "set train.gradient_checkpointing=false")
+        model.activation_checkpointing_enable()
+    try:
+        with compiled(model, wanted=wanted):
+            yield
+    finally:
+        if plan.gradient_checkpointing:
+            model.activation_checkpointing_disable()
 
 
 def _arguments(plan: Plan, *, has_dev: bool) -> TrainingArguments:
     stage = plan.settings
-    warmup = min(stage.warmup_steps, max(stage.steps - 1, 0))
-    falling = min(int(stage.steps * (1 - stage.steady_share)), stage.steps - warmup)
     return _Arguments(
         output_dir=str(plan.folder),
         max_steps=stage.steps,
@@ -217,13 +321,6 @@ def _arguments(plan: Plan, *, has_dev: bool) -> TrainingArguments:
         per_device_eval_batch_size=stage.rows_at_once or stage.batch_rows,
         gradient_accumulation_steps=stage.batch_rows // (stage.rows_at_once or stage.batch_rows),
         learning_rate=stage.learning_rate,
-        lr_scheduler_type="warmup_stable_decay",
-        lr_scheduler_kwargs={
-            "num_decay_steps": falling,
-            "decay_type": "linear",
-            "min_lr_ratio": stage.last_rate_share,
-        },
-        warmup_steps=warmup,
         weight_decay=stage.weight_decay,
         adam_beta2=BETA_2,
         max_grad_norm=GRADIENT_NORM,

@@ -19,7 +19,7 @@ from psyllm.lm.export import copy_all_but_weights, new_folder
 from psyllm.lm.model_card import CARD_FILE, ModelCard, check_tokenizer, read_card, read_config, write_card
 from psyllm.lm.tokenizer import read_tokenizer
 from psyllm.train.adapters import merge
-from psyllm.train.lineage import base_parent
+from psyllm.train.ancestry import base_parent
 
 
 def merge_folders(base: Path, adapter: Path, target: Path) -> None:
@@ -31,7 +31,7 @@ def merge_folders(base: Path, adapter: Path, target: Path) -> None:
         DiskFull: it would not fit.
         MissingFile: there is no such base.
     """
-    named = base_parent(base)
+    (named,) = base_parent(base)
     config = read_config(base)
     card = read_card(adapter)
     if card is not None:

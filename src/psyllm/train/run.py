@@ -9,7 +9,6 @@ the model on the test split.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 import platform
@@ -17,21 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from psyllm.core.errors import EmptyCorpus
-from psyllm.core.permits import permit_of_base, read_permit, refuse_ended, together
-from psyllm.core.stages import (
-    Manifest,
-    Stage,
-    StageRun,
-    fingerprint,
-    need_current,
-    up_to_date,
-    write_text_atomically,
-    writing,
-)
+from psyllm.core.stages import Manifest, Stage, StageRun, up_to_date, write_text_atomically, writing
 from psyllm.core.train_settings import TrainSettings
-from psyllm.train.lineage import base_parent
-
-BEGAN = "began.json"
+from psyllm.train.ancestry import MODEL, base_name
+from psyllm.train.undertaking import BEGAN, Undertaking, anew
 
 
 def run(settings: TrainSettings, data: Path) -> Manifest:
@@ -41,31 +29,34 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
         MissingStage: there is no corpus yet, or an agreement that it or the base rests on has ended.
         EmptyCorpus: nothing in it may be trained on.
         BadCheckpoint: the base can't be used.
-        BadSetting: settings that contradict each other.
+        BadSetting: settings that contradict each other, or that the card can't do.
+        MemoryFull: a step does not fit; names the settings to change.
+        LossNotFinite: a loss or a gradient is no number.
     """
-    corpus, parent = need_current(data, Stage.CORPUS)
-    bases = () if settings.base is None else (base_parent(settings.base),)
-    parents = (parent.as_parent(), *bases)
-    inherited = _inherited(settings, parent)
-    resolved = settings.model_dump(mode="json")
-    mark = fingerprint(Stage.MODELS, parents, resolved, rooms=["train", "lm"])
-    name = f"model-{mark[:12]}"
-    done = up_to_date(data, Stage.MODELS, name)
+    return undertake(anew(settings, data), data)
+
+
+def undertake(undertaking: Undertaking, data: Path) -> Manifest:
+    """Do what an undertaking says; return at once if its run is complete. Raises as `run` does."""
+    stage_run = undertaking.stage_run
+    done = up_to_date(data, Stage.MODELS, stage_run.name)
     if done is not None:
         return done
-    stage_run = StageRun(data, Stage.MODELS, name, mark, parents, resolved)
     with writing(stage_run, keep_partial=True) as writer:
-        return _train(settings, corpus, inherited, writer)
+        return _train(undertaking, writer)
 
 
-def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], writer: StageRun) -> Manifest:
+def _train(undertaking: Undertaking, writer: StageRun) -> Manifest:
     # late: torch and transformers take seconds to import, and a run that is up to date needs neither
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads halve the speed on a busy machine
     from psyllm.train.machine import on_threads
     from psyllm.train.material import read_material
-    from psyllm.train.stages import Work, check_settings, run_stages
+    from psyllm.train.precision import processor_facts
+    from psyllm.train.stages import Work, check_material, check_settings, run_stages
 
+    settings, corpus = undertaking.settings, undertaking.corpus
     check_settings(settings)
+    began = _began(undertaking, writer)
     train, dev = read_material(corpus, "train"), read_material(corpus, "dev")
     if not train.records:
         message = f"{corpus} holds no training record that may be trained on"
@@ -73,18 +64,17 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
             message,
             "import a source whose licence allows training, then run: psyllm clean; psyllm corpus; psyllm train",
         )
-    began = _began(settings, writer.folder)
-    lineage = {
-        "run": writer.name,
-        "parents": [parent.model_dump() for parent in writer.parents],
-        "seed": settings.seed,
-        "base": settings.base.name if settings.base is not None else "",
-        **(
-            {} if settings.adapter.method == "full" else {"adapter": settings.adapter.model_dump(mode="json")}
-        ),
-        **inherited,
-    }
-    work = Work(writer.folder, settings, train, dev, began["precision"], lineage)
+    check_material(settings, train, dev)
+    work = Work(
+        writer.folder,
+        settings,
+        train,
+        dev,
+        began["precision"],
+        _lineage(undertaking),
+        corpus_hash=writer.parents[0].content_hash,
+        earlier=undertaking.earlier,
+    )
     with on_threads(began["threads"]):
         run_stages(work)
     return writer.finish(
@@ -97,9 +87,11 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
         drops={"may_not_train": train.refused + dev.refused},
         seeds={"train": settings.seed},
         details={
-            **began,
-            "lineage": inherited,
-            "processor": _processor(),
+            "threads": began["threads"],
+            "precision": began["precision"],
+            "changed_code": undertaking.changed_code,
+            "lineage": undertaking.inherited,
+            "processor": processor_facts().get("model name", platform.machine()),
             "cores": os.cpu_count() or 1,
             "weights": work.weights,
             "stages": work.results,
@@ -107,56 +99,49 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
     )
 
 
-def _inherited(settings: TrainSettings, corpus: Manifest) -> dict[str, Any]:
-    """Return the one permit of corpus and base, and what the base says of itself: none where it says nothing.
+def _lineage(undertaking: Undertaking) -> dict[str, Any]:
+    """Return what the model's card says of where it comes from.
 
-    A base's own terms and the texts that it has seen bind this model as well; who asks later
-    (`psyllm corpus leak-check --model`) must be able to tell "nothing" from "unknown".
-    What has ended is refused, also where the model was made before it ended.
+    `way` is how it began: from `nothing`; from a `base` with a new optimiser and schedule; or as `more`
+    steps of an earlier run, whose optimiser's state it went on with.
     """
-    today = dt.datetime.now(dt.UTC).date()
-    permit = read_permit(corpus.details.get("permit"), f"corpus {corpus.run}")
-    refuse_ended(permit, corpus.run, "make a corpus without it: psyllm corpus", today)
-    if settings.base is None:
-        return {"permit": permit._asdict(), "base_lineage": None}
-    # late: what reads a card knows tokenizers, and most runs have no base
-    from psyllm.lm.model_card import read_card
-
-    card = read_card(settings.base)
-    lineage = None if card is None else card.lineage
-    of_base = permit_of_base(lineage, settings.base.name)
-    refuse_ended(of_base, f"the base {settings.base}", "take another base: --set train.base=FOLDER", today)
-    return {"permit": together([permit, of_base])._asdict(), "base_lineage": lineage}
+    base, earlier, adapter = undertaking.settings.base, undertaking.earlier, undertaking.settings.adapter
+    of = base if earlier is None else earlier / MODEL
+    return {
+        "run": undertaking.stage_run.name,
+        "parents": [parent.model_dump() for parent in undertaking.stage_run.parents],
+        "seed": undertaking.settings.seed,
+        "base": "" if of is None else base_name(of),
+        **({} if adapter.method == "full" else {"adapter": adapter.model_dump(mode="json")}),
+        "way": "more" if earlier is not None else "nothing" if base is None else "base",
+        **undertaking.inherited,
+    }
 
 
-def _began(settings: TrainSettings, folder: Path) -> dict[str, Any]:
-    """Return threads and precision, those of the interrupted run if there is one."""
-    path = folder / BEGAN
+def _began(undertaking: Undertaking, writer: StageRun) -> dict[str, Any]:
+    """Return threads and precision, those of the interrupted run if there is one, or of the run gone on from.
+
+    What `psyllm train resume` needs to know stands beside them.
+    """
+    path = writer.folder / BEGAN
     if path.is_file():
         began: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return began
-    began = {"threads": settings.threads or os.cpu_count() or 1, "precision": _precision(settings)}
+    settings, earlier = undertaking.settings, undertaking.earlier
+    before = {} if earlier is None else json.loads((earlier / BEGAN).read_text("utf-8"))
+    began = {
+        "threads": before.get("threads") or settings.threads or os.cpu_count() or 1,
+        "precision": _precision(before.get("precision") or settings.precision),
+        "fingerprint": writer.fingerprint,
+        "parents": [parent.model_dump() for parent in writer.parents],
+        "settings": writer.settings,
+        "earlier": "" if earlier is None else earlier.name,
+    }
     write_text_atomically(path, json.dumps(began))
     return began
 
 
-def _precision(settings: TrainSettings) -> str:
-    if settings.precision != "auto":
-        return settings.precision
-    import torch
+def _precision(asked: str) -> str:
+    from psyllm.train.precision import choose_precision, processor_has_bf16, this_card
 
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    return "bf16" if "avx512_bf16" in _cpu_lines().get("flags", "") else "fp32"
-
-
-def _processor() -> str:
-    return _cpu_lines().get("model name", platform.machine())
-
-
-def _cpu_lines() -> dict[str, str]:
-    """Return what Linux says about the first core."""
-    path = Path("/proc/cpuinfo")
-    text = path.read_text("utf-8").partition("\n\n")[0] if path.is_file() else ""
-    pairs = (line.partition(":") for line in text.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    return choose_precision(asked, this_card(), processor_has_bf16=processor_has_bf16())

@@ -2,8 +2,10 @@
 
 transformers writes `checkpoint-<step>/` file by file, so a process that dies
 while it writes leaves a torn one. A checkpoint counts only once `whole.json`
-stands in it, written last and atomically, with the size of every file. In: a
-stage's folder. Out: steps and folders. Nothing here loads a tensor.
+stands in it, written last and atomically, with the size of every file. A
+finished stage may keep its last checkpoint in `last/`, for `psyllm train more`;
+`take_over` puts it where another run goes on from it. In: a stage's folder.
+Out: steps and folders. Nothing here loads a tensor.
 """
 
 from __future__ import annotations
@@ -15,11 +17,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from psyllm.core.stages import write_text_atomically
+from psyllm.core.stages import NO_SPACE, write_text_atomically
 
 WHOLE = "whole.json"
 STATE = "trainer_state.json"
 PREFIX = "checkpoint-"
+KEPT = "last"
+# transformers writes its arguments beside a checkpoint; they name this machine's folders, and nothing reads them
+UNREAD = "training_args.bin"
+RESUMING = ("optimizer*", "scheduler*", "scaler*", "rng_state*")  # what a checkpoint of weights alone lacks
 
 
 def mark_whole(folder: Path) -> None:
@@ -29,7 +35,11 @@ def mark_whole(folder: Path) -> None:
         with path.open("rb") as file:
             os.fsync(file.fileno())
             sizes[path.name] = os.fstat(file.fileno()).st_size
+    sizes.pop(WHOLE, None)
+    _sync_folder(folder)
     write_text_atomically(folder / WHOLE, json.dumps(sizes, indent=1))
+    _sync_folder(folder)
+    _sync_folder(folder.parent)
 
 
 def is_whole(folder: Path) -> bool:
@@ -73,11 +83,74 @@ def drop_all(stage: Path) -> None:
         shutil.rmtree(path)
 
 
+def keep_last(stage: Path, last: int, best: int) -> None:
+    """Keep the last checkpoint whole in `last/`, and of the best one the weights; may be done twice."""
+    kept = stage / KEPT
+    kept.mkdir(exist_ok=True)
+    for step in {last, best}:
+        folder = folder_of(kept, step)
+        if not folder.exists():
+            folder_of(stage, step).rename(folder)
+        for pattern in (UNREAD, *(() if step == last else RESUMING)):
+            for path in folder.glob(pattern):
+                path.unlink()
+        mark_whole(folder)
+
+
+def kept_steps(stage: Path) -> list[int]:
+    """Return the steps whose checkpoints a finished stage keeps; the highest can be gone on from."""
+    return whole_steps(stage / KEPT)
+
+
+def take_over(earlier: Path, stage: Path) -> None:
+    """Put the checkpoints that another run's stage keeps here, unless this stage has gone on from them already."""
+    steps = kept_steps(earlier)
+    stage.mkdir(parents=True, exist_ok=True)
+    drop_torn(stage)
+    if any(step >= steps[-1] for step in whole_steps(stage)):
+        return
+    for step in steps:  # the last one last: it alone tells that all are here
+        folder = folder_of(stage, step)
+        if not folder.exists():
+            copy_tree(folder_of(earlier / KEPT, step), folder)
+            mark_whole(folder)
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a folder; files that are never written again share their place on the disk where they can."""
+    shutil.copytree(source, target, copy_function=_link_or_copy, dirs_exist_ok=True)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def history(stage: Path, step: int) -> list[dict[str, Any]]:
     """Return what was logged until a step."""
     state = json.loads((folder_of(stage, step) / STATE).read_text("utf-8"))
     logged: list[dict[str, Any]] = state["log_history"]
     return logged
+
+
+def has_room(folder: Path, wanted_bytes: int) -> bool:
+    """Return whether so much could be written now."""
+    try:
+        need_room(folder, wanted_bytes)
+    except OSError as error:
+        return error.errno not in NO_SPACE
+    return True
 
 
 def need_room(folder: Path, wanted_bytes: int) -> None:

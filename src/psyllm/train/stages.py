@@ -3,12 +3,16 @@
 In: a run's folder, settings, the corpus. Out: `adapt/model/` and `model/`,
 `metrics.jsonl`, and how it went. A finished stage leaves its result and is not
 done again when an interrupted run goes on; its checkpoints are then deleted,
-for they serve resuming only. Nothing here decides whether a run is up to date.
+for they serve resuming only, but the last stage's last one, which `psyllm train
+more` goes on from. Such a run begins with what the earlier one has finished.
+Nothing here decides whether a run is up to date.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,22 +25,28 @@ from psyllm.core.stages import write_text_atomically
 from psyllm.core.train_settings import TrainingStage, TrainSettings
 from psyllm.lm.checkpoint import build
 from psyllm.lm.pack import Rows
+from psyllm.lm.template import TEMPLATE_VERSION
 from psyllm.lm.tokenizer import TOKENIZER_FILE, Tokenizer, read_tokenizer, train_tokenizer
 from psyllm.train import saved
 from psyllm.train.adapters import check_adapter, leave, load_to_train, restore, result_of
+from psyllm.train.ancestry import MODEL
+from psyllm.train.fitness import check_base, check_length
 from psyllm.train.history import METRICS_FILE, dev_losses, metric_lines, write_metrics
 from psyllm.train.loop import train_stage
 from psyllm.train.machine import choose_attention, keep_freed_memory
 from psyllm.train.material import Material, adapt_rows, answer_rows
+from psyllm.train.prepared import drop_prepared, prepared
+from psyllm.train.schedule import planned_steps
+from psyllm.train.undertaking import RESULT
 from psyllm.train.watch import Plan
-
-MODEL = "model"
-RESULT = "result.json"
 
 
 @dataclass
 class Work:
-    """One run in progress: its words, its settings and what it runs with."""
+    """One run in progress: its words, its settings and what it runs with.
+
+    `corpus_hash` names the words; `earlier` is the finished run whose last stage goes on here.
+    """
 
     folder: Path
     settings: TrainSettings
@@ -44,6 +54,8 @@ class Work:
     dev: Material
     precision: str
     lineage: dict[str, Any]
+    corpus_hash: str = ""
+    earlier: Path | None = None
     lines: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     weights: int = 0
@@ -63,6 +75,28 @@ def check_settings(settings: TrainSettings) -> None:
     check_adapter(settings)
 
 
+def check_material(settings: TrainSettings, train: Material, dev: Material) -> None:
+    """Refuse a corpus that a stage could learn nothing from, or not measure itself on, before any time is spent.
+
+    Raises:
+        EmptyCorpus: train has no answers for the answer stage, or dev nothing for a stage that may stop early.
+    """
+    if settings.answer.steps and not train.dialogues:
+        message = "the corpus holds nothing that the answer stage could learn: no answers to train on"
+        raise EmptyCorpus(message, "import a source with such texts, or set train.answer.steps=0")
+    for name, stage, has_dev in (
+        ("adapt", settings.adapt, bool(dev.documents or dev.dialogues)),
+        ("answer", settings.answer, bool(dev.dialogues)),
+    ):
+        if stage.steps and stage.patience and not has_dev:
+            message = f"the dev split holds nothing to measure the {name} stage on, so it would not know when to stop"
+            raise EmptyCorpus(
+                message,
+                f"make a corpus with a larger dev split: psyllm corpus; or set train.{name}.patience=0, "
+                "which takes all steps and the last weights",
+            )
+
+
 def run_stages(work: Work) -> None:
     """Train what is not trained yet.
 
@@ -70,6 +104,7 @@ def run_stages(work: Work) -> None:
         EmptyCorpus: there is nothing to learn.
         BadCheckpoint: the base can't be used.
     """
+    _take_over(work)
     tokenizer = _tokenizer(work)
     context = work.settings.model.context_tokens
     adapted = work.folder / "adapt" / MODEL
@@ -84,12 +119,31 @@ def run_stages(work: Work) -> None:
         _stage(work, "adapt", work.settings.adapt, model, tokenizer, (rows, dev), adapted)
     final = work.folder / MODEL
     if work.settings.answer.steps:
-        rows = answer_rows(tokenizer, work.train.dialogues, context, "preparing answers")
-        dev = answer_rows(tokenizer, work.dev.dialogues, context, "preparing dev answers")
+        rows = _answer_rows(work, work.train, tokenizer, context)
+        dev = _answer_rows(work, work.dev, tokenizer, context)
         _stage(work, "answer", work.settings.answer, model, tokenizer, (rows, dev), final)
     else:
         leave(final, model, tokenizer, work.settings.base, context_tokens=context, lineage=work.lineage)
     write_metrics(work.folder / METRICS_FILE, work.lines)
+    drop_prepared(work.folder)
+
+
+def last_stage(settings: TrainSettings) -> str:
+    """Return the stage that a run ends with."""
+    return "answer" if settings.answer.steps else "adapt"
+
+
+def _take_over(work: Work) -> None:
+    """Begin with the stages that an earlier run has finished, and with the last checkpoint of its last stage."""
+    if work.earlier is None:
+        return
+    last = last_stage(work.settings)
+    if last != "adapt" and (work.earlier / "adapt" / RESULT).is_file():
+        saved.copy_tree(work.earlier / "adapt", work.folder / "adapt")
+    if (work.earlier / "tokenizer").is_dir():
+        saved.copy_tree(work.earlier / "tokenizer", work.folder / "tokenizer")
+    if not (work.folder / last / RESULT).is_file():
+        saved.take_over(work.earlier / last, work.folder / last)
 
 
 def _tokenizer(work: Work) -> Tokenizer:
@@ -117,12 +171,42 @@ def load_base_tokenizer(folder: Path) -> Tokenizer:
 def _start(work: Work, tokenizer: Tokenizer) -> PreTrainedModel:
     if work.settings.base is None:
         return build(work.settings.model, tokenizer, work.settings.seed)
-    return load_to_train(work.settings.base, work.settings.adapter, tokenizer, work.settings.seed)
+    model = load_to_train(work.settings.base, work.settings.adapter, tokenizer, work.settings.seed)
+    check_base(model, work.settings.base)
+    return model
 
 
 def _adapt_rows(work: Work, material: Material, tokenizer: Tokenizer, context: int) -> Rows:
     share = work.settings.general_share if material is work.train else 0.0
-    return adapt_rows(tokenizer, material, context, general_share=share, seed=work.settings.seed)
+    seed = work.settings.seed
+
+    def make() -> Rows:
+        return adapt_rows(tokenizer, material, context, general_share=share, seed=seed)
+
+    return _prepared(work, material, "adapt", tokenizer, context, make)
+
+
+def _answer_rows(work: Work, material: Material, tokenizer: Tokenizer, context: int) -> Rows:
+    task = "preparing answers" if material is work.train else "preparing dev answers"
+
+    def make() -> Rows:
+        return answer_rows(tokenizer, material.dialogues, context, task)
+
+    return _prepared(work, material, "answer", tokenizer, context, make)
+
+
+def _prepared(
+    work: Work, material: Material, name: str, tokenizer: Tokenizer, context: int, make: Callable[[], Rows]
+) -> Rows:
+    """Return rows made now or before; the folder's run names settings and code already, and the key the rest."""
+    key = {
+        "corpus": work.corpus_hash,
+        "tokenizer": hashlib.sha256(tokenizer.to_text().encode()).hexdigest(),
+        "template": TEMPLATE_VERSION,
+        "length": context,
+    }
+    split = "train" if material is work.train else "dev"
+    return prepared(work.folder, f"{name}-{split}", key, make)
 
 
 def _stage(
@@ -140,6 +224,8 @@ def _stage(
     if not train.learnt_tokens:
         message = f"the corpus holds nothing that the {name} stage could learn"
         raise EmptyCorpus(message, f"import a source with such texts, or set train.{name}.steps=0")
+    check_length(model, train.ids.shape[1], name)
+    stage = stage.model_copy(update={"steps": planned_steps(stage, len(train.ids))})
     before = list(work.lines)
 
     def heard(logged: list[dict[str, Any]]) -> None:
@@ -152,13 +238,23 @@ def _stage(
         result = json.loads(result_file.read_text("utf-8"))
         restore(model, result_of(target, model))
     else:
-        plan = Plan(name, stage, folder, work.settings.seed, work.settings.keep_checkpoints, work.precision)
+        plan = Plan(
+            name,
+            stage,
+            folder,
+            work.settings.seed,
+            work.settings.keep_checkpoints,
+            work.precision,
+            work.settings.gradient_checkpointing,
+            work.settings.compile,
+        )
         trained = train_stage(model, train, dev, plan, heard)
         base, context = work.settings.base, train.ids.shape[1]
         leave(target, model, tokenizer, base, context_tokens=context, lineage=work.lineage)
         speed = trained.tokens_per_s
         result = {
             "steps": trained.steps,
+            "planned_steps": stage.steps,
             "best_step": trained.best,
             "rows": len(train.ids),
             "dev_rows": len(dev.ids),
@@ -166,6 +262,8 @@ def _stage(
             "logged": trained.logged,
         }
         write_text_atomically(result_file, json.dumps(result))
+    if work.settings.keep_last and name == last_stage(work.settings):
+        saved.keep_last(folder, result["steps"], result["best_step"])
     saved.drop_all(folder)
     heard(result["logged"])
     losses = dict(dev_losses(result["logged"]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -35,6 +35,8 @@ class Plan(NamedTuple):
     seed: int
     keep_checkpoints: int
     precision: str
+    gradient_checkpointing: bool = False
+    compile: Literal["auto", "on", "off"] = "off"
 
 
 class Watch(TrainerCallback):

@@ -1,0 +1,47 @@
+"""What a step of training says when the memory is too small, and which settings make it fit.
+
+In: an exception, a stage's settings. Out: whether it is about memory, and the
+error with the settings to change, the cheapest first. How much memory a run
+needs is not worked out here.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from psyllm.core.errors import MemoryFull
+from psyllm.core.train_settings import TrainingStage
+
+# As torch's allocators for the processor and for cards word it in a plain RuntimeError
+# (c10/core/impl/alloc_cpu.cpp, CUDAFunctions, cuBLAS): it has a class of its own for a card's main allocator only.
+SAID_OF_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "out of memory",
+    "defaultcpuallocator",
+    "cublas_status_alloc_failed",
+)
+
+
+def is_about_memory(error: BaseException) -> bool:
+    """Return whether an exception says that there is no memory left."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in SAID_OF_MEMORY)
+
+
+def memory_full(name: str, stage: TrainingStage, length: int, *, checkpointing: bool) -> MemoryFull:
+    """Return the error for a stage whose step of rows of `length` tokens did not fit."""
+    at_once = stage.rows_at_once or stage.batch_rows
+    smaller = next((part for part in range(at_once // 2, 0, -1) if stage.batch_rows % part == 0), 0)
+    ways = []
+    if smaller:
+        ways.append(f"train.{name}.rows_at_once={smaller} (the same result, but for last digits)")
+    if not checkpointing:
+        ways.append("train.gradient_checkpointing=true (the same result, slower)")
+    ways += [
+        f"train.{name}.row_tokens={max(length // 2, 1)} (shorter rows)",
+        "train.adapter.method=lora (trains few weights)",
+    ]
+    message = f"the memory does not hold {at_once} rows of {length} tokens at once in {name}"
+    return MemoryFull(message, f"set one of these, the first first: {'; '.join(ways)}")

@@ -1,0 +1,109 @@
+"""Runs a training again and again in children that kill themselves (-9), until one ends; a program of its own.
+
+In: settings, a data folder, a base seed and how many kills at least. Out: one
+JSON line with the kills and, for every data folder, the files of the finished
+run. The libraries are loaded once, before the children are made.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+import torch
+import transformers.trainer
+
+import psyllm.train.stages
+from psyllm.core.progress import listening
+from psyllm.core.stages import Stage, need_current
+from psyllm.core.train_settings import TrainSettings
+from psyllm.train.run import run
+
+LOADED = (torch, transformers.trainer, psyllm.train.stages)
+STAGES_KILLED_IN = ("adapt", "answer")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after_reports(chance: random.Random):
+    """Die a moment after one of the next steps, or of what comes before the first."""
+    left = [chance.randint(1, 6)]
+    wait_s = chance.uniform(0, 0.05)
+
+    def listener(progress):
+        if progress.task.startswith("training: "):
+            left[0] -= 1
+            if left[0] == 0:
+                threading.Timer(wait_s, die).start()
+
+    return listener
+
+
+def while_writing(chance: random.Random, data: Path):
+    """Die as soon as a checkpoint that is not whole holds so many files."""
+    files = chance.randint(1, 8)
+
+    def watch():
+        while True:
+            for folder in data.glob(f"{Stage.MODELS.value}/*/*/checkpoint-*"):
+                names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+                if len(names) >= files and "whole.json" not in names:
+                    die()
+            time.sleep(0.002)
+
+    threading.Thread(target=watch, daemon=True).start()
+    return lambda _: None
+
+
+def dying(chance: random.Random, data: Path):
+    """Return a listener of a process that will die."""
+    return after_reports(chance) if chance.random() < 0.5 else while_writing(chance, data)
+
+
+def silent(_) -> None:
+    """Hear nothing."""
+
+
+def ended(settings: TrainSettings, data: Path, chance: random.Random | None) -> bool:
+    """Run in a child, which dies if a chance is given and meets its moment; return whether it came to its end."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with listening(silent if chance is None else dying(chance, data)):
+                run(settings, data)
+            status = 0
+        finally:
+            if status:
+                traceback.print_exc()
+            os._exit(status)
+    status = os.waitpid(child, 0)[1]
+    assert status in {0, signal.SIGKILL}, status
+    return status == 0
+
+
+def main() -> None:
+    said, prepared, seed, least = sys.argv[1:]
+    settings = TrainSettings.model_validate_json(said)
+    chance = random.Random(int(seed))
+    kills, found = 0, []
+    while kills < int(least) or not found:
+        data = Path(f"{prepared}-{len(found)}")
+        shutil.copytree(prepared, data)
+        # drawn here: a child's draws are lost with it, and each would die at the same moment
+        while not ended(settings, data, random.Random(chance.random()) if found else None):
+            kills += 1
+        found.append(need_current(data, Stage.MODELS)[1].files)
+    sys.stdout.write(json.dumps({"kills": kills, "runs": found}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""What is about memory, and which settings are named."""
+
+import pytest
+import torch
+
+from psyllm.core.train_settings import TrainingStage
+from psyllm.train.memory_full import is_about_memory, memory_full
+
+
+def test_the_allocators_own_words_are_known():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 56, dtype=torch.uint8)
+    assert is_about_memory(caught.value)
+    assert is_about_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."))
+    assert is_about_memory(MemoryError())
+    assert is_about_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"))
+    assert not is_about_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_about_memory(ValueError("out of memory"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "at_once", "smaller"), [(8, 0, 4), (8, 4, 2), (12, 3, 1), (9, 9, 3), (7, 7, 1)]
+)
+def test_half_as_many_rows_at_once_are_named_where_they_divide_a_step(rows, at_once, smaller):
+    error = memory_full(
+        "answer", TrainingStage(batch_rows=rows, rows_at_once=at_once), 512, checkpointing=False
+    )
+    assert f"{at_once or rows} rows of 512 tokens" in error.message
+    assert f"train.answer.rows_at_once={smaller}" in error.next_step
+    assert rows % smaller == 0
+    assert "train.gradient_checkpointing=true" in error.next_step
+    assert "train.answer.row_tokens=256" in error.next_step
+    assert "train.adapter.method=lora" in error.next_step
+
+
+def test_what_is_set_already_is_not_named():
+    error = memory_full("adapt", TrainingStage(batch_rows=4, rows_at_once=1), 512, checkpointing=True)
+    assert "rows_at_once" not in error.next_step
+    assert "gradient_checkpointing" not in error.next_step
