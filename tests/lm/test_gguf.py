@@ -259,6 +259,11 @@ def test_a_tokenizer_that_changes_texts_is_refused(tmp_path):
     assert "--form safetensors" in caught.value.next_step
 
 
+def test_a_folder_without_the_tokenizers_file_is_refused(tmp_path):
+    with pytest.raises(BadCheckpoint, match="from which a GGUF file takes its pieces"):
+        read_pieces(tmp_path, 300)
+
+
 def test_the_form_of_a_dialogue_is_the_template_of_the_house():
     said = [Message("visitor", "心里很乱"), Message("counsellor", "慢慢说"), Message("visitor", "好")]
     names = {"visitor": "user", "counsellor": "assistant"}

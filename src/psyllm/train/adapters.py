@@ -74,25 +74,29 @@ def _check_card() -> None:
         raise MissingExtra(message, "install it: pip install 'psyllm[gpu]'")
 
 
-def load_to_train(base: Path, adapter: Adapter, tokenizer: Tokenizer, seed: int) -> PreTrainedModel:
+def load_to_train(
+    base: Path, adapter: Adapter, tokenizer: Tokenizer, seed: int, **asked: object
+) -> PreTrainedModel:
     """Return the base ready to train: all of it, or frozen with an addition that starts as nothing.
+
+    `asked` is as for `load_base`.
 
     Raises:
         BadCheckpoint: the base can't be used.
         BadSetting: it has no layer of a name in `targets`.
     """
     if adapter.method == "full":
-        return load_base(base)[0]
+        return load_base(base, **asked)[0]
     if adapter.method == "qlora":
         has_bf16 = torch.cuda.is_bf16_supported()
-        model = load_in_four_bits(base, torch.bfloat16 if has_bf16 else torch.float16, "cuda")
+        model = load_in_four_bits(base, torch.bfloat16 if has_bf16 else torch.float16, "cuda", **asked)
     else:
-        model = load_base(base)[0]
+        model = load_base(base, **asked)[0]
     attach(model, adapter, range(read_tokenizer(base).size, tokenizer.size), seed)
     return model
 
 
-def load_in_four_bits(base: Path, compute: torch.dtype, device: str) -> PreTrainedModel:
+def load_in_four_bits(base: Path, compute: torch.dtype, device: str, **asked: object) -> PreTrainedModel:
     """Return the base with its linear layers as nf4, their scales quantised too; all else in fp32.
 
     Source: QLoRA (arXiv 2305.14314), sections 3 and 4.
@@ -106,7 +110,7 @@ def load_in_four_bits(base: Path, compute: torch.dtype, device: str) -> PreTrain
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=compute,
     )
-    model, _ = load_base(base, dtype=compute, quantization_config=how, device_map={"": device})
+    model, _ = load_base(base, dtype=compute, quantization_config=how, device_map={"": device}, **asked)
     prepared: PreTrainedModel = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     return prepared
 
@@ -218,9 +222,17 @@ def leave(
         return
     folder = result_of(target, model)
     write_adapter(folder, model)
-    save(target, merge(load_base(base)[0], folder), tokenizer, context_tokens=context_tokens, lineage=lineage)
+    merged = merge(with_rows_for(tokenizer, load_weights(base)), folder)
+    save(target, merged, tokenizer, context_tokens=context_tokens, lineage=lineage)
     tokenizer.save(folder)
     shutil.copyfile(target / CARD_FILE, folder / CARD_FILE)
+
+
+def with_rows_for(tokenizer: Tokenizer, model: PreTrainedModel) -> PreTrainedModel:
+    """Return a base with a row for every piece; new rows hold noise, for the adapter brings what they learnt."""
+    if tokenizer.size > model.config.vocab_size:
+        model.resize_token_embeddings(tokenizer.size, mean_resizing=False)
+    return model
 
 
 def merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
