@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,15 +105,16 @@ def load_in_four_bits(base: Path, compute: torch.dtype, device: str, **asked: ob
     from peft import prepare_model_for_kbit_training
     from transformers import BitsAndBytesConfig
 
-    how = BitsAndBytesConfig(
+    describe: Callable[..., object] = BitsAndBytesConfig
+    prepare: Callable[..., PreTrainedModel] = prepare_model_for_kbit_training
+    how = describe(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=compute,
     )
     model, _ = load_base(base, dtype=compute, quantization_config=how, device_map={"": device}, **asked)
-    prepared: PreTrainedModel = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    return prepared
+    return prepare(model, use_gradient_checkpointing=False)
 
 
 def attach(model: PreTrainedModel, adapter: Adapter, new_tokens: range, seed: int) -> None:
@@ -248,7 +250,7 @@ def merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
         try:
             config = LoraConfig.from_pretrained(str(adapter))
             config.fan_in_fan_out = _is_transposed(model)  # no longer so where training held it in 4 bits
-            adapted = LoraModel(model, config, NAME)
+            adapted: Any = LoraModel(model, config, NAME)
         except (TypeError, ValueError) as error:
             message = f"the adapter {adapter} can't be added to this base: {type(error).__name__}"
             raise BadCheckpoint(message, REMAKE) from error
