@@ -156,7 +156,7 @@ def write_adapter(folder: Path, model: PreTrainedModel) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {f"{BEFORE_NAMES}{name}": tensor.contiguous() for name, tensor in _added(model).items()}
     save_file(weights, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
-    config: LoraConfig = _configs(model)[NAME]
+    config: Any = _configs(model)[NAME]
     # where the base lay on this machine is nobody's business; the card names it by its content
     told = config.to_dict() | {"base_model_name_or_path": None, "inference_mode": True}
     ordered = {name: sorted(value) if isinstance(value, set) else value for name, value in told.items()}
@@ -286,7 +286,8 @@ def _rows_to_train(model: PreTrainedModel, new_tokens: range) -> dict[str, list[
         return None
     layers: list[Any] = [model.get_input_embeddings()]
     if not model.config.tie_word_embeddings:  # a tied head follows by itself
-        layers.append(model.get_output_embeddings())
+        find_head: Callable[[], Any] = model.get_output_embeddings
+        layers.append(find_head())
     names = [name for layer in layers for name, module in model.named_modules() if module is layer]
     return {name: list(new_tokens) for name in names}
 
