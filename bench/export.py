@@ -43,7 +43,7 @@ def main(data: Path, most: int) -> None:
     start = bits(whole, dialogues)
     weights = sum(weight.numel() for weight in whole.model.parameters())
     print(f"{weights:,} weights, {len(dialogues)} dialogues, {start:.4f} bits/character as trained")
-    print(f"{'form':<18}{'MB':>8}{'logits off':>12}{'largest':>10}{'bits/char':>11}{'more by':>10}")
+    print(f"{'form':<18}{'MB':>8}{'logits off, rms':>17}{'most':>10}{'bits/char':>11}{'more by':>10}")
     for form, dtypes in DTYPES.items():
         for dtype in dtypes:
             with tempfile.TemporaryDirectory() as place:
@@ -51,12 +51,13 @@ def main(data: Path, most: int) -> None:
                 sizes = export(source, folder, form, dtype).files
                 again = read_gguf(folder, source, whole) if form == GGUF else load(folder)
                 found = logits(again, dialogues)
-            off = max((one - other).abs().max().item() for one, other in zip(expected, found, strict=True))
-            largest = max(one.abs().max().item() for one in expected)
+            off = torch.cat([one - other for one, other in zip(expected, found, strict=True)])
             now = bits(again, dialogues)
             size = sum(count for name, count in sizes.items() if name.endswith((".safetensors", ".gguf")))
             print(
-                f"{form + ' ' + dtype:<18}{size / 1e6:>8.2f}{off:>12.2e}{largest:>10.2f}{now:>11.4f}{now / start - 1:>10.3%}"
+                f"{form + ' ' + dtype:<18}{size / 1e6:>8.2f}{off.square().mean().sqrt():>17.1e}{off.abs().max():>10.1e}"
+                f"{now:>11.4f}{now / start - 1:>10.4%}",
+                flush=True,
             )
 
 

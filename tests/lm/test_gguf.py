@@ -13,7 +13,7 @@ from tokenizers import Regex, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as FilePieces
 
 from lm.small import SHAPE, TEXTS, byte_level
-from lm.small_bases import SHAPES, write_base
+from lm.small_bases import LLAMA_CPP_SHAPES, write_base
 from made_up import text
 from psyllm.core.errors import BadCheckpoint
 from psyllm.lm.checkpoint import build, load_base, load_weights, quiet_transformers, save
@@ -50,7 +50,7 @@ def ours(tmp_path):
 
 @pytest.mark.parametrize("dtype", ALIKE)
 @pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", LLAMA_CPP_SHAPES)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::UserWarning")  # transformers' reader copies read-only arrays
 def test_transformers_reads_the_file_back_to_the_same_logits(shape, tied, dtype, tmp_path):
@@ -95,7 +95,7 @@ def expected_names(shape):
     return outer | {f"blk.{layer}.{name}" for layer in range(2) for name in each}
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", LLAMA_CPP_SHAPES)
 def test_names_kinds_and_numbers_are_those_that_the_loader_asks_for(shape, tmp_path):
     write_base(tmp_path / "source", shape)
     export(tmp_path / "source", tmp_path / "out", "gguf", "q8_0")
@@ -257,6 +257,11 @@ def test_a_tokenizer_that_changes_texts_is_refused(tmp_path):
     with pytest.raises(BadCheckpoint, match="of a make that can't be written") as caught:
         read_pieces(tmp_path, 300)
     assert "--form safetensors" in caught.value.next_step
+
+
+def test_a_folder_without_the_tokenizers_file_is_refused(tmp_path):
+    with pytest.raises(BadCheckpoint, match="from which a GGUF file takes its pieces"):
+        read_pieces(tmp_path, 300)
 
 
 def test_the_form_of_a_dialogue_is_the_template_of_the_house():

@@ -54,7 +54,6 @@ def test_a_run_leaves_the_adapter_and_a_model_that_needs_nothing_of_it(data, ada
         assert card.lineage["adapter"]["rank"] == 2
         assert card.lineage["parents"][1] == manifest.parents[1].model_dump()
         assert card.lineage["permit"]["uses"] == "unknown"  # of the base nothing is known
-    assert not list(folder.rglob("checkpoint-*"))
     base = load_base(adapted.base)[0].get_input_embeddings().weight
     rows = checkpoint.model.get_input_embeddings().weight
     assert torch.equal(rows[:-4], base[:-4])

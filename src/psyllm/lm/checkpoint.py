@@ -156,8 +156,9 @@ def load_weights(folder: Path, **how: object) -> PreTrainedModel:
 
 def _from_int8(folder: Path, told: dict[str, object]) -> tuple[PreTrainedModel, dict[str, Any]]:
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    empty: Callable[[Any], Any] = AutoModelForCausalLM.from_config
     with torch.device("meta"):  # only to learn of which class it is
-        shape: Any = type(AutoModelForCausalLM.from_config(config))
+        shape: Any = type(empty(config))
     loaded: tuple[PreTrainedModel, dict[str, Any]] = shape.from_pretrained(
         None, config=config, state_dict=read_int8(folder), **told
     )

@@ -112,7 +112,7 @@ def new_folder(target: Path, wanted_bytes: int) -> Iterator[Path]:
 
 
 def _write_safetensors(source: Path, folder: Path, dtype: str, card: ModelCard | None) -> None:
-    model = load_weights(source)
+    model: Any = load_weights(source)
     kind = TYPES.get(dtype, torch.float32)
     if kind is torch.float16:
         _check_fp16(model)

@@ -73,8 +73,10 @@ def write_gguf(source: Path, path: Path, dtype: str, card: ModelCard | None, nam
     if card is not None:
         writer.add_string("psyllm.lineage", json.dumps(card.lineage, ensure_ascii=False, sort_keys=True))
     for key, number in described.numbers.items():
-        put = writer.add_float32 if isinstance(number, float) else writer.add_uint32
-        put(f"{described.architecture}.{key}", number)
+        if isinstance(number, float):
+            writer.add_float32(f"{described.architecture}.{key}", number)
+        else:
+            writer.add_uint32(f"{described.architecture}.{key}", number)
     _add_tokens(writer, pieces, config)
     dialogue = _dialogue(source, pieces)
     if dialogue:

@@ -9,7 +9,7 @@ llama.cpp would compute otherwise is refused. Nothing here writes a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import gguf
@@ -68,9 +68,9 @@ def named_weights(model: PreTrainedModel, described: Described) -> Iterator[tupl
         BadCheckpoint: llama.cpp has no place for a weight.
     """
     names = gguf.get_tensor_name_map(_architecture(described), described.layers)
-    head: Any = model.get_output_embeddings()
+    find_head: Callable[[], Any] = model.get_output_embeddings
     body: Any = model.get_input_embeddings()
-    tied = head.weight.data_ptr() == body.weight.data_ptr()
+    tied = find_head().weight.data_ptr() == body.weight.data_ptr()
     for name, weight in model.state_dict().items():
         if tied and name.startswith("lm_head."):
             continue

@@ -62,10 +62,14 @@ def read_pieces(folder: Path, rows: int) -> Pieces:
     Raises:
         BadCheckpoint: it is of a make that is not known here.
     """
-    content: dict[str, Any] = json.loads((folder / TOKENIZER_FILE).read_text("utf-8"))
+    path = folder / TOKENIZER_FILE
+    if not path.is_file():
+        message = f"{folder} has no {TOKENIZER_FILE}, from which a GGUF file takes its pieces"
+        raise BadCheckpoint(message, INSTEAD)
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
     model = content["model"]
     if model.get("type") != "BPE" or content.get("normalizer"):
-        message = f"{folder / TOKENIZER_FILE} is of a make that can't be written as GGUF here"
+        message = f"{path} is of a make that can't be written as GGUF here"
         raise BadCheckpoint(message, INSTEAD)
     if model.get("byte_fallback"):
         return _with_scores(content, rows)

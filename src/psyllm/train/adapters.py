@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,25 +75,29 @@ def _check_card() -> None:
         raise MissingExtra(message, "install it: pip install 'psyllm[gpu]'")
 
 
-def load_to_train(base: Path, adapter: Adapter, tokenizer: Tokenizer, seed: int) -> PreTrainedModel:
+def load_to_train(
+    base: Path, adapter: Adapter, tokenizer: Tokenizer, seed: int, **asked: object
+) -> PreTrainedModel:
     """Return the base ready to train: all of it, or frozen with an addition that starts as nothing.
+
+    `asked` is as for `load_base`.
 
     Raises:
         BadCheckpoint: the base can't be used.
         BadSetting: it has no layer of a name in `targets`.
     """
     if adapter.method == "full":
-        return load_base(base)[0]
+        return load_base(base, **asked)[0]
     if adapter.method == "qlora":
         has_bf16 = torch.cuda.is_bf16_supported()
-        model = load_in_four_bits(base, torch.bfloat16 if has_bf16 else torch.float16, "cuda")
+        model = load_in_four_bits(base, torch.bfloat16 if has_bf16 else torch.float16, "cuda", **asked)
     else:
-        model = load_base(base)[0]
+        model = load_base(base, **asked)[0]
     attach(model, adapter, range(read_tokenizer(base).size, tokenizer.size), seed)
     return model
 
 
-def load_in_four_bits(base: Path, compute: torch.dtype, device: str) -> PreTrainedModel:
+def load_in_four_bits(base: Path, compute: torch.dtype, device: str, **asked: object) -> PreTrainedModel:
     """Return the base with its linear layers as nf4, their scales quantised too; all else in fp32.
 
     Source: QLoRA (arXiv 2305.14314), sections 3 and 4.
@@ -100,15 +105,16 @@ def load_in_four_bits(base: Path, compute: torch.dtype, device: str) -> PreTrain
     from peft import prepare_model_for_kbit_training
     from transformers import BitsAndBytesConfig
 
-    how = BitsAndBytesConfig(
+    describe: Callable[..., object] = BitsAndBytesConfig
+    prepare: Callable[..., PreTrainedModel] = prepare_model_for_kbit_training
+    how = describe(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=compute,
     )
-    model, _ = load_base(base, dtype=compute, quantization_config=how, device_map={"": device})
-    prepared: PreTrainedModel = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    return prepared
+    model, _ = load_base(base, dtype=compute, quantization_config=how, device_map={"": device}, **asked)
+    return prepare(model, use_gradient_checkpointing=False)
 
 
 def attach(model: PreTrainedModel, adapter: Adapter, new_tokens: range, seed: int) -> None:
@@ -150,7 +156,7 @@ def write_adapter(folder: Path, model: PreTrainedModel) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {f"{BEFORE_NAMES}{name}": tensor.contiguous() for name, tensor in _added(model).items()}
     save_file(weights, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
-    config: LoraConfig = _configs(model)[NAME]
+    config: Any = _configs(model)[NAME]
     # where the base lay on this machine is nobody's business; the card names it by its content
     told = config.to_dict() | {"base_model_name_or_path": None, "inference_mode": True}
     ordered = {name: sorted(value) if isinstance(value, set) else value for name, value in told.items()}
@@ -218,9 +224,17 @@ def leave(
         return
     folder = result_of(target, model)
     write_adapter(folder, model)
-    save(target, merge(load_base(base)[0], folder), tokenizer, context_tokens=context_tokens, lineage=lineage)
+    merged = merge(with_rows_for(tokenizer, load_weights(base)), folder)
+    save(target, merged, tokenizer, context_tokens=context_tokens, lineage=lineage)
     tokenizer.save(folder)
     shutil.copyfile(target / CARD_FILE, folder / CARD_FILE)
+
+
+def with_rows_for(tokenizer: Tokenizer, model: PreTrainedModel) -> PreTrainedModel:
+    """Return a base with a row for every piece; new rows hold noise, for the adapter brings what they learnt."""
+    if tokenizer.size > model.config.vocab_size:
+        model.resize_token_embeddings(tokenizer.size, mean_resizing=False)
+    return model
 
 
 def merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
@@ -236,7 +250,7 @@ def merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
         try:
             config = LoraConfig.from_pretrained(str(adapter))
             config.fan_in_fan_out = _is_transposed(model)  # no longer so where training held it in 4 bits
-            adapted = LoraModel(model, config, NAME)
+            adapted: Any = LoraModel(model, config, NAME)
         except (TypeError, ValueError) as error:
             message = f"the adapter {adapter} can't be added to this base: {type(error).__name__}"
             raise BadCheckpoint(message, REMAKE) from error
@@ -272,7 +286,8 @@ def _rows_to_train(model: PreTrainedModel, new_tokens: range) -> dict[str, list[
         return None
     layers: list[Any] = [model.get_input_embeddings()]
     if not model.config.tie_word_embeddings:  # a tied head follows by itself
-        layers.append(model.get_output_embeddings())
+        find_head: Callable[[], Any] = model.get_output_embeddings
+        layers.append(find_head())
     names = [name for layer in layers for name, module in model.named_modules() if module is layer]
     return {name: list(new_tokens) for name in names}
 

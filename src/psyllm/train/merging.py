@@ -14,11 +14,11 @@ from typing import Any
 
 from psyllm.core.errors import BadCheckpoint
 from psyllm.core.permits import BASE
-from psyllm.lm.checkpoint import load_base, load_weights, quiet_transformers, save
+from psyllm.lm.checkpoint import load_weights, quiet_transformers, save
 from psyllm.lm.export import copy_all_but_weights, new_folder
 from psyllm.lm.model_card import CARD_FILE, ModelCard, check_tokenizer, read_card, read_config, write_card
 from psyllm.lm.tokenizer import read_tokenizer
-from psyllm.train.adapters import merge
+from psyllm.train.adapters import merge, with_rows_for
 from psyllm.train.ancestry import base_parent
 
 
@@ -56,7 +56,7 @@ def _check_base(card: ModelCard, adapter: Path, base: Path, content_hash: str) -
 
 def _merge_ours(base: Path, adapter: Path, folder: Path, card: ModelCard) -> None:
     tokenizer = read_tokenizer(adapter)
-    model = merge(load_base(base)[0], adapter)
+    model = merge(with_rows_for(tokenizer, load_weights(base)), adapter)
     save(folder, model, tokenizer, context_tokens=card.context_tokens, lineage=card.lineage)
     shutil.copyfile(adapter / CARD_FILE, folder / CARD_FILE)
 
