@@ -21,7 +21,7 @@ from psyllm.lm.export import export
 from psyllm.lm.gguf_file import DIALOGUE
 from psyllm.lm.gguf_tensors import turn_pairs
 from psyllm.lm.gguf_tokens import CUTS, Kind, read_pieces
-from psyllm.lm.template import SPECIAL_TOKENS, Message, render
+from psyllm.lm.template import SPECIAL_TOKENS, Message, encode_prompt
 from psyllm.lm.tokenizer import Tokenizer, read_tokenizer, train_tokenizer
 
 IDS = torch.randint(0, 290, (1, 20), generator=torch.Generator().manual_seed(1))
@@ -264,12 +264,14 @@ def test_a_folder_without_the_tokenizers_file_is_refused(tmp_path):
         read_pieces(tmp_path, 300)
 
 
-def test_the_form_of_a_dialogue_is_the_template_of_the_house():
-    said = [Message("visitor", "心里很乱"), Message("counsellor", "慢慢说"), Message("visitor", "好")]
+def test_the_form_of_a_dialogue_is_the_template_of_the_house(tmp_path):
+    train_tokenizer(TEXTS, SHAPE.vocabulary).save(tmp_path)
+    said = [Message("visitor", "心理咨询"), Message("counsellor", "今天是"), Message("visitor", "心理咨询")]
     names = {"visitor": "user", "counsellor": "assistant"}
     messages = [{"role": names[message.role], "content": message.text} for message in said]
     rendered = jinja2.Template(DIALOGUE).render(messages=messages, add_generation_prompt=True)
-    assert rendered == "".join(segment.text for segment in render(said)) + "<|counsellor|>"
+    texts = read_pieces(tmp_path, 300).texts
+    assert rendered == "".join(texts[number] for number in encode_prompt(read_tokenizer(tmp_path), said, 500))
 
 
 def refused(tmp_path, **changes):
