@@ -6,7 +6,8 @@ Qwen's) go over as they are, with their merges. Ours, characters with bytes for
 the rest, becomes the make that llama.cpp calls `llama`: it joins the neighbours
 whose joint piece has the highest score, so the score is the merge's rank. It
 also joins two neighbours that no merge of ours names but whose joint piece is
-known; how seldom that is, bench/export.py counts. Nothing here writes a file.
+known: of 86,695 ids of 2,000 counselling turns none differed (8,192 pieces,
+measured once with llama.cpp itself). Nothing here writes a file.
 """
 
 from __future__ import annotations
