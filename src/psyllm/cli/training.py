@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from psyllm.cli import planning
+from psyllm.cli import model_files, planning
 from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
 from psyllm.cli.show import carry_out
 
@@ -21,6 +21,8 @@ Base = Annotated[
 
 app = typer.Typer(rich_markup_mode=None)
 app.command("plan")(planning.plan)
+app.command("merge")(model_files.merge)
+app.command("export")(model_files.export)
 
 
 @app.callback(invoke_without_command=True)

@@ -58,6 +58,21 @@ class AnswerStage(TrainingStage):
     learning_rate: Annotated[float, Field(gt=0)] = Field(7e-4, description="peak learning rate")
 
 
+class Adapter(Frozen):
+    """What of a base is trained: all of it, or a small addition that is merged into it afterwards."""
+
+    method: Literal["full", "lora", "dora", "qlora"] = Field(
+        "full",
+        description="full trains every weight; lora and dora add low-rank matrices to a frozen base (dora learns their size apart); qlora is lora on a base held in 4 bits (NVIDIA card, psyllm[gpu])",
+    )
+    rank: Positive = Field(8, description="rank of the added matrices")
+    alpha: Positive = Field(16, description="what is added counts alpha/rank times")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout before the added matrices")
+    targets: tuple[str, ...] = Field(
+        (), description="names of the layers that are added to; none takes all linear layers but the head"
+    )
+
+
 class TrainSettings(Frozen):
     """The stages, the model and the seed."""
 
@@ -69,6 +84,7 @@ class TrainSettings(Frozen):
         description="how a dialogue becomes a prompt, once for training, scoring and serving; auto is what the base asks for, and our own marks (turns) where nothing is known of it; chat is the base's own chat template, thinking off",
     )
     model: ModelShape = Field(default_factory=ModelShape)
+    adapter: Adapter = Field(default_factory=Adapter)
     adapt: TrainingStage = Field(default_factory=TrainingStage)
     answer: AnswerStage = Field(default_factory=AnswerStage)
     general_share: Share = Field(

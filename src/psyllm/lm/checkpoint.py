@@ -22,7 +22,9 @@ import torch
 import transformers
 from transformers import (
     CONFIG_MAPPING,
+    AutoConfig,
     AutoModelForCausalLM,
+    GenerationConfig,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedModel,
@@ -33,7 +35,8 @@ from psyllm.core.errors import BadCheckpoint, BadSetting
 from psyllm.core.train_settings import ModelShape
 from psyllm.lm.family import PANGU_TYPES, Wish
 from psyllm.lm.folder import card_for, check_tokenizer, open_folder
-from psyllm.lm.model_card import RETRAIN, ModelCard, read_config, write_card
+from psyllm.lm.int8 import INT8_FILE, read_int8
+from psyllm.lm.model_card import GENERATION_FILE, RETRAIN, ModelCard, read_config, write_card
 from psyllm.lm.template import END, PAD
 from psyllm.lm.tokenizer import Tokenizer, read_tokenizer
 
@@ -99,8 +102,10 @@ def load(folder: Path) -> Checkpoint:
     return Checkpoint(load_weights(folder).train(mode=False), tokenizer, card)
 
 
-def load_base(folder: Path, template: Wish = "auto") -> tuple[PreTrainedModel, Tokenizer]:
+def load_base(folder: Path, template: Wish = "auto", **how: object) -> tuple[PreTrainedModel, Tokenizer]:
     """Return model and tokenizer of any local checkpoint, with rows for our marks where they are its template.
+
+    `how` is as for `load_weights`.
 
     Raises:
         BadCheckpoint: something is missing or torn, or the template does not go with it.
@@ -110,7 +115,7 @@ def load_base(folder: Path, template: Wish = "auto") -> tuple[PreTrainedModel, T
     tokenizer = read_tokenizer(folder, template)
     rows = int(config.get("vocab_size", 0))
     check_tokenizer(folder, tokenizer.size, rows)
-    model = load_weights(folder)
+    model = load_weights(folder, **how)
     # a row without a text is noise too: it starts as one that was never there
     known = min(rows, tokenizer.size)
     if tokenizer.add_marks():
@@ -123,8 +128,10 @@ def load_base(folder: Path, template: Wish = "auto") -> tuple[PreTrainedModel, T
     return model, tokenizer
 
 
-def load_weights(folder: Path) -> PreTrainedModel:
+def load_weights(folder: Path, **how: object) -> PreTrainedModel:
     """Return the model of a folder in fp32, with every weight found.
+
+    `how` goes to transformers: another type, a device, a base held in 4 bits.
 
     Raises:
         BadCheckpoint: the weights are missing, torn, incomplete or of another shape.
@@ -132,12 +139,17 @@ def load_weights(folder: Path) -> PreTrainedModel:
     _know_type(folder)
     try:
         with quiet_transformers():
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder,
-                local_files_only=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
+            told = {
+                "local_files_only": True,
+                "trust_remote_code": False,
+                "dtype": torch.float32,
+                "output_loading_info": True,
+                **how,
+            }
+            loaded: Any = (
+                _from_int8(folder, told)
+                if (folder / INT8_FILE).is_file()
+                else AutoModelForCausalLM.from_pretrained(folder, **told)
             )
     except BadCheckpoint:
         raise
@@ -150,6 +162,19 @@ def load_weights(folder: Path) -> PreTrainedModel:
         message = f"{folder / _weights_name(folder)} lacks {len(missing)} weights, the first is {missing[0]}"
         raise BadCheckpoint(message, RETRAIN)
     return model
+
+
+def _from_int8(folder: Path, told: dict[str, object]) -> tuple[PreTrainedModel, dict[str, Any]]:
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    empty: Callable[[Any], Any] = AutoModelForCausalLM.from_config
+    with torch.device("meta"):  # only to learn of which class it is
+        shape: Any = type(empty(config))
+    loaded: tuple[PreTrainedModel, dict[str, Any]] = shape.from_pretrained(
+        None, config=config, state_dict=read_int8(folder), **told
+    )
+    if (folder / GENERATION_FILE).is_file():
+        loaded[0].generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
+    return loaded
 
 
 def _know_type(folder: Path) -> None:

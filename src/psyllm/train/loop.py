@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -28,10 +29,11 @@ from transformers import (
 
 from psyllm.core.errors import BadSetting, DiskFull, PsyError
 from psyllm.core.progress import report
-from psyllm.lm.checkpoint import load_weights, quiet_transformers
+from psyllm.lm.checkpoint import quiet_transformers
 from psyllm.lm.loss import learnt_tokens, summed_loss, to_batch
 from psyllm.lm.pack import Rows
 from psyllm.train import saved
+from psyllm.train.adapters import is_adapted, read_adapter, restore, write_adapter
 from psyllm.train.compiled import compiled, wants_compiling
 from psyllm.train.finite import Finite
 from psyllm.train.gauge import Gauge
@@ -192,6 +194,23 @@ class _Loop(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        """Write an adapter alone where one is trained: the base does not change."""
+        model = self._plain_model()
+        if output_dir is None or not is_adapted(model):
+            super()._save(output_dir, state_dict)
+        else:
+            write_adapter(Path(output_dir), cast("PreTrainedModel", model))
+
+    def _load_from_checkpoint(
+        self, resume_from_checkpoint: str, model: torch.nn.Module | None = None
+    ) -> None:
+        found = self._plain_model() if model is None else model
+        if is_adapted(found):
+            read_adapter(Path(resume_from_checkpoint), cast("PreTrainedModel", found))
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
     def _plain_model(self) -> torch.nn.Module:
         if self.model is None:
             message = "the loop has no model"
@@ -224,7 +243,7 @@ def train_stage(model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard
     logged = saved.history(plan.folder, last)
     heard(logged)
     best = best_step(logged) or last
-    model.load_state_dict(load_weights(saved.folder_of(plan.folder, best)).state_dict())
+    restore(model, saved.folder_of(plan.folder, best))
     report(f"training: {plan.name}", last, last, f"best step {best}", doing="done")
     return Trained(last, best, logged, speed)
 
@@ -238,7 +257,7 @@ def _run(
     model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard: Heard, *, resume: int | None
 ) -> float:
     stage = plan.settings
-    parameters = sum(weight.numel() for weight in model.parameters())
+    parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     watch = Watch(
         plan,
         heard,

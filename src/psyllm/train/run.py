@@ -110,13 +110,14 @@ def _lineage(undertaking: Undertaking) -> dict[str, Any]:
     `way` is how it began: from `nothing`; from a `base` with a new optimiser and schedule; or as `more`
     steps of an earlier run, whose optimiser's state it went on with.
     """
-    base, earlier = undertaking.settings.base, undertaking.earlier
+    base, earlier, adapter = undertaking.settings.base, undertaking.earlier, undertaking.settings.adapter
     of = base if earlier is None else earlier / MODEL
     return {
         "run": undertaking.stage_run.name,
         "parents": [parent.model_dump() for parent in undertaking.stage_run.parents],
         "seed": undertaking.settings.seed,
         "base": "" if of is None else base_name(of),
+        **({} if adapter.method == "full" else {"adapter": adapter.model_dump(mode="json")}),
         "way": "more" if earlier is not None else "nothing" if base is None else "base",
         **undertaking.inherited,
     }

@@ -22,12 +22,13 @@ from psyllm.core.errors import BadSetting, EmptyCorpus
 from psyllm.core.progress import report
 from psyllm.core.stages import write_text_atomically
 from psyllm.core.train_settings import TrainingStage, TrainSettings
-from psyllm.lm.checkpoint import build, load_base, load_weights, save
+from psyllm.lm.checkpoint import build
 from psyllm.lm.family import Wish
 from psyllm.lm.pack import Rows
 from psyllm.lm.template import PAD
 from psyllm.lm.tokenizer import TOKENIZER_FILE, Tokenizer, read_tokenizer, train_tokenizer
 from psyllm.train import saved
+from psyllm.train.adapters import check_adapter, leave, load_to_train, restore, result_of
 from psyllm.train.ancestry import MODEL
 from psyllm.train.fitness import check_base, check_length
 from psyllm.train.history import METRICS_FILE, dev_losses, metric_lines, write_metrics
@@ -65,7 +66,9 @@ def check_settings(settings: TrainSettings) -> None:
     """Refuse stages that can't be run.
 
     Raises:
-        BadSetting: rows computed at once do not divide a step's rows, or a template needs a base.
+        BadSetting: rows computed at once do not divide a step's rows, a template needs a base, or an
+            adapter can't be trained so.
+        MissingExtra: a package that the adapter needs is not installed.
     """
     if settings.base is None and settings.template not in {"auto", "turns"}:
         message = f"train.template={settings.template} is a base's own, and there is no base"
@@ -74,6 +77,7 @@ def check_settings(settings: TrainSettings) -> None:
         if stage.rows_at_once and stage.batch_rows % stage.rows_at_once:
             message = f"train.{name}.rows_at_once={stage.rows_at_once} does not divide batch_rows={stage.batch_rows}"
             raise BadSetting(message, f"set train.{name}.rows_at_once to a divisor of batch_rows, or 0")
+    check_adapter(settings)
 
 
 def check_material(settings: TrainSettings, train: Material, dev: Material) -> None:
@@ -126,7 +130,7 @@ def run_stages(work: Work) -> None:
         dev = _answer_rows(work, work.dev, tokenizer, context)
         _stage(work, "answer", work.settings.answer, model, tokenizer, (rows, dev), final)
     else:
-        save(final, model, tokenizer, context_tokens=context, lineage=work.lineage)
+        leave(final, model, tokenizer, work.settings.base, context_tokens=context, lineage=work.lineage)
     write_metrics(work.folder / METRICS_FILE, work.lines)
     drop_prepared(work.folder)
 
@@ -172,12 +176,13 @@ def load_base_tokenizer(folder: Path, template: Wish) -> Tokenizer:
 
 
 def _start(work: Work, tokenizer: Tokenizer) -> PreTrainedModel:
-    if work.settings.base is None:
-        return build(work.settings.model, tokenizer, work.settings.seed)
-    model = load_base(work.settings.base, work.settings.template)[0]
+    asked = work.settings
+    if asked.base is None:
+        return build(asked.model, tokenizer, asked.seed)
+    model = load_to_train(asked.base, asked.adapter, tokenizer, asked.seed, asked.template)
     # as Trainer leaves it: a process that only finishes a run must not save another
     model.config.use_cache = False
-    check_base(model, work.settings.base)
+    check_base(model, asked.base)
     return model
 
 
@@ -244,7 +249,7 @@ def _stage(
     speed = 0.0
     if result_file.is_file():
         result = json.loads(result_file.read_text("utf-8"))
-        model.load_state_dict(load_weights(target).state_dict())
+        restore(model, result_of(target, model))
     else:
         plan = Plan(
             name,
@@ -258,7 +263,8 @@ def _stage(
             compile=work.settings.compile,
         )
         trained = train_stage(model, train, dev, plan, heard)
-        save(target, model, tokenizer, context_tokens=train.ids.shape[1], lineage=work.lineage)
+        base, context = work.settings.base, train.ids.shape[1]
+        leave(target, model, tokenizer, base, context_tokens=context, lineage=work.lineage)
         speed = trained.tokens_per_s
         result = {
             "steps": trained.steps,
