@@ -169,6 +169,10 @@ class FeedbackSettings(Frozen):
     least_mean_rating: Annotated[float, Field(ge=1, le=5)] = Field(
         4.0, description="a rated answer needs this mean of its four axes"
     )
+    most_mean_of_bad: Annotated[float, Field(ge=1, le=5)] = Field(
+        2.5,
+        description="an answer whose mean is at most this counts as badly rated (`train.prefer` learns away from it); what lies between says neither",
+    )
     licence: str = Field("consented-feedback", description="licence written on the records")
 
 
