@@ -1,7 +1,7 @@
 """The door of training: `3_corpus/current` → `4_models/<run>/`.
 
 Leaves `model/` (weights, tokenizer, card), `adapt/model/` (the first stage's
-result), `metrics.jsonl` and a manifest. An interrupted run goes on from its
+result), with `prefer` also `answer/model/` (what ratings then changed), `metrics.jsonl` and a manifest. An interrupted run goes on from its
 last whole checkpoint, with the number of threads and the precision that it
 began with (`began.json`), and ends in the same bytes. Nothing here measures
 the model on the test split.
@@ -43,7 +43,7 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
 
     Raises:
         MissingStage: there is no corpus yet, or an agreement that it or the base rests on has ended.
-        EmptyCorpus: nothing in it may be trained on.
+        EmptyCorpus: nothing in it may be trained on, or too few answers are rated.
         BadCheckpoint: the base can't be used.
         BadSetting: settings that contradict each other.
     """
@@ -66,9 +66,11 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads halve the speed on a busy machine
     from psyllm.train.machine import on_threads
     from psyllm.train.material import read_material
+    from psyllm.train.prefer_material import read_ratings
     from psyllm.train.stages import Work, check_settings, run_stages
 
     check_settings(settings)
+    ratings = read_ratings(corpus, settings.prefer) if settings.prefer.steps else None
     train, dev = read_material(corpus, "train"), read_material(corpus, "dev")
     if not train.records:
         message = f"{corpus} holds no training record that may be trained on"
@@ -84,7 +86,7 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
         "base": settings.base.name if settings.base is not None else "",
         **inherited,
     }
-    work = Work(writer.folder, settings, train, dev, began["precision"], lineage)
+    work = Work(writer.folder, settings, train, dev, began["precision"], lineage, ratings)
     with on_threads(began["threads"]):
         run_stages(work)
     return writer.finish(

@@ -1,4 +1,4 @@
-"""The two stages in order, each done once: `adapt` on text, `answer` on dialogues.
+"""The stages in order, each done once: `adapt` on text, `answer` on dialogues, `prefer` on ratings.
 
 In: a run's folder, settings, the corpus. Out: `adapt/model/` and `model/`,
 `metrics.jsonl`, and how it went. A finished stage leaves its result and is not
@@ -27,6 +27,9 @@ from psyllm.train.history import METRICS_FILE, dev_losses, metric_lines, write_m
 from psyllm.train.loop import train_stage
 from psyllm.train.machine import choose_attention, keep_freed_memory
 from psyllm.train.material import Material, adapt_rows, answer_rows
+from psyllm.train.prefer import NAME as PREFER
+from psyllm.train.prefer import Undertaking, learn_preferences
+from psyllm.train.prefer_material import Ratings, check_prefer
 from psyllm.train.watch import Plan
 
 MODEL = "model"
@@ -43,6 +46,7 @@ class Work:
     dev: Material
     precision: str
     lineage: dict[str, Any]
+    ratings: Ratings | None = None
     lines: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     weights: int = 0
@@ -58,6 +62,7 @@ def check_settings(settings: TrainSettings) -> None:
         if stage.rows_at_once and stage.batch_rows % stage.rows_at_once:
             message = f"train.{name}.rows_at_once={stage.rows_at_once} does not divide batch_rows={stage.batch_rows}"
             raise BadSetting(message, f"set train.{name}.rows_at_once to a divisor of batch_rows, or 0")
+    check_prefer(settings.prefer)
 
 
 def run_stages(work: Work) -> None:
@@ -80,13 +85,40 @@ def run_stages(work: Work) -> None:
         dev = _adapt_rows(work, work.dev, tokenizer, context)
         _stage(work, "adapt", work.settings.adapt, model, tokenizer, (rows, dev), adapted)
     final = work.folder / MODEL
+    # The model that ratings change is kept as it was: `evaluate` asks what they did to it.
+    answered = work.folder / "answer" / MODEL if work.ratings is not None else final
     if work.settings.answer.steps:
         rows = answer_rows(tokenizer, work.train.dialogues, context, "preparing answers")
         dev = answer_rows(tokenizer, work.dev.dialogues, context, "preparing dev answers")
-        _stage(work, "answer", work.settings.answer, model, tokenizer, (rows, dev), final)
-    else:
+        _stage(work, "answer", work.settings.answer, model, tokenizer, (rows, dev), answered)
+    elif work.ratings is None:
         save(final, model, tokenizer, context_tokens=context, lineage=work.lineage)
+    if work.ratings is not None:
+        _prefer(work, model, tokenizer, work.ratings, context)
     write_metrics(work.folder / METRICS_FILE, work.lines)
+
+
+def _prefer(work: Work, model: PreTrainedModel, tokenizer: Tokenizer, ratings: Ratings, context: int) -> None:
+    """Learn from ratings unless the stage's result is there; the result is the run's model."""
+    settings, folder, target = work.settings, work.folder / PREFER, work.folder / MODEL
+    before = list(work.lines)
+
+    def heard(logged: list[dict[str, Any]]) -> None:
+        work.lines = before + metric_lines(PREFER, logged)
+        write_metrics(work.folder / METRICS_FILE, work.lines)
+
+    result_file = folder / RESULT
+    if not result_file.is_file():
+        task = Undertaking(
+            settings.prefer, folder, settings.seed, settings.keep_checkpoints, work.precision, context
+        )
+        facts, logged = learn_preferences(model, tokenizer, ratings, task, heard)
+        save(target, model, tokenizer, context_tokens=context, lineage=work.lineage)
+        write_text_atomically(result_file, json.dumps({"facts": facts, "logged": logged}))
+    result = json.loads(result_file.read_text("utf-8"))
+    saved.drop_all(folder)
+    heard(result["logged"])
+    work.results[PREFER] = result["facts"]
 
 
 def _tokenizer(work: Work) -> Tokenizer:
