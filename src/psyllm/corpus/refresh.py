@@ -71,8 +71,8 @@ def _count_again(folder: Path, manifest: Manifest, data: Path) -> None:
         }
     card["splits"] = {side: count_split(read_records(folder, prefix=side)) for side in SPLITS}
     card["left_out"] = manifest.drops
-    if RATINGS in card:
-        card[RATINGS] = count_rated(folder, card[RATINGS]["left_out"])
+    ratings = count_rated(folder, card.pop(RATINGS, {}).get("left_out", {}))
+    card |= {RATINGS: ratings} if ratings else {}
     for parent in manifest.parents:
         cleaned = read_manifest(stage_folder(data, Stage(parent.stage)) / parent.run)
         if cleaned is not None and parent.run == card["cleaning"]["run"]:

@@ -15,6 +15,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 from psyllm.casebook.consented import SOURCE, Consented, consented_answers
@@ -22,11 +24,21 @@ from psyllm.casebook.open import open_casebook
 from psyllm.casebook.place import casebook_at, has_casebook
 from psyllm.core.data_folder import need_data_folder
 from psyllm.core.progress import report
-from psyllm.core.rated_answers import RATINGS, write_rated
-from psyllm.core.records import write_records
+from psyllm.core.rated_answers import RATINGS, read_rated, write_rated
+from psyllm.core.records import read_records, write_records
 from psyllm.core.settings import FeedbackSettings
-from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, stage_folder, up_to_date, writing
+from psyllm.core.stages import (
+    Manifest,
+    Stage,
+    StageRun,
+    fingerprint,
+    read_manifest,
+    stage_folder,
+    up_to_date,
+    writing,
+)
 from psyllm.core.tombstones import FORGOTTEN, read_tombstones
+from psyllm.core.withdrawing import withdraw
 from psyllm.feedback.choosing import Chosen, choose
 from psyllm.feedback.rated import Rated, choose_rated
 from psyllm.feedback.reviews import write_reviews
@@ -37,15 +49,22 @@ PARTIAL = ".casebook.partial"
 OLD = ".casebook.old"
 
 
-def run(settings: FeedbackSettings, data: Path, database: str = "") -> Manifest:
+def run(
+    settings: FeedbackSettings,
+    data: Path,
+    database: str = "",
+    remake: Callable[[Path], object] | None = None,
+) -> Manifest:
     """Write the consented answers as records, and what reviewers decided; unchanged runs stay as they are.
 
-    `database` is the URL of the casebook where the settings name one (`serve.database`).
+    What stood in the run before and is allowed no more is first taken out of what was cleaned and split.
+    `database` is the URL of the casebook where the settings name one (`serve.database`); `remake` makes
+    again what a corpus shows of its texts.
 
     Raises:
         MissingFile: there is no such data folder; none is made.
         CasebookError: the casebook lies elsewhere or can't be opened.
-        StageBusy: another process writes to the stage.
+        StageBusy: another process writes to the stage, or to one that holds what is allowed no more.
     """
     need_data_folder(data)
     report(TASK, 0, 1)
@@ -73,10 +92,13 @@ def run(settings: FeedbackSettings, data: Path, database: str = "") -> Manifest:
         "turns": sum(len(one.turns) for one in chosen.records),
         RATINGS: len(rated.rows),
     }
+    ended = _ended(stage_folder(data, Stage.FEEDBACK) / NAME, consented)
+    gone = withdraw(data, ended, remake)
+    details = {RATINGS: _figures(rated), "withdrawn": {"rows": gone.rows, "models": list(gone.models)}}
     with writing(stage_run):
         write_records(chosen.records, stage_run.folder)
         write_rated(rated.rows, stage_run.folder)
-        manifest = stage_run.finish(counts=counts, drops=chosen.drops, details={RATINGS: _figures(rated)})
+        manifest = stage_run.finish(counts=counts, drops=chosen.drops, details=details)
         _put_in_place(stage_folder(data, Stage.FEEDBACK), keep=bool(chosen.records or rated.rows))
     report(TASK, 1, 1)
     return manifest
@@ -90,6 +112,15 @@ def _without_forgotten(chosen: Chosen, data: Path) -> Chosen:
     if len(stay) == len(left):
         return chosen._replace(records=stay)
     return Chosen(stay, {**chosen.drops, FORGOTTEN: len(left) - len(stay)})
+
+
+def _ended(old: Path, consented: Iterable[Consented]) -> frozenset[str]:
+    """Return the ids of what the run before holds under a consent that stands no more."""
+    if read_manifest(old) is None:
+        return frozenset()
+    standing = {one.consent_id for one in consented}
+    held = chain(read_records(old), (row.record for row in read_rated(old)))
+    return frozenset(record.id for record in held if record.consent_id not in standing)
 
 
 def _rated_without_forgotten(rated: Rated, data: Path) -> Rated:
