@@ -15,9 +15,7 @@ from psyllm.corpus.run import run as corpus
 from rated import rated
 
 MINE = rated(7, desirable=False, asked=SECRET + "，想起来就难受，总是睡不好")
-ALSO_MINE = rated(
-    8, conversation=7, asked=SECRET + "，想起来就难受，总是睡不好", answer="慢慢说，我在听。" * 6
-)
+ALSO_MINE = rated(8, conversation=7, asked=SECRET + "，想起来就难受，总是睡不好")
 
 
 def given_back(data, rows):
