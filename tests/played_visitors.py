@@ -18,9 +18,9 @@ def _key() -> str:
 
 
 def rate_answers(url: str, questions: Iterable[str]) -> dict[str, int]:
-    """Each question is a visitor's own: every other one rates the first answer well, the others another view badly.
+    """Each question is a visitor's own: every other one rates the answer well, the others the last one badly.
 
-    Returns how many ratings of which kind were taken, and of whose answers.
+    These ask for another view first; where the guard lets none through they rate what there is. Returns how many ratings of which kind were taken, and of whose answers.
     """
     counts = {"good": 0, "bad": 0, "unanswered": 0, "library": 0, "model": 0}
     for number, asked in enumerate(questions):
@@ -33,7 +33,7 @@ def rate_answers(url: str, questions: Iterable[str]) -> dict[str, int]:
             if answers and not is_good:
                 view = {"kind": "another_view", "request_key": _key()}
                 visitor.post(f"{path}/runs", json=view).raise_for_status()
-                answers = _answers(visitor, path)[1:]
+                answers = _answers(visitor, path)
             if not answers:
                 counts["unanswered"] += 1
                 continue

@@ -64,9 +64,9 @@ def rated(
     )
 
 
-def rated_dialogue(number: int, *, desirable: bool = True) -> RatedAnswer:
+def rated_dialogue(number: int, *, desirable: bool = True, answer: str = "") -> RatedAnswer:
     """One rated answer after two exchanges."""
-    row = rated(number, desirable=desirable)
+    row = rated(number, desirable=desirable, answer=answer)
     chance = random.Random(9000 + number)
     roles = ("visitor", "counsellor", "visitor", "counsellor")
     turns = [Turn(role=role, text=text(chance, 1)) for role in roles]

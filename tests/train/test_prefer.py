@@ -1,10 +1,12 @@
 """The stage `prefer`, as a stage of a run: from the corpus's ratings to a model that leans towards the good ones."""
 
 import json
+import random
 import shutil
 
 import pytest
 
+from made_up import text
 from psyllm.core.errors import BadSetting, EmptyCorpus
 from psyllm.core.progress import listening
 from psyllm.core.rated_answers import rated_prefix, write_rated
@@ -14,7 +16,7 @@ from psyllm.lm.score import score
 from psyllm.lm.template import record_messages
 from psyllm.train import saved
 from psyllm.train.run import run
-from rated import rated, rated_dialogue
+from rated import BAD_WORDS, GOOD_WORDS, rated, rated_dialogue
 
 
 def put_ratings(data, train, dev):
@@ -25,16 +27,30 @@ def put_ratings(data, train, dev):
         write_rated(rows, folder, prefix=rated_prefix(side))
 
 
+def words(number, desirable):
+    """An answer in characters that the small corpus has, too."""
+    return (GOOD_WORDS if desirable else BAD_WORDS) + text(random.Random(number), 1)
+
+
 def rows(first=0, count=16):
     """Every other one is good; one in four ends a dialogue."""
     made = (rated_dialogue if number % 4 == 3 else rated for number in range(first, first + count))
-    return [make(number, desirable=number % 2 == 0) for number, make in enumerate(made, first)]
+    return [
+        make(number, desirable=number % 2 == 0, answer=words(number, number % 2 == 0))
+        for number, make in enumerate(made, first)
+    ]
 
 
 def pairs(first=0, count=8):
     """Two answers each to one question, by one person."""
     return [
-        rated(2 * number + place, desirable=place == 0, conversation=number, rater=f"rater-{number % 4}")
+        rated(
+            2 * number + place,
+            desirable=place == 0,
+            answer=words(2 * number + place, place == 0),
+            conversation=number,
+            rater=f"rater-{number % 4}",
+        )
         for number in range(first, first + count)
         for place in range(2)
     ]
