@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_up import text
+from psyllm.core.errors import EmptyCorpus
 from psyllm.core.train_settings import PreferStage
 from psyllm.lm.template import COUNSELLOR, END, encode_prompt, record_messages
 from psyllm.lm.tokenizer import train_tokenizer
@@ -19,6 +20,7 @@ from psyllm.train.prefer_material import (
     encode_pairs,
     encode_rated,
     in_steps,
+    need_enough_that_fit,
     pairs_of,
     weights_of,
 )
@@ -43,12 +45,22 @@ def test_an_answer_is_laid_out_as_in_training_and_serving(tokenizer, make):
 def test_a_prompt_gives_way_to_its_answer_and_a_huge_answer_is_left_out(tokenizer):
     row = rated_dialogue(3)
     answer = len(tokenizer.encode(row.answer())) + 1
-    context = answer * 4 // 3 + 1
+    context = answer * 10 // 9 + 1
     found = encode_rated(tokenizer, row, context)
     assert len(found.prompt) + len(found.answer) <= context
     assert len(found.prompt) < len(encode_rated(tokenizer, row, 400).prompt)
     assert encode_rated(tokenizer, row, answer + 2) is None
     assert encode_all(tokenizer, [row, row], answer + 2) == []
+
+
+def test_what_does_not_fit_is_not_made_up_for_by_a_rest(tokenizer):
+    stage = PreferStage(fewest_ratings=10)
+    rows = [rated(number, desirable=number % 2 == 0) for number in range(10)]
+    whole = encode_all(tokenizer, rows, 400)
+    need_enough_that_fit(whole, 10, 400, stage)
+    for rest in ([], whole[:9], [one for one in whole if one.desirable] * 2):
+        with pytest.raises(EmptyCorpus, match=f"only {len(rest)} fit"):
+            need_enough_that_fit(rest, 10, 96, stage)
 
 
 def test_only_one_persons_two_answers_to_one_prompt_are_a_pair():
@@ -63,7 +75,7 @@ def test_both_answers_of_a_pair_follow_the_same_prompt(tokenizer):
     good = rated(1, conversation=7, rater="a", answer="好的。" * 3)
     bad = rated(2, desirable=False, conversation=7, rater="a", answer="不行。" * 12)
     longest = len(tokenizer.encode(bad.answer())) + 1
-    context = longest * 4 // 3 + 1
+    context = longest * 10 // 9 + 1
     (pair,) = encode_pairs(tokenizer, [bad, good], context)
     assert len(pair.prompt) + len(pair.rejected) <= context
     assert pair.chosen[:-1] == tokenizer.encode("好的。" * 3)

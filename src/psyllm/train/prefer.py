@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from psyllm.core.errors import EmptyCorpus
 from psyllm.core.progress import report
 from psyllm.core.train_settings import PreferStage
 from psyllm.lm.checkpoint import load_weights, quiet_transformers
@@ -30,6 +29,7 @@ from psyllm.train.prefer_material import (
     Ratings,
     encode_all,
     encode_pairs,
+    need_enough_that_fit,
 )
 from psyllm.train.watch import BYTES_A_PARAMETER
 
@@ -61,10 +61,10 @@ def learn_preferences(
     """Learn, or go on from the last whole checkpoint, and give the model its best weights.
 
     Raises:
-        EmptyCorpus: every answer is too long for the model.
+        EmptyCorpus: too many answers are too long for the model.
         OSError: ENOSPC, the disk is full.
     """
-    train, dev = _examples(tokenizer, ratings, task.context_tokens)
+    train, dev = _examples(tokenizer, ratings, task.context_tokens, task.settings)
     task.folder.mkdir(parents=True, exist_ok=True)
     saved.drop_torn(task.folder)
     steps = saved.whole_steps(task.folder)
@@ -82,17 +82,11 @@ def learn_preferences(
 
 
 def _examples(
-    tokenizer: Tokenizer, ratings: Ratings, context: int
+    tokenizer: Tokenizer, ratings: Ratings, context: int, settings: PreferStage
 ) -> tuple[Sequence[Rated] | Sequence[Pair], Sequence[Rated] | Sequence[Pair]]:
     encode = encode_pairs if ratings.method == "dpo" else encode_all
     train, dev = encode(tokenizer, ratings.train, context), encode(tokenizer, ratings.dev, context)
-    if not train:
-        message = (
-            f"every one of {len(ratings.train)} rated answers is too long for a context of {context} tokens"
-        )
-        raise EmptyCorpus(
-            message, "take a base with a longer context, or leave out: --set train.prefer.steps=0"
-        )
+    need_enough_that_fit(train, len(ratings.train), context, settings)
     # KTO compares neighbours: of a single answer nothing can be told.
     return train, dev if ratings.method == "dpo" or len(dev) > 1 else []
 

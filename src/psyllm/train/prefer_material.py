@@ -27,7 +27,7 @@ Method: TypeAlias = Literal["kto", "dpo"]
 OF_EACH_KIND = 5  # `fewest_ratings` divided by this are needed of good and of bad ones
 UNCUT = 1 << 30  # tokens: more than any answer has
 # A longer answer would leave its prompt too little room to be answered by it.
-MOST_ANSWER_SHARE = 0.75
+MOST_ANSWER_SHARE = 0.9
 # Where one kind is rare its ratings weigh more, but no single one more than so many of the other: a guess by hand.
 MOST_WEIGHT = 8.0
 
@@ -111,7 +111,7 @@ def _order(row: RatedAnswer) -> tuple[str, str]:
 def _need_enough(rows: Sequence[RatedAnswer], settings: PreferStage, corpus: Path) -> None:
     good = sum(row.desirable for row in rows)
     raters = len({row.rater for row in rows})
-    of_each = max(1, settings.fewest_ratings // OF_EACH_KIND)
+    of_each = fewest_of_each(settings)
     if (
         len(rows) >= settings.fewest_ratings
         and min(good, len(rows) - good) >= of_each
@@ -126,6 +126,30 @@ def _need_enough(rows: Sequence[RatedAnswer], settings: PreferStage, corpus: Pat
         message,
         "let more visitors rate, then run: psyllm feedback; psyllm clean; psyllm corpus; or leave the stage out: "
         "--set train.prefer.steps=0; where fewer will do: --set train.prefer.fewest_ratings=N",
+    )
+
+
+def fewest_of_each(settings: PreferStage) -> int:
+    """Return how many good and how many bad ratings, or pairs, are needed."""
+    return max(1, settings.fewest_ratings // OF_EACH_KIND)
+
+
+def need_enough_that_fit(
+    train: Sequence[Rated] | Sequence[Pair], rated: int, context: int, settings: PreferStage
+) -> None:
+    """Refuse to learn from a rest: an answer that the context does not hold is learnt in no part.
+
+    Raises:
+        EmptyCorpus: too few of `rated` answers fit, or of one kind.
+    """
+    good = sum(isinstance(example, Pair) or example.desirable for example in train)
+    bad = sum(isinstance(example, Pair) or not example.desirable for example in train)
+    is_paired = bool(train) and isinstance(train[0], Pair)
+    if min(good, bad) >= fewest_of_each(settings) and (is_paired or len(train) >= settings.fewest_ratings):
+        return
+    message = f"of {rated} rated answers only {len(train)} fit into a context of {context} tokens with their prompts"
+    raise EmptyCorpus(
+        message, "take a base with a longer context, or leave the stage out: --set train.prefer.steps=0"
     )
 
 
