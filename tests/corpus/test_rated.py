@@ -90,10 +90,16 @@ def test_each_side_has_its_file_and_the_card_its_counts(tmp_path):
     assert count_rated(tmp_path / "none", {}) == {}
 
 
-def test_an_answer_that_names_help_is_not_unlearnt(tmp_path):
+def test_an_answer_that_names_help_is_not_unlearnt_by_somebody_in_distress(tmp_path):
     helping = "听起来你很难受。请现在就拨打12356心理援助热线，或者让身边的人陪你去医院。"
-    rows = [rated(1, desirable=False, answer=helping), rated(2, answer=helping)]
-    written, left_out = write_rated_sides(rows, ["train", "train"], tmp_path)
-    assert (written, left_out) == (1, {HELP_RATED_LOW: 1})
-    (row,) = read_rated(tmp_path, prefix=rated_prefix("train"))
-    assert row.desirable
+    distress = {"flags": ("level:distress",)}
+    rows = [
+        rated(1, desirable=False, answer=helping, **distress),
+        rated(2, answer=helping, **distress),
+        rated(3, desirable=False, answer=helping),
+        rated(4, desirable=False, **distress),
+    ]
+    written, left_out = write_rated_sides(rows, ["train"] * 4, tmp_path)
+    assert (written, left_out) == (3, {HELP_RATED_LOW: 1})
+    kept = read_rated(tmp_path, prefix=rated_prefix("train"))
+    assert [row.rating for row in kept] == [row.rating for row in rows[1:]]

@@ -4,8 +4,8 @@ The rated answers of the cleaned run come in, grouped with all records; `ratings
 `ratings-dev-*` and `ratings-test-*` go out. What dev and test ask is asked by no
 rating that is learnt from, by the same rules as for records: one group, one side,
 and nothing that shares much with what is measured on. An answer that names help is
-not unlearnt because somebody marked it down: who is in danger may not want to hear
-it. Nothing is learnt here.
+not unlearnt because somebody in distress marked it down, who may not have wanted to
+hear it. Nothing is learnt here.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from psyllm.core.records import records_to_batch
 from psyllm.core.settings import CorpusSettings
 from psyllm.corpus.attending import attends
 from psyllm.corpus.columns import TEXT_COLUMNS
+from psyllm.corpus.crisis import LEVEL_FLAG
 from psyllm.corpus.decontaminate import Limits, Questions, contaminated
 from psyllm.corpus.grouping import Grouping
 from psyllm.corpus.split import SPLITS, Split, position, side_at
@@ -111,14 +112,22 @@ def write_rated_sides(
         message = f"{len(rated):,} rated answers came in, {len(words):,} are accounted for"
         raise LostRecords(message, "this is a fault of psyllm: report it with these numbers")
     final = [
-        HELP_RATED_LOW if not row.desirable and attends(row.answer()) else word
-        for row, word in zip(rated, words, strict=True)
+        HELP_RATED_LOW if _is_help_rated_low(row) else word for row, word in zip(rated, words, strict=True)
     ]
     written = 0
     for side in SPLITS:
         mine = [row for row, word in zip(rated, final, strict=True) if word == side]
         written += write_rated(mine, folder, prefix=rated_prefix(side))
     return written, dict(sorted(Counter(word for word in final if word not in SPLITS).items()))
+
+
+def _is_help_rated_low(row: RatedAnswer) -> bool:
+    """Return whether somebody in distress marked down an answer that names help.
+
+    Only there: of the 442 bundled answers 382 name somebody to turn to, and else none could be unlearnt.
+    """
+    in_distress = any(flag.startswith(LEVEL_FLAG) for flag in row.record.flags)
+    return in_distress and not row.desirable and attends(row.answer())
 
 
 def count_rated(folder: Path, left_out: Mapping[str, int]) -> dict[str, Any]:
