@@ -97,7 +97,7 @@ def test_a_well_rated_answer_with_consent_is_a_question_record(tmp_path: Path) -
     assert record.consent_id
     assert (record.may_train, record.may_show, record.source) == (True, False, "casebook")
     assert record.group == record.id
-    assert manifest.counts == {"records": 1, "answers": 1, "turns": 0}
+    assert manifest.counts == {"records": 1, "answers": 1, "turns": 0, "ratings": 1}
     assert "评语" not in record.model_dump_json()
 
 

@@ -51,11 +51,14 @@ async def consented_records(book: Casebook) -> frozenset[str]:
 class Consented(NamedTuple):
     """One consented answer: `messages` run from the first to the rated one; no withdrawn ones.
 
+    `rater` is who rated it, as a pseudonym that only somebody with the casebook could find again.
+
     `level` is the highest that screening ever gave, also where a counsellor lowered it since.
     """
 
     consent_id: str
     conversation_id: str
+    rater: str
     level: Level
     messages: list[Message]
     answer: Message
@@ -79,6 +82,7 @@ async def consented_answers(book: Casebook) -> list[Consented]:
         Consented(
             consent_id=given[answer.id].id,
             conversation_id=conversation.id,
+            rater=_pseudonym(conversation.visitor_id),
             level=max(conversation.level, highest.get(conversation.id, Level.NONE)),
             messages=[one for one in shown if one.seq <= answer.seq],
             answer=answer,
@@ -88,6 +92,11 @@ async def consented_answers(book: Casebook) -> list[Consented]:
         for answer in shown
         if answer.id in given
     ]
+
+
+def _pseudonym(visitor_id: str) -> str:
+    """Return a name for a visitor; the id it is made of is random, so nobody can try out all of them."""
+    return hashlib.sha256(f"rater {visitor_id}".encode()).hexdigest()[:16]
 
 
 async def _highest_levels(session: AsyncSession, conversations: set[str]) -> dict[str, Level]:

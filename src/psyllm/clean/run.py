@@ -2,7 +2,7 @@
 
 All complete runs of `1_collected` and `6_feedback` come in. Records go out
 mended or dropped: the kept ones as `part-*`, the dropped ones as `dropped-*`
-with their reason, both counted in the manifest. A crisis in what a visitor
+with their reason, both counted in the manifest. Rated answers stand in a file of their own (`rated.py`). A crisis in what a visitor
 says becomes a flag and never a drop. The work is cut into shards that all
 cores share; a run that was stopped goes on where it was. Splitting is
 `corpus`'s.
@@ -23,12 +23,14 @@ from psyllm.clean import shards as passes
 from psyllm.clean.duplicates import DuplicateFinder, NgramFiles
 from psyllm.clean.execute import Work, Workers, run_shards
 from psyllm.clean.on_ray import run_shards_on_ray
+from psyllm.clean.rated import clean_rated
 from psyllm.clean.reasons import reasons
 from psyllm.clean.rejected import rejected_shard
 from psyllm.clean.reviewed import APPLIED, EQUAL, KEPT_AGAIN, STALE
 from psyllm.clean.shards import CANDIDATES, CLUSTERS, FINISHED, Shard, work_folder
 from psyllm.clean.tally import Tally
 from psyllm.core.errors import DiskFull, EmptyCorpus, LostRecords, MissingStage
+from psyllm.core.rated_answers import RATINGS
 from psyllm.core.records import readable
 from psyllm.core.settings import CleanSettings
 from psyllm.core.settled_reviews import REVIEWS_RUN, read_settled
@@ -105,12 +107,18 @@ def _write(
         if kept == 0:
             shutil.rmtree(stage_run.folder)
             raise _nothing_left(tally)
+        rated = clean_rated(stage_run.data, sources, stage_run.folder, settings, tombstones, reviews)
         shutil.rmtree(work_folder(stage_run.folder))
+        counts = {"records": kept, "read": tally.read.total(), "dropped": tally.drops.total()}
         return stage_run.finish(
-            counts={"records": kept, "read": tally.read.total(), "dropped": tally.drops.total()},
+            counts=counts | ({RATINGS: rated.kept} if rated.read else {}),
             drops=dict(sorted(tally.drops.items())),
             seeds={"minhash": SEED},
-            details={**_details(tally), **_reviews(sources, tally, len(reviews))},
+            details={
+                **_details(tally),
+                **_reviews(sources, tally, len(reviews)),
+                **rated.as_details(),
+            },
         )
 
 

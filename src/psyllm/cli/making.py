@@ -31,7 +31,9 @@ def evaluate(data: Data = DATA, preset: Preset = None, config: Config = None, se
 
 def feedback(data: Data = DATA, preset: Preset = None, config: Config = None, set_: Set = None) -> None:
     """6 Consented ratings and counsellors' answers become records: data/6_feedback."""
+    from psyllm.corpus.refresh import refresh
     from psyllm.feedback.run import run
 
     settings = settings_from(preset, config, set_)
-    carry_out(partial(run, database=settings.serve.database), settings.feedback, data)
+    door = partial(run, database=settings.serve.database, remake=refresh)
+    carry_out(door, settings.feedback, data)

@@ -173,14 +173,14 @@ def _take_out(
     if ever:
         write_text_atomically(data / UNFINISHED, "".join(f"{name}\n" for name in sorted(ever)))
     # Copies first: after a crash the records are still there to tell which they are.
-    removed, beside = _remove_copies(data, corpora) if held else ((), ())
+    removed, beside = remove_copies(data, corpora) if held else ((), ())
     unreadable = unreadable_decisions(reviews_folder(data))
     without_decisions(reviews_folder(data), touched, (*asked.contents, *also))
     changed: Counter[str] = Counter()
     for path in track(list(held), "take it out", len(held)):
         rows = rewrite_file(path, touched, lambda row: _left(row, known, ids))
         changed[f"{path.parent.parent.name}/{path.parent.name}"] += rows
-    models = _models_of(data, ever)
+    models = models_of(data, ever)
     return Forgotten(dict(changed), frozenset(ids), removed, models, whole, partly, beside, unreadable)
 
 
@@ -269,8 +269,13 @@ def _left(row: Row, known: Tombstones, ids: set[str]) -> Row | None:
     return None if left is None else {**row, **to_row(left), **copy}
 
 
-def _remove_copies(data: Path, corpora: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Remove reports and exports made from these corpora, return both and where files of others stay."""
+def remove_copies(
+    data: Path, corpora: set[str], *, unfinished_models: bool = True
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Remove reports and exports made from these corpora, return both and where files of others stay.
+
+    Trainings that broke off are removed only by who holds their lock.
+    """
     removed = []
     for report in complete_runs(data, Stage.REPORTS):
         if any(parent.run in corpora for parent in report.parents):
@@ -282,9 +287,8 @@ def _remove_copies(data: Path, corpora: set[str]) -> tuple[tuple[str, ...], tupl
             (folder / page).unlink(missing_ok=True)
         if folder.name in corpora:
             shutil.rmtree(folder / CORPUS_FINGERPRINTS, ignore_errors=True)
-    if (
-        corpora
-    ):  # a training that broke off would go on with another corpus, and holds a tokenizer of its words
+    # A training that broke off would go on with another corpus, and holds a tokenizer of its words.
+    if corpora and unfinished_models:
         remove_unfinished(data, [Stage.MODELS])
     return (*removed, *exports), beside
 
@@ -327,7 +331,7 @@ def _unfinished(data: Path) -> set[str]:
         return set()
 
 
-def _models_of(data: Path, corpora: set[str]) -> tuple[str, ...]:
+def models_of(data: Path, corpora: set[str]) -> tuple[str, ...]:
     """Return the models trained on one of these corpora, and those trained further from one of them."""
     models = complete_runs(data, Stage.MODELS)
     found = {model.run for model in models if any(parent.run in corpora for parent in model.parents)}

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from psyllm.core.forgotten_files import run_folders
+from psyllm.core.rated_answers import RATINGS, rated_files
 from psyllm.core.stages import Manifest, Stage, hashed_files, read_manifest, write_manifest
 from psyllm.core.tombstones import FORGOTTEN
 
@@ -64,6 +65,8 @@ def _mend_manifest(folder: Path, now: dict[tuple[str, str, str], str]) -> None:
         counts["records"] -= lost
     if "dropped" in counts:
         counts["dropped"] += lost
+    if RATINGS in counts:  # rows beside the records, of all sides
+        counts[RATINGS] = sum(pq.read_metadata(path).num_rows for path in rated_files(folder))
     if lost:
         drops[FORGOTTEN] = drops.get(FORGOTTEN, 0) + lost
     update = {"files": files, "content_hash": content, "counts": counts, "drops": drops, "parents": parents}

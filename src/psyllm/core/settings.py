@@ -120,6 +120,10 @@ class EvaluateSettings(Frozen):
     most_generated: Positive = Field(40, description="most records answered by the model")
     shown: Positive = Field(20, description="unselected answers shown in the report")
     bootstrap_samples: Positive = Field(1000, description="resamples of the intervals")
+    against: Literal["parent", "none"] = Field(
+        "parent",
+        description="compare with the model that this one was made from (before ratings, or its base); none spares the time",
+    )
     decoding: Decoding = Field(default_factory=Decoding)
     threads: NotNegative = Field(0, description="CPU threads; 0 takes all cores")
     seed: int = Field(20261123, description="seed of drawing and resampling")
@@ -168,6 +172,10 @@ class FeedbackSettings(Frozen):
 
     least_mean_rating: Annotated[float, Field(ge=1, le=5)] = Field(
         4.0, description="a rated answer needs this mean of its four axes"
+    )
+    most_mean_of_bad: Annotated[float, Field(ge=1, le=5)] = Field(
+        2.5,
+        description="an answer whose mean is at most this counts as badly rated (`train.prefer` learns away from it); what lies between says neither",
     )
     licence: str = Field("consented-feedback", description="licence written on the records")
 

@@ -73,6 +73,46 @@ class Adapter(Frozen):
     )
 
 
+class PreferStage(Frozen):
+    """Learning from ratings, after the other stages: KTO or DPO."""
+
+    steps: NotNegative = Field(
+        0, description="most optimiser steps; 0 leaves the stage out; needs ratings that visitors gave"
+    )
+    method: Literal["auto", "kto", "dpo"] = Field(
+        "auto",
+        description="kto learns from each rating; dpo from pairs, two answers to one prompt that one person rated differently; auto is dpo only where most ratings stand in pairs",
+    )
+    batch_rows: Positive = Field(8, description="rated answers (dpo: pairs) in a step")
+    rows_at_once: NotNegative = Field(
+        0,
+        description="of these so many computed at once; 0 takes all; must divide `batch_rows`; kto compares them and needs two or more",
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-5, description="peak learning rate")
+    warmup_steps: NotNegative = Field(10, description="steps of linear warm-up; then it falls to nothing")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="weight decay")
+    beta: Annotated[float, Field(gt=0)] = Field(
+        0.1, description="how strongly the model is held to what it was before; smaller lets it move farther"
+    )
+    sft_weight: Annotated[float, Field(ge=0)] = Field(
+        0.0,
+        description="dpo only: weight of also learning the better answer, against both becoming less likely",
+    )
+    label_noise: Annotated[float, Field(ge=0, lt=0.5)] = Field(
+        0.0, description="dpo only: share of ratings taken to be the wrong way round (robust DPO)"
+    )
+    fewest_ratings: Positive = Field(
+        40, description="fewer rated answers in the training split are refused; of each kind a fifth of it"
+    )
+    fewest_raters: Positive = Field(
+        3, description="fewer people are refused: one person's taste must not steer the model"
+    )
+    most_of_a_rater: Positive = Field(50, description="most ratings of one person that are learnt from")
+    evaluate_every_steps: Positive = Field(10, description="steps between dev losses and checkpoints")
+    most_dev_ratings: Positive = Field(256, description="most rated answers of the dev split measured")
+    patience: Positive = Field(3, description="evaluations without a better dev loss before stopping early")
+
+
 class TrainSettings(Frozen):
     """The stages, the model and the seed."""
 
@@ -87,6 +127,7 @@ class TrainSettings(Frozen):
     adapter: Adapter = Field(default_factory=Adapter)
     adapt: TrainingStage = Field(default_factory=TrainingStage)
     answer: AnswerStage = Field(default_factory=AnswerStage)
+    prefer: PreferStage = Field(default_factory=PreferStage)
     general_share: Share = Field(
         0.0, description="share of general text in the adapt stage; needs a source named `general`"
     )

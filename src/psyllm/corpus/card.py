@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from psyllm.core.rated_answers import RATINGS
 from psyllm.core.records import Record
 from psyllm.core.stages import Manifest
 from psyllm.corpus.card_reviews import reviews_lines, reviews_of
@@ -77,6 +78,7 @@ def as_markdown(card: Mapping[str, Any]) -> str:
     lines += ["## Groups", "", *_groups_lines(card["groups"]), ""]
     lines += _left_out_section(card)
     lines += _crises_section(card)
+    lines += _ratings_section(card)
     lines += [
         "## Overlaps between splits",
         "",
@@ -135,6 +137,17 @@ def _left_out_section(card: Mapping[str, Any]) -> list[str]:
         *_table(["Reason", "records"], rows),
     ]
     return [*lines, "", *ended, *items, ""]
+
+
+def _ratings_section(card: Mapping[str, Any]) -> list[str]:
+    """Tell of the rated answers, of which preferences are learnt and nothing else."""
+    if RATINGS not in card:
+        return []
+    told = card[RATINGS]
+    names = ("answers", "desirable", "undesirable", "raters")
+    rows = [[side, *(f"{told[side][name]:,}" for name in names)] for side in SPLITS]
+    left_out = [f"Left out as {reason}: {count:,}." for reason, count in told["left_out"].items()]
+    return ["## Rated answers", "", *_table(["Split", *names], rows), "", *left_out, ""]
 
 
 def _crises_section(card: Mapping[str, Any]) -> list[str]:

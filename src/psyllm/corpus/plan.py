@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from psyllm.core.errors import EmptyCorpus
+from psyllm.core.rated_answers import RatedAnswer
 from psyllm.core.records import RECORD_SCHEMA, Record, batch_to_records
 from psyllm.core.settings import CorpusSettings
 from psyllm.corpus.caps import above_cap, most_of_each
@@ -35,6 +38,7 @@ from psyllm.corpus.decontaminate import (
 )
 from psyllm.corpus.evaluation_items import Item, need_items, read_items, set_names
 from psyllm.corpus.grouping import Grouping, group_records, opening_texts
+from psyllm.corpus.rated import leave_out_measured, sides_of_rated, without_rated
 from psyllm.corpus.split import split
 from psyllm.text.hashed_ngrams import Hashes
 
@@ -44,14 +48,23 @@ _MEASURED_BY: dict[str, tuple[str, ...]] = {"dev": ("test",), "train": ("dev", "
 
 
 class Plan(NamedTuple):
-    """One word for each record, how records belong together, and how many items of others were looked for."""
+    """One word for each record, how records belong together, and how many items of others were looked for.
+
+    `rated` has one word for each rated answer (`rated.py`).
+    """
 
     fates: list[str]
     grouping: Grouping
     evaluation_items: dict[str, int]
+    rated: list[str]
 
 
-def make_plan(paths: Sequence[Path], over: dict[str, str], settings: CorpusSettings) -> Plan:
+def make_plan(
+    paths: Sequence[Path],
+    over: dict[str, str],
+    settings: CorpusSettings,
+    rated: Sequence[RatedAnswer] = (),
+) -> Plan:
     """Return what becomes of the records of the cleaned files; `over` names ended agreements and their last day.
 
     Raises:
@@ -60,15 +73,26 @@ def make_plan(paths: Sequence[Path], over: dict[str, str], settings: CorpusSetti
         BadInput: an evaluation set can't be read.
     """
     fates = _before_grouping(paths, over, settings)
-    grouping = group_records(lambda: records_with(paths, fates, [""]), settings)
-    sides = iter(split(grouping, settings))
+    asked = [row.record for row in rated]
+    with_rated = group_records(lambda: chain(records_with(paths, fates, [""]), asked), settings)
+    grouping = without_rated(with_rated, len(rated))
+    found = split(grouping, settings)
+    of_rated = sides_of_rated(with_rated, found, settings)
+    sides = iter(found)
     fates = [fate or next(sides) or MAY_NOT_TRAIN for fate in fates]
     items = {name: _items(path) for name, path in set_names(settings.evaluation_sets).items()}
     before = set(fates)
     for side, measured in _MEASURED_BY.items():
         _leave_out_contaminated(paths, fates, side, measured, items, settings)
     _refuse_emptied(fates, before)
-    return Plan(fates, grouping, {name: len(each) for name, each in items.items()})
+    outside = Questions([item.opening for each in items.values() for item in each])
+    for side, measured in _MEASURED_BY.items():
+        runs = partial(_measured_runs, paths, fates, measured, items)
+        leave_out_measured(rated, of_rated, side, runs, outside, settings)
+    of_rated = [
+        EXPIRED if row.record.source in over else word for row, word in zip(rated, of_rated, strict=True)
+    ]
+    return Plan(fates, grouping, {name: len(each) for name, each in items.items()}, of_rated)
 
 
 def records_with(paths: Sequence[Path], fates: Sequence[str], wanted: Sequence[str]) -> Iterator[Record]:

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from psyllm.core.mended_manifests import RECOUNTED
+from psyllm.core.rated_answers import RATINGS, rated_files, rated_prefix, read_rated
 from psyllm.core.records import read_records
 from psyllm.core.stages import (
     Manifest,
@@ -26,6 +27,7 @@ from psyllm.corpus.card_html import as_html
 from psyllm.corpus.crisis import outcome_as_written
 from psyllm.corpus.drop_samples import Sample, drop_samples
 from psyllm.corpus.fingerprints import FOLDER, OpeningPrints, write_fingerprints
+from psyllm.corpus.rated import count_rated
 from psyllm.corpus.split import SPLITS
 
 SAMPLES = "samples.json"
@@ -69,6 +71,8 @@ def _count_again(folder: Path, manifest: Manifest, data: Path) -> None:
         }
     card["splits"] = {side: count_split(read_records(folder, prefix=side)) for side in SPLITS}
     card["left_out"] = manifest.drops
+    ratings = count_rated(folder, card.pop(RATINGS, {}).get("left_out", {}))
+    card |= {RATINGS: ratings} if ratings else {}
     for parent in manifest.parents:
         cleaned = read_manifest(stage_folder(data, Stage(parent.stage)) / parent.run)
         if cleaned is not None and parent.run == card["cleaning"]["run"]:
@@ -91,6 +95,10 @@ def _crises_again(folder: Path, side: str, found: dict[str, int], policy: object
 
 def _write_fingerprints(folder: Path, opening_chars: int) -> None:
     prints = OpeningPrints(opening_chars)
+    rated = rated_prefix("train")
     for record in read_records(folder, prefix="train"):
         prints.add(record)
-    write_fingerprints(folder, sorted(folder.glob("train-*.parquet")), prints, opening_chars)
+    for row in read_rated(folder, prefix=rated):
+        prints.add(row.record)
+    training = [*sorted(folder.glob("train-*.parquet")), *rated_files(folder, prefix=rated)]
+    write_fingerprints(folder, training, prints, opening_chars)

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from psyllm.core.errors import EmptyCorpus, LostRecords
 from psyllm.core.progress import track
+from psyllm.core.rated_answers import RATINGS, rated_files, rated_prefix, read_rated
 from psyllm.core.records import Record, read_records
 from psyllm.core.settings import CorpusSettings
 from psyllm.core.stages import (
@@ -41,6 +42,7 @@ from psyllm.corpus.fingerprints import OpeningPrints, write_fingerprints
 from psyllm.corpus.looking import MOST_OPENING_CHARS, MOST_TEXT_CHARS, Tally, part_of
 from psyllm.corpus.overlaps import Openings, Overlap
 from psyllm.corpus.plan import EXPIRED, MAY_NOT_TRAIN, Plan, make_plan
+from psyllm.corpus.rated import count_rated, write_rated_sides
 from psyllm.corpus.refresh import write_page
 from psyllm.corpus.sources import SourceTerms, over, own_work, source_terms
 from psyllm.corpus.split import SPLITS, Split, largest_held_out
@@ -85,12 +87,17 @@ def run(settings: CorpusSettings, data: Path, today: Callable[[], dt.date] = _to
     if done is not None:
         return done
     paths = sorted(cleaned_folder.glob("part-*.parquet"))
-    plan = make_plan(paths, ended, settings)
+    rated = list(read_rated(cleaned_folder))
+    plan = make_plan(paths, ended, settings, rated)
     with writing(StageRun(data, Stage.CORPUS, name, mark, parents, said)) as stage_run:
         written = write_splits(paths, plan.fates, stage_run.folder, settings.crisis_replies)
         _need_all_sides(plan, written)
+        rated_rows, rated_left_out = write_rated_sides(rated, plan.rated, stage_run.folder)
         drops = _left_out(written, paths)
         card = _card(stage_run.folder, cleaned, plan, written, settings, terms, drops)
+        ratings = count_rated(stage_run.folder, rated_left_out)
+        if ratings:
+            card[RATINGS] = ratings
         card["ended"] = {source: day for source, day in ended.items() if drops.get(EXPIRED)}
         write_text_atomically(
             stage_run.folder / "card.json", json.dumps(card, ensure_ascii=False, indent=1) + "\n"
@@ -103,11 +110,13 @@ def run(settings: CorpusSettings, data: Path, today: Callable[[], dt.date] = _to
                 **{side: written.rows[side] for side in SPLITS},
                 "groups": len(plan.grouping.groups),
                 "read": len(plan.fates),
+                **({RATINGS: rated_rows} if ratings else {}),
             },
             drops=drops,
             seeds={"split": settings.seed},
             details={
                 **{name: card[name] for name in ("terms", "permit", "overlaps", "crises", "ended")},
+                **({RATINGS: {"left_out": rated_left_out}} if ratings else {}),
                 "own_work": own,
             },
         )
@@ -149,7 +158,11 @@ def _card(
     tally = Tally()
     prints = OpeningPrints(settings.opening_chars)
     splits = {side: count_split(_noted(_side(folder, side), side, tally, prints)) for side in SPLITS}
-    training = sorted(folder.glob("train-*.parquet"))
+    for row in read_rated(folder):
+        tally.hold(row.record)
+    for row in read_rated(folder, prefix=rated_prefix("train")):
+        prints.add(row.record)
+    training = [*sorted(folder.glob("train-*.parquet")), *rated_files(folder, prefix=rated_prefix("train"))]
     write_fingerprints(folder, training, prints, settings.opening_chars)
     shares = _shares_looked_at(tally, splits)
     return make_card(

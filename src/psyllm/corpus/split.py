@@ -47,6 +47,13 @@ def split(grouping: Grouping, settings: CorpusSettings) -> list[Split | None]:
     return found
 
 
+def side_at(place: float, settings: CorpusSettings) -> Split:
+    """Return the side of a group's position, 0 to 1."""
+    if place < settings.test_share:
+        return "test"
+    return "dev" if place < settings.test_share + settings.dev_share else "train"
+
+
 def largest_held_out(records: int, settings: CorpusSettings) -> int:
     """Return the size of the largest group that may be in dev or test, in records."""
     smaller_share = min(share for share in (settings.dev_share, settings.test_share, 1.0) if share > 0)
@@ -54,18 +61,11 @@ def largest_held_out(records: int, settings: CorpusSettings) -> int:
 
 
 def _sides(grouping: Grouping, settings: CorpusSettings) -> list[Split]:
-    positions = [_position(group, grouping.entries, settings.seed) for group in grouping.groups]
+    positions = [position(group, grouping.entries, settings.seed) for group in grouping.groups]
     largest = largest_held_out(len(grouping.entries), settings)
     sides: list[Split] = []
-    for group, position in zip(grouping.groups, positions, strict=True):
-        if len(group) > largest:
-            sides.append("train")
-        elif position < settings.test_share:
-            sides.append("test")
-        elif position < settings.test_share + settings.dev_share:
-            sides.append("dev")
-        else:
-            sides.append("train")
+    for group, place in zip(grouping.groups, positions, strict=True):
+        sides.append("train" if len(group) > largest else side_at(place, settings))
     movable = [index for index, group in enumerate(grouping.groups) if len(group) <= largest]
     for is_asked in (True, False):
         same_kind = [i for i in movable if _is_asked(grouping.groups[i], grouping.entries) == is_asked]
@@ -85,7 +85,7 @@ def _fill_up(sides: list[Split], in_order: Sequence[int], side: Split, share: fl
         sides[index] = side
 
 
-def _position(group: list[int], entries: list[Entry], seed: int) -> float:
+def position(group: list[int], entries: list[Entry], seed: int) -> float:
     """Return a number from 0 to 1 that only the group's first id and the seed decide."""
     first = min(entries[place].id for place in group)
     digest = hashlib.sha256(f"{seed}:{first}".encode()).digest()

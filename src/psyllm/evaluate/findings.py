@@ -16,6 +16,7 @@ from psyllm.core.errors import EmptyCorpus
 from psyllm.core.progress import report, track
 from psyllm.core.records import read_records
 from psyllm.core.settings import EvaluateSettings
+from psyllm.evaluate.against import Against, Other, Spoken, compare
 from psyllm.evaluate.baselines import Found, nearest_answers, random_answers
 from psyllm.evaluate.guarding import Judged, judge
 from psyllm.evaluate.intervals import share_interval
@@ -55,10 +56,11 @@ class Findings(NamedTuple):
     judged: dict[str, list[Judged]]
     figures: dict[str, Figures]
     counts: Counts
+    against: Against | None = None
 
 
-def find_out(model: Path, corpus: Path, settings: EvaluateSettings) -> Findings:
-    """Return what the model, the baselines and people do on the split.
+def find_out(model: Path, corpus: Path, settings: EvaluateSettings, other: Other | None = None) -> Findings:
+    """Return what the model, the baselines and people do on the split, and how the model differs from another.
 
     Raises:
         EmptyCorpus: the split holds nothing that can be asked.
@@ -89,7 +91,11 @@ def find_out(model: Path, corpus: Path, settings: EvaluateSettings) -> Findings:
     ended = share_interval([answer.finish == "end" for answer in drawn])
     figures[MODEL]["ended_percent"] = ended.scaled(PERCENT)
     counts = Counts(len(everything), len(scored), len(asked), len(training))
-    return Findings(asked, drawn, looked_up, judged, figures, counts)
+    found = Findings(asked, drawn, looked_up, judged, figures, counts)
+    if other is None or other.folder is None:
+        return found
+    spoken = Spoken(surprised, drawn, judged[MODEL])
+    return found._replace(against=compare(model, other, corpus, (scored, asked), spoken, settings))
 
 
 def _look_up(asked: Sequence[Asked], training: Sequence[Asked], seed: int) -> dict[str, list[Found]]:

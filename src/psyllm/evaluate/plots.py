@@ -29,7 +29,7 @@ def loss_plot(curves: Curves) -> str:
         figure = Figure(figsize=SIZE_INCHES, layout="tight")
         axes = figure.add_subplot()
         _draw_losses(axes, curves)
-        _dress(axes)
+        _dress(axes, _unit(curves.stage))
         target = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(target, format="svg", transparent=True, metadata=nothing)
@@ -38,7 +38,7 @@ def loss_plot(curves: Curves) -> str:
 
 def described(curves: Curves) -> str:
     """Return what the plot shows, for those who can't see it."""
-    parts = [f"{curves.stage}: loss in nats per token over optimiser steps"]
+    parts = [f"{curves.stage}: {_unit(curves.stage)} over optimiser steps"]
     for name, points in (("train", curves.train), ("dev", curves.dev)):
         if points:
             (first_step, first), (last_step, last) = points[0], points[-1]
@@ -56,9 +56,14 @@ def _draw_losses(axes: Axes, curves: Curves) -> None:
     axes.legend(frameon=False, labelcolor=INK)
 
 
-def _dress(axes: Axes) -> None:
+def _unit(stage: str) -> str:
+    """Return what a stage's loss counts: of ratings it is no likelihood."""
+    return "preference loss" if stage == "prefer" else "loss in nats per token"
+
+
+def _dress(axes: Axes, unit: str) -> None:
     axes.set_xlabel("optimiser steps", color=INK)
-    axes.set_ylabel("loss, nats per token", color=INK)
+    axes.set_ylabel(unit.replace(" in ", ", "), color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.tick_params(colors=INK, length=0)
     axes.grid(color=RULE, linewidth=0.8)

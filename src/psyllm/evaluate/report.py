@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from psyllm.core.permits import permit_of_model
 from psyllm.core.settings import EvaluateSettings, setting_rows
 from psyllm.core.stages import Manifest
+from psyllm.evaluate.against import Against, Other, Verdict
 from psyllm.evaluate.findings import MODEL, NEAREST, PEOPLE, RANDOM, Findings
 from psyllm.evaluate.guarding import Judged, count_reasons
 from psyllm.evaluate.intervals import Interval
@@ -33,6 +34,12 @@ COLUMN_NAMES = {
     PEOPLE: ("人工回答", "people"),
 }
 DECIMALS_KEPT = 6
+VERDICTS: dict[Verdict, str] = {
+    "helped": "有帮助：好评回答相对差评回答（无评分时：人写的回答）的概率上升，区间不含零；没有显出变差的地方。",
+    "harmed": "变差了：至少一项变差，区间不含零，而没有显出变好的地方。",
+    "mixed": "有得有失：既有变好、也有变差，区间都不含零。",
+    "not_shown": "看不出差别：各区间都含零。样本太小时，这不等于没有差别。",
+}
 
 
 class Origin(NamedTuple):
@@ -42,6 +49,7 @@ class Origin(NamedTuple):
     corpus: Manifest
     settings: EvaluateSettings
     curves: list[Curves]
+    other: Other | None = None
 
 
 def write_report(folder: Path, findings: Findings, origin: Origin) -> None:
@@ -66,7 +74,11 @@ def metrics_of(findings: Findings, origin: Origin) -> dict[str, Any]:
             for column, figures in findings.figures.items()
         },
         "guard_reasons": {column: count_reasons(judged) for column, judged in findings.judged.items()},
-        "definitions": {metric["key"]: metric["definition"] for metric in read_metrics()},
+        **_against(findings, origin),
+        "definitions": {
+            metric["key"]: metric["definition"]
+            for metric in (*read_metrics(), *(read_against() if findings.against else ()))
+        },
         "paper_not_comparable": read_paper(),
     }
 
@@ -105,11 +117,15 @@ def render_report(findings: Findings, origin: Origin) -> str:
         columns=columns,
         column_names=COLUMN_NAMES,
         groups=_groups(findings, columns),
-        metrics=read_metrics(),
+        metrics=[*read_metrics(), *(read_against() if findings.against else ())],
         paper=_paper_rows(findings),
         paper_source=read_paper(),
         plots=[(curves, loss_plot(curves)) for curves in origin.curves if curves.train or curves.dev],
         reasons=_reason_rows(findings.judged, columns),
+        against=_against_rows(findings.against) if findings.against else [],
+        compared=findings.against,
+        other=origin.other,
+        verdicts=VERDICTS,
         shown=shown,
         counts=findings.counts,
         corpus=origin.corpus,
@@ -130,6 +146,12 @@ def read_metrics() -> list[dict[str, Any]]:
     return rows
 
 
+def read_against() -> list[dict[str, Any]]:
+    """Return the rows of `against.toml`."""
+    rows: list[dict[str, Any]] = tomllib.loads((HERE / "against.toml").read_text("utf-8"))["metric"]
+    return rows
+
+
 def read_paper() -> dict[str, Any]:
     """Return `paper.toml`."""
     return tomllib.loads((HERE / "paper.toml").read_text("utf-8"))
@@ -141,6 +163,30 @@ def shown_figure(figure: Interval, decimals: int) -> tuple[str, str]:
     if figure.low is None or figure.high is None:
         return value, ""
     return value, f"{figure.low:,.{decimals}f} – {figure.high:,.{decimals}f}"
+
+
+def _against(findings: Findings, origin: Origin) -> dict[str, Any]:
+    """Return the comparison as `metrics.json` holds it, or why there is none; nothing where none was due."""
+    found = findings.against
+    if found is None:
+        other = origin.other
+        return {} if other is None else {"against": {"model": other.name, "not_compared": other.why}}
+    return {
+        "against": {
+            "model": found.other,
+            "verdict": found.verdict,
+            "ratings": found.ratings,
+            "figures": {key: _rounded(figure) for key, figure in found.figures.items()},
+        }
+    }
+
+
+def _against_rows(found: Against) -> list[dict[str, Any]]:
+    return [
+        {**metric, "cell": shown_figure(found.figures[metric["key"]], metric["decimals"])}
+        for metric in read_against()
+        if metric["key"] in found.figures
+    ]
 
 
 def _groups(findings: Findings, columns: list[str]) -> dict[str, list[dict[str, Any]]]:

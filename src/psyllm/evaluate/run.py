@@ -51,13 +51,15 @@ def run(settings: EvaluateSettings, data: Path) -> Manifest:
     if done is not None:
         return done
 
+    from psyllm.evaluate.against import other_of
     from psyllm.evaluate.findings import find_out
     from psyllm.evaluate.losses import read_losses
     from psyllm.evaluate.report import Origin, write_report
 
     with writing(StageRun(data, Stage.REPORTS, name, mark, parents, resolved)) as stage_run:
-        findings = find_out(model_folder / MODEL_FOLDER, corpus_folder, settings)
-        origin = Origin(model, corpus, settings, read_losses(model_folder))
+        other = other_of(model_folder, model) if settings.against == "parent" else None
+        findings = find_out(model_folder / MODEL_FOLDER, corpus_folder, settings, other)
+        origin = Origin(model, corpus, settings, read_losses(model_folder), other)
         write_report(stage_run.folder, findings, origin)
         return stage_run.finish(counts=findings.counts._asdict(), seeds={"evaluate": settings.seed})
 

@@ -1,5 +1,6 @@
 """Feedback: consented answers in the casebook become the run `casebook` of `6_feedback`.
 
+Beside the records stand the rated answers, good and bad ones, of which only preferences are learnt (`rated.py`).
 What reviewers decided about cleaned records becomes the run `reviews` beside it
 (`reviews.py`). The run `casebook` is the present state and replaces the one before: what is withdrawn or
 erased in the casebook is gone here after the next run. The new run is written
@@ -14,6 +15,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 from psyllm.casebook.consented import SOURCE, Consented, consented_answers
@@ -21,11 +24,23 @@ from psyllm.casebook.open import open_casebook
 from psyllm.casebook.place import casebook_at, has_casebook
 from psyllm.core.data_folder import need_data_folder
 from psyllm.core.progress import report
-from psyllm.core.records import write_records
+from psyllm.core.rated_answers import RATINGS, read_rated, write_rated
+from psyllm.core.records import read_records, write_records
 from psyllm.core.settings import FeedbackSettings
-from psyllm.core.stages import Manifest, Stage, StageRun, fingerprint, stage_folder, up_to_date, writing
+from psyllm.core.stages import (
+    Manifest,
+    Stage,
+    StageRun,
+    fingerprint,
+    read_manifest,
+    stage_folder,
+    up_to_date,
+    writing,
+)
 from psyllm.core.tombstones import FORGOTTEN, read_tombstones
+from psyllm.core.withdrawing import withdraw
 from psyllm.feedback.choosing import Chosen, choose
+from psyllm.feedback.rated import Rated, choose_rated
 from psyllm.feedback.reviews import write_reviews
 
 NAME = SOURCE
@@ -34,25 +49,35 @@ PARTIAL = ".casebook.partial"
 OLD = ".casebook.old"
 
 
-def run(settings: FeedbackSettings, data: Path, database: str = "") -> Manifest:
+def run(
+    settings: FeedbackSettings,
+    data: Path,
+    database: str = "",
+    remake: Callable[[Path], object] | None = None,
+) -> Manifest:
     """Write the consented answers as records, and what reviewers decided; unchanged runs stay as they are.
 
-    `database` is the URL of the casebook where the settings name one (`serve.database`).
+    What stood in the run before and is allowed no more is first taken out of what was cleaned and split.
+    `database` is the URL of the casebook where the settings name one (`serve.database`); `remake` makes
+    again what a corpus shows of its texts.
 
     Raises:
         MissingFile: there is no such data folder; none is made.
         CasebookError: the casebook lies elsewhere or can't be opened.
-        StageBusy: another process writes to the stage.
+        StageBusy: another process writes to the stage, or to one that holds what is allowed no more.
     """
     need_data_folder(data)
     report(TASK, 0, 1)
     write_reviews(data, database)
-    chosen = _without_forgotten(choose(asyncio.run(_consented(data, database)), settings), data)
-    digest = hashlib.sha256("\n".join(one.model_dump_json() for one in chosen.records).encode())
+    consented = asyncio.run(_consented(data, database))
+    chosen = _without_forgotten(choose(consented, settings), data)
+    rated = _rated_without_forgotten(choose_rated(consented, settings), data)
+    lines = [one.model_dump_json() for one in (*chosen.records, *rated.rows)]
     facts = {
         **settings.model_dump(mode="json"),
-        "casebook": digest.hexdigest(),
+        "casebook": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
         "drops": dict(sorted(chosen.drops.items())),
+        "rated_drops": dict(sorted(rated.drops.items())),
     }
     mark = fingerprint(Stage.FEEDBACK, (), facts, rooms=["feedback", "core"])
     known = up_to_date(data, Stage.FEEDBACK, NAME)
@@ -65,11 +90,16 @@ def run(settings: FeedbackSettings, data: Path, database: str = "") -> Manifest:
         "records": len(chosen.records),
         "answers": sum(len(one.answers) for one in chosen.records),
         "turns": sum(len(one.turns) for one in chosen.records),
+        RATINGS: len(rated.rows),
     }
+    ended = _ended(stage_folder(data, Stage.FEEDBACK) / NAME, consented)
+    gone = withdraw(data, ended, remake)
+    details = {RATINGS: _figures(rated), "withdrawn": {"rows": gone.rows, "models": list(gone.models)}}
     with writing(stage_run):
         write_records(chosen.records, stage_run.folder)
-        manifest = stage_run.finish(counts=counts, drops=chosen.drops)
-        _put_in_place(stage_folder(data, Stage.FEEDBACK), keep=bool(chosen.records))
+        write_rated(rated.rows, stage_run.folder)
+        manifest = stage_run.finish(counts=counts, drops=chosen.drops, details=details)
+        _put_in_place(stage_folder(data, Stage.FEEDBACK), keep=bool(chosen.records or rated.rows))
     report(TASK, 1, 1)
     return manifest
 
@@ -82,6 +112,34 @@ def _without_forgotten(chosen: Chosen, data: Path) -> Chosen:
     if len(stay) == len(left):
         return chosen._replace(records=stay)
     return Chosen(stay, {**chosen.drops, FORGOTTEN: len(left) - len(stay)})
+
+
+def _ended(old: Path, consented: Iterable[Consented]) -> frozenset[str]:
+    """Return the ids of what the run before holds under a consent that stands no more."""
+    if read_manifest(old) is None:
+        return frozenset()
+    standing = {one.consent_id for one in consented}
+    held = chain(read_records(old), (row.record for row in read_rated(old)))
+    return frozenset(record.id for record in held if record.consent_id not in standing)
+
+
+def _rated_without_forgotten(rated: Rated, data: Path) -> Rated:
+    tombstones = read_tombstones(data)
+    stay = [row for row in rated.rows if tombstones.left_of(row.record) is not None]
+    if len(stay) == len(rated.rows):
+        return rated
+    return Rated(stay, {**rated.drops, FORGOTTEN: len(rated.rows) - len(stay)})
+
+
+def _figures(rated: Rated) -> dict[str, object]:
+    """Return how many there are of which kind, of how many people, and what was left out."""
+    desirable = sum(row.desirable for row in rated.rows)
+    return {
+        "desirable": desirable,
+        "undesirable": len(rated.rows) - desirable,
+        "raters": len({row.rater for row in rated.rows}),
+        "left_out": dict(sorted(rated.drops.items())),
+    }
 
 
 async def _consented(data: Path, database: str) -> list[Consented]:

@@ -8,17 +8,15 @@ here loads a model.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from pathlib import Path
 from typing import Any
 
+from psyllm.core.base_models import base_hash
 from psyllm.core.errors import MissingFile, MissingStage
 from psyllm.core.permits import BASE, permit_of_base, read_permit, refuse_ended, together
-from psyllm.core.progress import track
-from psyllm.core.stages import Manifest, Parent, Stage, file_hash, read_manifest, stage_folder
+from psyllm.core.stages import Manifest, Parent, Stage, read_manifest, stage_folder
 
 MODEL = "model"
-BASE_SUFFIXES = frozenset({".json", ".safetensors", ".bin", ".model", ".txt"})
 
 
 def base_parent(base: Path | None) -> tuple[Parent, ...]:
@@ -32,10 +30,7 @@ def base_parent(base: Path | None) -> tuple[Parent, ...]:
     if not base.is_dir():
         message = f"the base checkpoint {base} does not exist"
         raise MissingFile(message, "name a local checkpoint folder: --set train.base=FOLDER")
-    files = sorted(path for path in base.iterdir() if path.suffix in BASE_SUFFIXES)
-    listing = "\n".join(f"{path.name} {file_hash(path)}" for path in track(files, "reading the base"))
-    content_hash = hashlib.sha256(listing.encode()).hexdigest()
-    return (Parent(stage=BASE, run=base_name(base), content_hash=content_hash),)
+    return (Parent(stage=BASE, run=base_name(base), content_hash=base_hash(base)),)
 
 
 def base_name(base: Path) -> str:

@@ -18,7 +18,8 @@ from psyllm.core.stages import write_text_atomically
 
 METRICS_FILE = "metrics.jsonl"
 DEV_LOSS = "dev_loss"
-KEPT = ("loss", DEV_LOSS, "learning_rate", "grad_norm")
+# The last three of the stage `prefer`: how much likelier good answers have become than bad ones.
+KEPT = ("loss", DEV_LOSS, "learning_rate", "grad_norm", "margin", "dev_margin", "dev_accuracy")
 
 
 def metric_lines(stage: str, logged: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The door of training: `3_corpus/current` → `4_models/<run>/`.
 
 Leaves `model/` (weights, tokenizer, card), `adapt/model/` (the first stage's
-result), `metrics.jsonl` and a manifest. An interrupted run goes on from its
+result), with `prefer` also `answer/model/` (what ratings then changed), `metrics.jsonl` and a manifest. An interrupted run goes on from its
 last whole checkpoint, with the number of threads and the precision that it
 began with (`began.json`), and ends in the same bytes. Nothing here measures
 the model on the test split.
@@ -27,7 +27,7 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
 
     Raises:
         MissingStage: there is no corpus yet, or an agreement that it or the base rests on has ended.
-        EmptyCorpus: nothing in it may be trained on.
+        EmptyCorpus: nothing in it may be trained on, or too few answers are rated.
         BadCheckpoint: the base can't be used.
         BadSetting: settings that contradict each other, or that the card can't do.
         MemoryFull: a step does not fit; names the settings to change.
@@ -53,12 +53,14 @@ def _train(undertaking: Undertaking, writer: StageRun) -> Manifest:
     from psyllm.train.material import read_material
     from psyllm.train.peak import machine_facts
     from psyllm.train.precision import processor_facts
+    from psyllm.train.prefer_material import read_ratings
     from psyllm.train.recording import recorded
     from psyllm.train.stages import Work, check_material, check_settings, run_stages
 
     settings, corpus = undertaking.settings, undertaking.corpus
     check_settings(settings)
     began = _began(undertaking, writer)
+    ratings = read_ratings(corpus, settings.prefer) if settings.prefer.steps else None
     train, dev = read_material(corpus, "train"), read_material(corpus, "dev")
     if not train.records:
         message = f"{corpus} holds no training record that may be trained on"
@@ -75,6 +77,7 @@ def _train(undertaking: Undertaking, writer: StageRun) -> Manifest:
         dev,
         began["precision"],
         lineage,
+        ratings=ratings,
         corpus_hash=writer.parents[0].content_hash,
         earlier=undertaking.earlier,
     )

@@ -1,4 +1,4 @@
-"""The two stages in order, each done once: `adapt` on text, `answer` on dialogues.
+"""The stages in order, each done once: `adapt` on text, `answer` on dialogues, `prefer` on ratings.
 
 In: a run's folder, settings, the corpus. Out: `adapt/model/` and `model/`,
 `metrics.jsonl`, and how it went. A finished stage leaves its result and is not
@@ -36,6 +36,9 @@ from psyllm.train.loop import train_stage
 from psyllm.train.machine import choose_attention, keep_freed_memory
 from psyllm.train.material import Material, adapt_rows, answer_rows
 from psyllm.train.planning import check_memory
+from psyllm.train.prefer import NAME as PREFER
+from psyllm.train.prefer import PreferPlan, learn_preferences
+from psyllm.train.prefer_material import Ratings, check_prefer
 from psyllm.train.prepared import drop_prepared, prepared
 from psyllm.train.schedule import planned_steps
 from psyllm.train.undertaking import RESULT
@@ -57,6 +60,7 @@ class Work:
     lineage: dict[str, Any]
     corpus_hash: str = ""
     earlier: Path | None = None
+    ratings: Ratings | None = None
     lines: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     weights: int = 0
@@ -78,6 +82,13 @@ def check_settings(settings: TrainSettings) -> None:
             message = f"train.{name}.rows_at_once={stage.rows_at_once} does not divide batch_rows={stage.batch_rows}"
             raise BadSetting(message, f"set train.{name}.rows_at_once to a divisor of batch_rows, or 0")
     check_adapter(settings)
+    check_prefer(settings.prefer)
+    if settings.prefer.steps and settings.adapter.method != "full":
+        message = f"train.prefer learns in all weights, and train.adapter.method is {settings.adapter.method}"
+        raise BadSetting(
+            message,
+            "train the adapter first, then learn from ratings on its merged model: psyllm train continue",
+        )
 
 
 def check_material(settings: TrainSettings, train: Material, dev: Material) -> None:
@@ -125,18 +136,24 @@ def run_stages(work: Work) -> None:
         dev = _adapt_rows(work, work.dev, tokenizer, context)
         _stage(work, "adapt", work.settings.adapt, model, tokenizer, (rows, dev), adapted)
     final = work.folder / MODEL
+    # The model that ratings change is kept as it was: `evaluate` asks what they did to it.
+    answered = work.folder / "answer" / MODEL if work.ratings is not None else final
     if work.settings.answer.steps:
         rows = _answer_rows(work, work.train, tokenizer, context)
         dev = _answer_rows(work, work.dev, tokenizer, context)
-        _stage(work, "answer", work.settings.answer, model, tokenizer, (rows, dev), final)
-    else:
+        _stage(work, "answer", work.settings.answer, model, tokenizer, (rows, dev), answered)
+    elif work.ratings is None:
         leave(final, model, tokenizer, work.settings.base, context_tokens=context, lineage=work.lineage)
+    if work.ratings is not None:
+        _prefer(work, model, tokenizer, work.ratings, context)
     write_metrics(work.folder / METRICS_FILE, work.lines)
     drop_prepared(work.folder)
 
 
 def last_stage(settings: TrainSettings) -> str:
     """Return the stage that a run ends with."""
+    if settings.prefer.steps:
+        return PREFER
     return "answer" if settings.answer.steps else "adapt"
 
 
@@ -151,6 +168,29 @@ def _take_over(work: Work) -> None:
         saved.copy_tree(work.earlier / "tokenizer", work.folder / "tokenizer")
     if not (work.folder / last / RESULT).is_file():
         saved.take_over(work.earlier / last, work.folder / last)
+
+
+def _prefer(work: Work, model: PreTrainedModel, tokenizer: Tokenizer, ratings: Ratings, context: int) -> None:
+    """Learn from ratings unless the stage's result is there; the result is the run's model."""
+    settings, folder, target = work.settings, work.folder / PREFER, work.folder / MODEL
+    before = list(work.lines)
+
+    def heard(logged: list[dict[str, Any]]) -> None:
+        work.lines = before + metric_lines(PREFER, logged)
+        write_metrics(work.folder / METRICS_FILE, work.lines)
+
+    result_file = folder / RESULT
+    if not result_file.is_file():
+        task = PreferPlan(
+            settings.prefer, folder, settings.seed, settings.keep_checkpoints, work.precision, context
+        )
+        facts, logged = learn_preferences(model, tokenizer, ratings, task, heard)
+        leave(target, model, tokenizer, None, context_tokens=context, lineage=work.lineage)
+        write_text_atomically(result_file, json.dumps({"facts": facts, "logged": logged}))
+    result = json.loads(result_file.read_text("utf-8"))
+    saved.drop_all(folder)
+    heard(result["logged"])
+    work.results[PREFER] = result["facts"]
 
 
 def _tokenizer(work: Work) -> Tokenizer:

@@ -1,0 +1,215 @@
+"""Did the last step of training help? The model beside the one that it was made from.
+
+In: both models, what was asked on the split, the held-out ratings. Out: differences
+with intervals, each pair of figures from the same record, and one word for all. For
+a model led by ratings the other is the same model before it (`answer/model`), else
+its base. Held-out ratings say whether good answers gained on bad ones that nobody
+learnt from; the split says whether the words of people became less likely, and the
+guard whether answers did become worse to show. Nobody's wellbeing is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from psyllm.core.base_models import base_hash
+from psyllm.core.permits import BASE
+from psyllm.core.rated_answers import RatedAnswer, rated_prefix, read_rated
+from psyllm.core.settings import EvaluateSettings
+from psyllm.core.stages import Manifest
+from psyllm.evaluate.guarding import Judged, judge
+from psyllm.evaluate.intervals import CONFIDENCE, Interval, mean_interval, ratio_interval
+from psyllm.evaluate.measure import PERCENT, Resampling
+from psyllm.evaluate.perplexity import Surprise, surprises
+from psyllm.evaluate.questions import Asked
+from psyllm.evaluate.sample import Drawn, draw_answers
+from psyllm.lm.score import score
+from psyllm.lm.template import record_messages
+
+EVEN = 50.0  # percent: as good as a coin
+# Whose result the ratings changed, the last one first.
+STAGES_BEFORE_RATINGS = ("answer", "adapt")
+Verdict = Literal["helped", "harmed", "mixed", "not_shown"]
+
+
+class Other(NamedTuple):
+    """The model to compare with; without a `folder` there is none, and `why` says so."""
+
+    name: str
+    folder: Path | None
+    why: str = ""
+
+
+class Spoken(NamedTuple):
+    """What one model did: the surprise of each record scored, answers drawn and their verdicts."""
+
+    surprised: Sequence[Surprise]
+    drawn: Sequence[Drawn]
+    judged: Sequence[Judged]
+
+
+class Against(NamedTuple):
+    """What was found; `figures` are differences, this model less the other."""
+
+    other: str
+    figures: dict[str, Interval]
+    ratings: dict[str, int]
+    verdict: Verdict
+
+
+def other_of(run_folder: Path, model: Manifest) -> Other | None:
+    """Return the model that this one was made from, None where it was made from nothing."""
+    stages = model.details.get("stages")
+    if isinstance(stages, dict) and "prefer" in stages:
+        for stage in STAGES_BEFORE_RATINGS:
+            folder = run_folder / stage / "model"
+            if folder.is_dir():
+                return Other(f"{model.run}/{stage}", folder)
+    named = [parent for parent in model.parents if parent.stage == BASE]
+    said = model.settings.get("base")
+    if not named or not said:
+        return None
+    folder = Path(str(said))
+    if not folder.is_dir():
+        return Other(named[0].run, None, "it is not there any more")
+    if base_hash(folder) != named[0].content_hash:
+        return Other(named[0].run, None, "it holds another model now")
+    if not (folder / "psyllm.json").is_file():
+        return Other(named[0].run, None, "it was not trained here and does not know the template")
+    return Other(f"{folder.parent.name}/{folder.name}", folder)
+
+
+def compare(
+    model: Path,
+    other: Other,
+    corpus: Path,
+    asked: tuple[Sequence[Asked], Sequence[Asked]],
+    spoken: Spoken,
+    settings: EvaluateSettings,
+) -> Against:
+    """Return how the model differs from the other; `asked` are the records scored and those answered.
+
+    Raises:
+        BadCheckpoint: the other model can't be loaded.
+    """
+    folder = other.folder or model
+    resampling = Resampling(settings.bootstrap_samples, settings.seed)
+    drawn = draw_answers(folder, asked[1], settings.decoding, threads=settings.threads, seed=settings.seed)
+    before = Spoken(
+        surprises(folder, asked[0], settings.threads), drawn, judge([answer.text for answer in drawn])
+    )
+    rated = list(read_rated(corpus, prefix=rated_prefix(settings.split)))
+    figures = differences(spoken, before, resampling)
+    if rated:
+        dialogues = [record_messages(row.record)[0] for row in rated]
+        after = score(model, dialogues, threads=settings.threads)
+        first = score(folder, dialogues, threads=settings.threads)
+        gains = [old.nll_nats - new.nll_nats for new, old in zip(after, first, strict=True)]
+        figures |= rating_figures(rated, gains, resampling)
+    good = sum(row.desirable for row in rated)
+    counts = {
+        "desirable": good,
+        "undesirable": len(rated) - good,
+        "raters": len({row.rater for row in rated}),
+    }
+    return Against(other.name, figures, counts, verdict(figures))
+
+
+def differences(now: Spoken, before: Spoken, resampling: Resampling) -> dict[str, Interval]:
+    """Return the change of each figure of the split, from pairs of the same record."""
+    more_nats = [
+        new.nll_nats - old.nll_nats for new, old in zip(now.surprised, before.surprised, strict=True)
+    ]
+    chars = [float(one.chars) for one in now.surprised]
+    passed = [
+        PERCENT * (int(new.passed) - int(old.passed))
+        for new, old in zip(now.judged, before.judged, strict=True)
+    ]
+    longer = [float(len(new.text) - len(old.text)) for new, old in zip(now.drawn, before.drawn, strict=True)]
+    ended = [
+        PERCENT * ((new.finish == "end") - (old.finish == "end"))
+        for new, old in zip(now.drawn, before.drawn, strict=True)
+    ]
+    return {
+        "nats_per_char_change": ratio_interval(more_nats, chars, **resampling._asdict()),
+        "guard_passed_change_points": mean_interval(passed, **resampling._asdict()),
+        "ended_change_points": mean_interval(ended, **resampling._asdict()),
+        "length_change_chars": mean_interval(longer, **resampling._asdict()),
+    }
+
+
+def rating_figures(
+    rated: Sequence[RatedAnswer], gains: Sequence[float], resampling: Resampling
+) -> dict[str, Interval]:
+    """Return in which share of pairs of a good and a bad answer the good one gained more, and by how much.
+
+    Conversations are resampled, not answers: those of one are no separate witnesses. Nothing is said
+    where one kind is missing.
+    """
+    groups: dict[str, int] = {}
+    owners = np.array([groups.setdefault(row.record.group, len(groups)) for row in rated])
+    is_good = np.array([row.desirable for row in rated])
+    gained = np.array(gains, dtype=np.float64)
+    if is_good.all() or not is_good.any():
+        return {}
+    gaps = gained[is_good][:, None] - gained[~is_good][None]
+    right = (gaps > 0) + 0.5 * (gaps == 0)
+    whole = np.ones((1, len(groups)))
+    shares = np.full(len(groups), 1 / len(groups))
+    drawn = (
+        np.random.default_rng(resampling.seed)
+        .multinomial(len(groups), shares, size=resampling.samples)
+        .astype(np.float64)
+    )
+    found = {}
+    for key, values in (("reward_accuracy_percent", PERCENT * right), ("reward_margin_nats", gaps)):
+        (value,) = _weighted(values, whole[:, owners[is_good]], whole[:, owners[~is_good]])
+        resampled = _weighted(values, drawn[:, owners[is_good]], drawn[:, owners[~is_good]])
+        found[key] = Interval(float(value), *_ends(resampled, len(groups)))
+    return found
+
+
+def _weighted(
+    values: NDArray[np.float64], above: NDArray[np.float64], below: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the mean of values (good, bad) under weights (samples, good) and (samples, bad), where there is one."""
+    pairs = above.sum(axis=1) * below.sum(axis=1)
+    sums = np.einsum("sg,gb,sb->s", above, values, below, optimize=True)
+    means: NDArray[np.float64] = sums[pairs > 0] / pairs[pairs > 0]
+    return means
+
+
+def _ends(resampled: NDArray[np.float64], groups: int) -> tuple[float | None, float | None]:
+    if groups < 2 or not len(resampled):
+        return None, None
+    rest = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(resampled, [rest, 1 - rest]).tolist()
+    return low, high
+
+
+def verdict(figures: dict[str, Interval]) -> Verdict:
+    """Return one word: what the intervals show, and nothing that they leave open.
+
+    Better is a good answer gaining on a bad one or, where nobody rated, people's words becoming likelier;
+    worse is the opposite of either, and fewer answers that the guard lets through.
+    """
+    words, guard = figures["nats_per_char_change"], figures["guard_passed_change_points"]
+    rated = figures.get("reward_accuracy_percent")
+    better = _is_above(rated, EVEN) if rated is not None else _is_below(words, 0)
+    worse = _is_above(words, 0) or _is_below(guard, 0) or _is_below(rated, EVEN)
+    if better:
+        return "mixed" if worse else "helped"
+    return "harmed" if worse else "not_shown"
+
+
+def _is_above(figure: Interval | None, border: float) -> bool:
+    return figure is not None and figure.low is not None and figure.low > border
+
+
+def _is_below(figure: Interval | None, border: float) -> bool:
+    return figure is not None and figure.high is not None and figure.high < border

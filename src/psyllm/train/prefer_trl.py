@@ -1,0 +1,400 @@
+"""TRL's KTO and DPO, around our tokens.
+
+In: a model, examples in tokens, settings. Out: a trainer that learns from them.
+The losses are TRL's own. What differs: examples come in our template's tokens and
+TRL's templates are never asked; what the model said before (the reference) is
+computed once, from the model as it comes in, so no second copy is held; dev loss,
+margin and accuracy are computed over all dev examples; the order is a function of
+the seed and the step. TRL's word to its makers that it was used is not sent: this
+project opens no connection. Imported late: TRL takes seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from datasets import Dataset
+from tokenizers import Tokenizer as Pieces
+from tokenizers.models import WordLevel
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, PrinterCallback, Trainer, TrainerCallback
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
+from trl.trainer.kto_config import KTOConfig
+from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference, KTOTrainer
+
+from psyllm.core.train_settings import PreferStage
+from psyllm.train.history import DEV_LOSS
+from psyllm.train.loop import GRADIENT_NORM, _Arguments, line_every
+from psyllm.train.optimizers import BETAS
+from psyllm.train.prefer_material import Pair, Rated, batches_of, dev_batches, in_steps, weights_of
+
+DEV_MARGIN, DEV_ACCURACY, MARGIN = "dev_margin", "dev_accuracy", "margin"
+Example = dict[str, Any]
+
+
+class Course(NamedTuple):
+    """What a trainer runs with besides the examples; `at_once` of them are computed together."""
+
+    settings: PreferStage
+    folder: str
+    seed: int
+    precision: str
+    pad: int
+
+    @property
+    def at_once(self) -> int:
+        """Examples computed together."""
+        return self.settings.rows_at_once or self.settings.batch_rows
+
+
+class Table:
+    """Examples by number, and the order in which they are learnt or measured."""
+
+    def __init__(self, examples: Sequence[Example], batches: Sequence[Sequence[int]]) -> None:
+        self.examples = list(examples)
+        self.batches = [list(batch) for batch in batches]
+
+    def batch(self, places: Sequence[int]) -> list[Example]:
+        """Return the examples of one batch; each answer's neighbour stands beside it."""
+        chosen = [self.examples[place] for place in places]
+        if "completion_ids" not in chosen[0]:
+            return chosen
+        before = [*chosen[-1:], *chosen[:-1]]
+        return [
+            {**one, "KL_completion_ids": other["completion_ids"]}
+            for one, other in zip(chosen, before, strict=True)
+        ]
+
+
+class _Ours(Trainer):
+    """What both trainers do our way; stands before TRL's class among the bases."""
+
+    reference_names: ClassVar[tuple[str, str]]
+    paired: ClassVar[bool]
+    compute_ref_log_probs: Callable[..., tuple[torch.Tensor, torch.Tensor]]  # TRL's
+
+    def __init__(self, *, tables: dict[str, Table], collator: Any, **named: Any) -> None:  # noqa: ANN401 - TRL's
+        self.tables = tables
+        self.references: dict[str, list[tuple[float, float]]] = {}
+        self.plain_collator = collator
+        super().__init__(data_collator=self.collate, **named)
+
+    def _prepare_dataset(self, dataset: Any, *_: object) -> Any:  # noqa: ANN401 - TRL's
+        return dataset
+
+    def _send_telemetry(self) -> None:
+        """Send nothing."""
+
+    def create_model_card(self, *_: object, **__: object) -> None:
+        """Write none: ours stands beside the finished model."""
+
+    def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:  # noqa: ANN401 - TRL's
+        """Keep what the model says now of every example of every batch."""
+        del batch_size
+        table = self.tables[name]
+        found = []
+        for places in table.batches:
+            batch = self._prepare_inputs(self.plain_collator(table.batch(places)))
+            first, second = self.compute_ref_log_probs(self._own_model(), batch)
+            found += list(zip(first.tolist(), second.tolist(), strict=True))
+        self.references[name] = found
+        return dataset
+
+    def collate(self, rows: Sequence[Mapping[str, int]]) -> dict[str, torch.Tensor]:
+        """Return a batch of the training table from numbers of its places."""
+        return self.batch_of("train", [row["place"] for row in rows])
+
+    def batch_of(self, name: str, places: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Return the examples at consecutive places, with what the reference said of them."""
+        flat = [number for batch in self.tables[name].batches for number in batch]
+        examples = self.tables[name].batch([flat[place] for place in places])
+        for example, place in zip(examples, places, strict=True):
+            if self.references.get(name):
+                example |= dict(zip(self.reference_names, self.references[name][place], strict=True))
+        batch: dict[str, torch.Tensor] = self.plain_collator(examples)
+        return batch
+
+    def evaluate(self, *_: object, **__: object) -> dict[str, float]:
+        """Log and return dev loss, margin and accuracy over all dev examples."""
+        model = self._own_model()
+        model.train(mode=False)
+        total = count = 0.0
+        better: list[float] = []
+        worse: list[float] = []
+        start = 0
+        with torch.no_grad():
+            for places in self.tables["eval"].batches:
+                numbers = range(start, start + len(places))
+                start += len(places)
+                batch = self._prepare_inputs(self.batch_of("eval", numbers))
+                loss: Any = self.compute_loss(model, batch)
+                total += loss.item() * len(places)
+                count += len(places)
+                good, bad = self.rewards(batch)
+                better += good
+                worse += bad
+        self._counted("eval").clear()
+        metrics = {DEV_LOSS: total / count, **_judged(better, worse, paired=self.paired)}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _counted(self, mode: str) -> dict[str, list[float]]:
+        """Return what TRL has counted for its next line of the log."""
+        counted: dict[str, list[float]] = vars(self)["_metrics"][mode]
+        return counted
+
+    def _own_model(self) -> torch.nn.Module:
+        if self.model is None:
+            message = "the trainer has no model"
+            raise RuntimeError(message)
+        return self.model
+
+    def rewards(self, batch: Mapping[str, torch.Tensor]) -> tuple[list[float], list[float]]:
+        """Return how much likelier than before each good, and each bad, answer has become, times beta."""
+        raise NotImplementedError
+
+    def sums(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return what the model says now: the sum of log-probabilities of each answer, shape (rows,)."""
+        labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
+        with self.compute_loss_context_manager():
+            said = self._own_model()(
+                input_ids=batch["input_ids"],
+                attention_mask=batch["attention_mask"],
+                labels=labels,
+                fused_lm_head=True,
+            ).log_probs
+        found: torch.Tensor = said[:, -(labels.shape[1] - 1) :].sum(-1)
+        return found
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log under our names."""
+        counted = self._counted("train" if self._own_model().training else "eval")
+        margins = counted.pop("rewards/margins", [])
+        if margins:
+            logs[MARGIN] = sum(margins) / len(margins)
+        super().log(logs, start_time)
+
+
+class _KTOConfig(_Arguments, KTOConfig):
+    """One device."""
+
+
+class _DPOConfig(_Arguments, DPOConfig):
+    """One device."""
+
+
+class OurKTO(_Ours, KTOTrainer):
+    """KTO from thumbs."""
+
+    reference_names = ("ref_logps", "ref_KL_logps")
+    paired = False
+
+    def rewards(self, batch: Mapping[str, torch.Tensor]) -> tuple[list[float], list[float]]:
+        """Return the rewards of the batch's answers by their thumbs."""
+        found = (self.beta * (self.sums(batch) - batch["ref_logps"])).tolist()
+        good = batch["label"].tolist()
+        return (
+            [one for one, is_good in zip(found, good, strict=True) if is_good],
+            [one for one, is_good in zip(found, good, strict=True) if not is_good],
+        )
+
+
+class OurDPO(_Ours, DPOTrainer):
+    """DPO from pairs."""
+
+    reference_names = ("ref_chosen_logps", "ref_rejected_logps")
+    paired = True
+
+    def rewards(self, batch: Mapping[str, torch.Tensor]) -> tuple[list[float], list[float]]:
+        """Return the rewards of the better answers, and of the worse ones."""
+        chosen, rejected = self.sums(batch).chunk(2)
+        return (
+            (self.beta * (chosen - batch["ref_chosen_logps"])).tolist(),
+            (self.beta * (rejected - batch["ref_rejected_logps"])).tolist(),
+        )
+
+
+def _judged(better: Sequence[float], worse: Sequence[float], *, paired: bool) -> dict[str, float]:
+    """Return margin and accuracy: in which share of pairs the better answer gained more; equal ones count half.
+
+    Without pairs each good answer is compared with each bad one. Where a kind is missing there is neither.
+    """
+    if not better or not worse:
+        return {}
+    above, below = torch.tensor(better, dtype=torch.float64), torch.tensor(worse, dtype=torch.float64)
+    gaps = above - below if paired else above[:, None] - below[None]
+    right = (gaps > 0).double() + 0.5 * (gaps == 0).double()
+    return {DEV_MARGIN: (above.mean() - below.mean()).item(), DEV_ACCURACY: right.mean().item()}
+
+
+def kto_trainer(
+    model: PreTrainedModel,
+    train: Sequence[Rated],
+    dev: Sequence[Rated],
+    course: Course,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> OurKTO:
+    """Return a trainer that learns from thumbs."""
+    good = sum(example.desirable for example in train)
+    weights = weights_of(good, len(train) - good)
+    config = _KTOConfig(
+        beta=course.settings.beta,
+        desirable_weight=weights[0],
+        undesirable_weight=weights[1],
+        train_sampling_strategy="sequential",  # the neighbours of a batch are fixed
+        **_arguments(course, has_dev=bool(dev)),
+    )
+    tables = _tables([_of_rated(one) for one in train], [_of_rated(one) for one in dev], course)
+    collator = DataCollatorForUnpairedPreference(pad_token_id=course.pad)
+    trainer: OurKTO = _built(OurKTO, model, config, tables, course, collator, callbacks)
+    return trainer
+
+
+def dpo_trainer(
+    model: PreTrainedModel,
+    train: Sequence[Pair],
+    dev: Sequence[Pair],
+    course: Course,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> OurDPO:
+    """Return a trainer that learns from pairs."""
+    settings = course.settings
+    kind = "robust" if settings.label_noise else "sigmoid"
+    config = _DPOConfig(
+        beta=settings.beta,
+        loss_type=[kind, "sft"] if settings.sft_weight else [kind],
+        loss_weights=[1.0, settings.sft_weight] if settings.sft_weight else [1.0],
+        label_smoothing=settings.label_noise,
+        train_sampling_strategy="sequential",
+        **_arguments(course, has_dev=bool(dev)),
+    )
+    tables = _tables([_of_pair(one) for one in train], [_of_pair(one) for one in dev], course)
+    collator = DataCollatorForPreference(pad_token_id=course.pad)
+    trainer: OurDPO = _built(OurDPO, model, config, tables, course, collator, callbacks)
+    return trainer
+
+
+def _of_rated(example: Rated) -> Example:
+    return {
+        "prompt_ids": example.prompt,
+        "completion_ids": example.answer,
+        "label": example.desirable,
+    }
+
+
+def _of_pair(example: Pair) -> Example:
+    return {"prompt_ids": example.prompt, "chosen_ids": example.chosen, "rejected_ids": example.rejected}
+
+
+def _tables(train: Sequence[Example], dev: Sequence[Example], course: Course) -> dict[str, Table]:
+    size = course.at_once
+    tables = {"train": Table(train, batches_of(len(train), size, course.seed))}
+    return tables | ({"eval": Table(dev, dev_batches(len(dev), size))} if dev else {})
+
+
+def _built(
+    kind: type[Any],
+    model: PreTrainedModel,
+    config: Any,  # noqa: ANN401 - KTOConfig or DPOConfig
+    tables: dict[str, Table],
+    course: Course,
+    collator: Any,  # noqa: ANN401 - TRL's
+    callbacks: Sequence[TrainerCallback],
+) -> Any:  # noqa: ANN401 - one of ours
+    """Return the trainer: TRL is given numbers of places instead of texts, and its collator ours around it."""
+    numbered = [list(range(place, place + course.at_once)) for place in _starts(tables["train"])]
+    settings = course.settings
+    wanted = settings.steps * (settings.batch_rows // course.at_once)
+    rows = Dataset.from_dict({"place": list(in_steps(numbered, wanted, course.seed))})
+    trainer = kind(
+        tables=tables,
+        collator=collator,
+        model=model,
+        args=config,
+        train_dataset=rows,
+        eval_dataset=rows if "eval" in tables else None,  # asked for by Trainer, never read: see evaluate
+        processing_class=_pad_only(course.pad),
+        callbacks=list(callbacks),
+    )
+    trainer.processing_class = None  # else it would be written beside every checkpoint
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _starts(table: Table) -> Iterator[int]:
+    start = 0
+    for batch in table.batches:
+        yield start
+        start += len(batch)
+
+
+def _pad_only(pad: int) -> PreTrainedTokenizerFast:
+    """Return a tokenizer that knows the padding and nothing else: TRL asks for one and has no text to give it."""
+    make: Callable[..., PreTrainedTokenizerFast] = PreTrainedTokenizerFast
+    return make(
+        tokenizer_object=Pieces(WordLevel({"<pad>": pad}, unk_token="<pad>")),  # noqa: S106 - no secret
+        pad_token="<pad>",  # noqa: S106 - no secret
+        eos_token="<pad>",  # noqa: S106 - no secret
+    )
+
+
+def _arguments(course: Course, *, has_dev: bool) -> dict[str, Any]:
+    settings = course.settings
+    return {
+        "output_dir": course.folder,
+        "max_steps": settings.steps,
+        "per_device_train_batch_size": course.at_once,
+        "per_device_eval_batch_size": course.at_once,
+        "gradient_accumulation_steps": settings.batch_rows // course.at_once,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": "linear",
+        "warmup_steps": min(settings.warmup_steps, max(settings.steps - 1, 0)),
+        "weight_decay": settings.weight_decay,
+        "adam_beta2": BETAS[1],
+        "max_grad_norm": GRADIENT_NORM,
+        "max_length": None,
+        "precompute_ref_log_probs": True,
+        "activation_checkpointing": False,  # TRL's own default is True, a fifth slower
+        "bf16": course.precision == "bf16",
+        "eval_strategy": "steps" if has_dev else "no",
+        "eval_steps": settings.evaluate_every_steps,
+        "save_strategy": "steps",
+        "save_steps": settings.evaluate_every_steps,
+        "logging_steps": line_every(settings.evaluate_every_steps),
+        "logging_nan_inf_filter": False,
+        "seed": course.seed % 2**32,
+        "use_cpu": not torch.cuda.is_available(),
+        "dataloader_pin_memory": False,
+        "remove_unused_columns": False,
+        "disable_tqdm": True,
+        "report_to": "none",
+        "log_level": "error",
+    }
+
+
+@contextmanager
+def as_it_was(model: PreTrainedModel) -> Iterator[None]:
+    """Take back what TRL puts into a model: its way through the head, and a copy of an adapter."""
+    quiet = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"
+    try:
+        with warnings.catch_warnings():
+            # TRL 1.16 asks transformers 5.23 by a name that goes with version 6
+            warnings.filterwarnings("ignore", ".*gradient_checkpointing.* is deprecated", FutureWarning)
+            yield
+    finally:
+        if quiet is None:
+            del os.environ["TQDM_DISABLE"]
+        for module in model.modules():
+            for name in ("forward", "_original_forward"):
+                module.__dict__.pop(name, None)
+        adapters: Any = getattr(model, "peft_config", {})
+        if "ref" in adapters:
+            taken: Any = model
+            taken.delete_adapter("ref")
