@@ -17,11 +17,11 @@ LETTERS = "<>|sepend我累 /"
 
 def greedy():
     """A tokenizer whose merges make <sep> out of plain letters, and which takes full-width for half-width."""
-    vocabulary = {letter: number for number, letter in enumerate(LETTERS)}
+    vocabulary = {letter: number for number, letter in enumerate(sorted(set(LETTERS)))}
     merges = [("<", "s"), ("<s", "e"), ("<se", "p"), ("<sep", ">")]
     for left, right in merges:
         vocabulary[left + right] = len(vocabulary)
-    pieces = Pieces(models.BPE(vocab=dict.fromkeys(LETTERS, 0) | vocabulary, merges=merges))
+    pieces = Pieces(models.BPE(vocab=vocabulary, merges=merges))
     pieces.normalizer = normalizers.NFKC()
     pieces.pre_tokenizer = pre_tokenizers.Split(" ", behavior="isolated")
     pieces.decoder = decoders.Fuse()
