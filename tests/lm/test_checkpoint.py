@@ -93,7 +93,7 @@ def test_missing_weights_are_refused_and_never_made_up(folder):
 
 def test_a_tokenizer_with_more_pieces_than_the_model_has_rows_is_refused(folder):
     train_tokenizer(
-        ["一二三四五六七八九十甲乙丙丁" * 3] * 90 + [chr(20000 + n) * 2 for n in range(900)], 900
+        ["一二三四五六七八九十甲乙丙丁" * 3] * 90 + [chr(20000 + n) * 2 for n in range(900)], 1600
     ).save(folder)
     with pytest.raises(TokenizerMismatch, match=r"has \d+ pieces, the model knows 512"):
         load(folder)

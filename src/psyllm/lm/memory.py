@@ -166,8 +166,10 @@ def ends_bytes(shape: Shape, way: Way) -> float:
     into_head = (WIDE + (BYTES[way.precision] if way.precision != "fp32" else 0)) * shape.width * way.learnt
     if shape.is_gated:
         return ID_BYTES + 2 * WIDE * shape.width + WIDE + 2 * WIDE * shape.head_size + into_head
+    # PanGu's top layer asks with embeddings of its own; under autocast only their copy is kept, as a layer's input
+    asking = WIDE * shape.width if shape.family == "pangu" and way.precision == "fp32" else 0
     # the ids twice: one more for the positions
-    return 2 * ID_BYTES + WIDE * shape.width * (2 if shape.dropout else 1) + 2 * WIDE + into_head
+    return 2 * ID_BYTES + WIDE * shape.width * (2 if shape.dropout else 1) + 2 * WIDE + asking + into_head
 
 
 def adapter_weights(shape: Shape, rank: int) -> int:
