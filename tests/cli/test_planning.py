@@ -1,8 +1,6 @@
 """`psyllm train plan`: parts, verdict, the setting to type, and an exit status for scripts."""
 
 import json
-import sys
-from types import SimpleNamespace
 
 import pytest
 
@@ -50,11 +48,9 @@ def test_a_large_base_gets_an_adapter_or_the_word_that_nothing_helps(capsys, tmp
     assert "does not fit" in said
 
 
-def test_a_known_model_is_planned_by_its_name_without_its_files(capsys, monkeypatch):
-    sizes = {"n_layer": 12, "n_embd": 768, "n_head": 12, "n_positions": 1024, "vocab_size": 50304}
-    row = SimpleNamespace(config={"model_type": "gpt2", **sizes})
-    monkeypatch.setitem(sys.modules, "psyllm.lm.known", SimpleNamespace(known_model={"wenzhong": row}.get))
-    assert run(["train", "plan", "--known", "wenzhong", "--card", "V100 32"]) == 0
+@pytest.mark.parametrize("words", [["--base", "wenzhong-110m"], ["--preset", "paper-wenzhong-110m"]])
+def test_a_known_model_is_planned_by_its_name_without_its_files(words, capsys):
+    assert run(["train", "plan", *words, "--card", "V100 32"]) == 0
     said = capsys.readouterr().out
     assert "124.5M weights, fp16; V100 32" in said
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,10 +23,13 @@ COLUMNS = {
     "context": 9,
     "planned": 9,
 }
-KNOWN_MODELS = "psyllm.lm.known"
 
-Base = Annotated[Path | None, typer.Option("--base", help="Checkpoint folder; its config.json is enough.")]
-Known = Annotated[str | None, typer.Option("--known", help="A model that psyllm models lists, by its name.")]
+Base = Annotated[
+    Path | None,
+    typer.Option(
+        "--base", help="Checkpoint folder, its config.json is enough; or a model's name in psyllm models."
+    ),
+]
 CardName = Annotated[
     str, typer.Option("--card", help='"V100 32", "RTX 3060 12", "H200" …, cpu, or auto: what is here.')
 ]
@@ -36,7 +37,6 @@ CardName = Annotated[
 
 def plan(
     base: Base = None,
-    known: Known = None,
     card: CardName = "auto",
     preset: Preset = None,
     config: Config = None,
@@ -46,13 +46,11 @@ def plan(
     from psyllm.train.planning import find_card, new_shape, plan, read_shape
 
     settings = settings_from(preset, config, set_).train
-    if known is not None:
-        # an adapter needs a base, wherever it will lie
-        settings = settings.model_copy(update={"base": Path(known)})
-        shape = _known_shape(known)
+    settings = settings if base is None else settings.model_copy(update={"base": base})
+    if settings.base is None:
+        shape = new_shape(settings)
     else:
-        settings = settings if base is None else settings.model_copy(update={"base": base})
-        shape = new_shape(settings) if settings.base is None else read_shape(settings.base)
+        shape = _known_shape(settings.base) or read_shape(settings.base)
     forecast = plan(settings, find_card(card), shape)
     typer.echo("\n".join(lines(forecast)))
     if not forecast.fits:
@@ -89,8 +87,11 @@ def _verdict(forecast: Forecast) -> str:
     return "fits, but tightly: the plan may be off by a seventh" if forecast.is_tight else "fits"
 
 
-def _known_shape(name: str) -> Shape:
+def _known_shape(base: Path) -> Shape | None:
+    """Return the shape of a model that is known by name, whether its files are here or not."""
+    from psyllm.lm.known import known_models
     from psyllm.lm.model_shape import shape_of
 
-    known: Mapping[str, Any] = importlib.import_module(KNOWN_MODELS).known_model(name).config
-    return shape_of(known)
+    if base.is_dir():
+        return None
+    return next((shape_of(row.config) for row in known_models() if Path(row.name) == base), None)
