@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from psyllm.core.errors import DiskFull, MissingStage, StageBusy
+from psyllm.core.errors import DiskFull, EmptyCorpus, MissingStage, StageBusy
 from psyllm.core.stages import (
     Stage,
     StageRun,
@@ -139,3 +139,11 @@ def test_an_atomic_write_leaves_no_temporary_file(tmp_path):
 
 def test_reading_no_manifest_gives_none(tmp_path):
     assert read_manifest(tmp_path) is None
+
+
+@pytest.mark.parametrize("keep_partial", [True, False])
+def test_a_run_that_is_refused_before_it_wrote_anything_leaves_no_folder(tmp_path, keep_partial):
+    run = StageRun(tmp_path, Stage.CLEANED, "a-1", "mark", (), {})
+    with pytest.raises(EmptyCorpus), writing(run, keep_partial=keep_partial):
+        raise EmptyCorpus("nothing to learn", "collect something first")
+    assert not (tmp_path / "2_cleaned" / "a-1").exists()

@@ -322,6 +322,9 @@ def _folder(run: StageRun, *, keep_partial: bool) -> Iterator[None]:
         if error.errno in NO_SPACE and not keep_partial:
             shutil.rmtree(run.folder, ignore_errors=True)
         raise
+    finally:
+        if run.folder.is_dir() and not any(run.folder.iterdir()):  # refused before anything was done
+            run.folder.rmdir()
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-METRICS = "metrics.jsonl"
+from psyllm.core.run_events import METRICS
+
 Points = tuple[tuple[int, float], ...]
 
 
