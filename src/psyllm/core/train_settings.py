@@ -61,6 +61,11 @@ class TrainSettings(Frozen):
     keep_checkpoints: Positive = Field(
         2, description="checkpoints kept besides the best while a stage runs, to resume from"
     )
+    processes: Literal["one", "ddp", "fsdp"] = Field(
+        "one",
+        description="how several processes (torchrun, or --processes) share the work: ddp has the whole model in each, fsdp a part of it; one is a single process",
+    )
+    wait_s: Positive = Field(600, description="seconds after which processes that wait for each other give up")
     threads: NotNegative = Field(0, description="CPU threads; 0 takes all cores")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",

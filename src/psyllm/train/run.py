@@ -15,7 +15,7 @@ import json
 import os
 import platform
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psyllm.core.errors import EmptyCorpus, MissingFile
 from psyllm.core.permits import BASE, permit_of_base, read_permit, refuse_ended, together
@@ -30,9 +30,13 @@ from psyllm.core.stages import (
     need_current,
     up_to_date,
     write_text_atomically,
-    writing,
 )
 from psyllm.core.train_settings import TrainSettings
+from psyllm.train.processes import Sharing, Team, joined
+from psyllm.train.stopping import STOP_FILE, Stop
+
+if TYPE_CHECKING:
+    from psyllm.train.stages import Work
 
 BEGAN = "began.json"
 BASE_SUFFIXES = frozenset({".json", ".safetensors", ".bin", ".model", ".txt"})
@@ -47,28 +51,38 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
         BadCheckpoint: the base can't be used.
         BadSetting: settings that contradict each other.
     """
+    with joined(settings.processes, settings.wait_s) as team:
+        return _run(settings, data, team)
+
+
+def _run(settings: TrainSettings, data: Path, team: Team) -> Manifest:
     corpus, parent = need_current(data, Stage.CORPUS)
     parents = (parent.as_parent(), *_base(settings))
     inherited = _inherited(settings, parent)
     resolved = settings.model_dump(mode="json")
     mark = fingerprint(Stage.MODELS, parents, resolved, rooms=["train", "lm"])
     name = f"model-{mark[:12]}"
-    done = up_to_date(data, Stage.MODELS, name)
+    team.need_same("corpus, settings or code", mark)
+    done = team.tell(lambda: up_to_date(data, Stage.MODELS, name))
     if done is not None:
         return done
     stage_run = StageRun(data, Stage.MODELS, name, mark, parents, resolved)
-    with writing(stage_run, keep_partial=True) as writer:
-        return _train(settings, corpus, inherited, writer)
+    with team.writing(stage_run) as writer:
+        return _train(settings, corpus, inherited, writer, team)
 
 
-def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], writer: StageRun) -> Manifest:
+def _train(
+    settings: TrainSettings, corpus: Path, inherited: dict[str, Any], writer: StageRun, team: Team
+) -> Manifest:
     # late: torch and transformers take seconds to import, and a run that is up to date needs neither
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads halve the speed on a busy machine
     from psyllm.train.machine import on_threads
     from psyllm.train.material import read_material
+    from psyllm.train.parts import check_parts
     from psyllm.train.stages import Work, check_settings, run_stages
 
     check_settings(settings)
+    check_parts([("adapt", settings.adapt), ("answer", settings.answer)], team.count)
     train, dev = read_material(corpus, "train"), read_material(corpus, "dev")
     if not train.records:
         message = f"{corpus} holds no training record that may be trained on"
@@ -76,7 +90,7 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
             message,
             "import a source whose licence allows training, then run: psyllm clean; psyllm corpus; psyllm train",
         )
-    began = _began(settings, writer.folder)
+    began = team.tell(lambda: _began(settings, writer.folder, team.on_this_machine))
     lineage = {
         "run": writer.name,
         "parents": [parent.model_dump() for parent in writer.parents],
@@ -84,9 +98,16 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
         "base": settings.base.name if settings.base is not None else "",
         **inherited,
     }
-    work = Work(writer.folder, settings, train, dev, began["precision"], lineage)
+    stop = Stop(writer.folder.parent / STOP_FILE if team.is_first else None)
+    sharing = Sharing(team, settings.processes, stop)
+    work = Work(writer.folder, settings, train, dev, began["precision"], lineage, sharing=sharing)
     with on_threads(began["threads"]):
         run_stages(work)
+    return team.tell(lambda: _finish(work, writer, began, inherited))
+
+
+def _finish(work: Work, writer: StageRun, began: dict[str, Any], inherited: dict[str, Any]) -> Manifest:
+    train, dev = work.train, work.dev
     return writer.finish(
         counts={
             "train_records": train.records,
@@ -95,9 +116,10 @@ def _train(settings: TrainSettings, corpus: Path, inherited: dict[str, Any], wri
             **{f"{stage}_rows": result["rows"] for stage, result in work.results.items()},
         },
         drops={"may_not_train": train.refused + dev.refused},
-        seeds={"train": settings.seed},
+        seeds={"train": work.settings.seed},
         details={
             **began,
+            "processes": work.sharing.team.count,
             "lineage": inherited,
             "processor": _processor(),
             "cores": os.cpu_count() or 1,
@@ -142,13 +164,14 @@ def _inherited(settings: TrainSettings, corpus: Manifest) -> dict[str, Any]:
     return {"permit": together([permit, of_base])._asdict(), "base_lineage": lineage}
 
 
-def _began(settings: TrainSettings, folder: Path) -> dict[str, Any]:
+def _began(settings: TrainSettings, folder: Path, on_this_machine: int) -> dict[str, Any]:
     """Return threads and precision, those of the interrupted run if there is one."""
     path = folder / BEGAN
     if path.is_file():
         began: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return began
-    began = {"threads": settings.threads or os.cpu_count() or 1, "precision": _precision(settings)}
+    threads = settings.threads or max(1, (os.cpu_count() or 1) // on_this_machine)
+    began = {"threads": threads, "precision": _precision(settings)}
     write_text_atomically(path, json.dumps(began))
     return began
 

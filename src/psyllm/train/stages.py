@@ -8,6 +8,7 @@ for they serve resuming only. Nothing here decides whether a run is up to date.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from psyllm.train.history import METRICS_FILE, dev_losses, metric_lines, write_m
 from psyllm.train.loop import train_stage
 from psyllm.train.machine import choose_attention, keep_freed_memory
 from psyllm.train.material import Material, adapt_rows, answer_rows
+from psyllm.train.processes import BY_ITSELF, Sharing
 from psyllm.train.watch import Plan
 
 MODEL = "model"
@@ -46,6 +48,7 @@ class Work:
     lines: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     weights: int = 0
+    sharing: Sharing = BY_ITSELF
 
 
 def check_settings(settings: TrainSettings) -> None:
@@ -84,9 +87,10 @@ def run_stages(work: Work) -> None:
         rows = answer_rows(tokenizer, work.train.dialogues, context, "preparing answers")
         dev = answer_rows(tokenizer, work.dev.dialogues, context, "preparing dev answers")
         _stage(work, "answer", work.settings.answer, model, tokenizer, (rows, dev), final)
-    else:
+    elif work.sharing.team.is_first:
         save(final, model, tokenizer, context_tokens=context, lineage=work.lineage)
-    write_metrics(work.folder / METRICS_FILE, work.lines)
+    if work.sharing.team.is_first:
+        write_metrics(work.folder / METRICS_FILE, work.lines)
 
 
 def _tokenizer(work: Work) -> Tokenizer:
@@ -94,13 +98,14 @@ def _tokenizer(work: Work) -> Tokenizer:
     if work.settings.base is not None:
         return load_base_tokenizer(work.settings.base)
     folder = work.folder / "tokenizer"
-    if not (folder / TOKENIZER_FILE).is_file():
+    if work.sharing.team.is_first and not (folder / TOKENIZER_FILE).is_file():
         texts = work.train.texts()
         report("training the tokenizer", 0, None, f"{sum(map(len, texts)):,} characters")
         tokenizer = train_tokenizer(texts, work.settings.model.vocabulary)
         folder.mkdir(parents=True, exist_ok=True)
         write_text_atomically(folder / TOKENIZER_FILE, tokenizer.to_text())
         report("training the tokenizer", 1, 1, f"{tokenizer.size:,} pieces")
+    work.sharing.team.wait()
     return read_tokenizer(folder)
 
 
@@ -138,10 +143,13 @@ def _stage(
         message = f"the corpus holds nothing that the {name} stage could learn"
         raise EmptyCorpus(message, f"import a source with such texts, or set train.{name}.steps=0")
     before = list(work.lines)
+    team = work.sharing.team
+    team.need_same(f"rows for the {name} stage", _mark(train, dev))
 
     def heard(logged: list[dict[str, Any]]) -> None:
         work.lines = before + metric_lines(name, logged)
-        write_metrics(work.folder / METRICS_FILE, work.lines)
+        if team.is_first:
+            write_metrics(work.folder / METRICS_FILE, work.lines)
 
     result_file = folder / RESULT
     speed = 0.0
@@ -149,9 +157,18 @@ def _stage(
         result = json.loads(result_file.read_text("utf-8"))
         model.load_state_dict(load_weights(target).state_dict())
     else:
-        plan = Plan(name, stage, folder, work.settings.seed, work.settings.keep_checkpoints, work.precision)
+        plan = Plan(
+            name,
+            stage,
+            folder,
+            work.settings.seed,
+            work.settings.keep_checkpoints,
+            work.precision,
+            work.sharing,
+        )
         trained = train_stage(model, train, dev, plan, heard)
-        save(target, model, tokenizer, context_tokens=train.ids.shape[1], lineage=work.lineage)
+        if team.is_first:
+            save(target, model, tokenizer, context_tokens=train.ids.shape[1], lineage=work.lineage)
         speed = trained.tokens_per_s
         result = {
             "steps": trained.steps,
@@ -161,10 +178,21 @@ def _stage(
             "learnt_tokens": train.learnt_tokens,
             "logged": trained.logged,
         }
-        write_text_atomically(result_file, json.dumps(result))
-    saved.drop_all(folder)
+        if team.is_first:
+            write_text_atomically(result_file, json.dumps(result))
+    if team.is_first:
+        saved.drop_all(folder)
     heard(result["logged"])
     losses = dict(dev_losses(result["logged"]))
     work.results[name] = {key: value for key, value in result.items() if key != "logged"}
     work.results[name]["dev_loss"] = losses.get(result["best_step"])
     work.results[name]["tokens_per_s"] = round(speed)
+
+
+def _mark(*parts: Rows) -> str:
+    """Return what tells rows apart that processes must hold alike."""
+    digest = hashlib.sha256()
+    for part in parts:
+        for array in part:
+            digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -19,6 +19,7 @@ from psyllm.core.progress import report
 from psyllm.core.train_settings import TrainingStage
 from psyllm.train import saved
 from psyllm.train.history import DEV_LOSS, best_step, should_stop
+from psyllm.train.processes import BY_ITSELF, Sharing
 
 BYTES_A_PARAMETER = 12  # of a checkpoint: weights and two moments of AdamW, fp32
 BETWEEN_WRITINGS_S = 1.0  # of the log, which is written whole each time
@@ -35,6 +36,7 @@ class Plan(NamedTuple):
     seed: int
     keep_checkpoints: int
     precision: str
+    sharing: Sharing = BY_ITSELF
 
 
 class Watch(TrainerCallback):

@@ -1,0 +1,146 @@
+"""A model in copies or in shards, and its checkpoint in shards.
+
+In: a model, a team. Out: the module whose forward gives the losses, wrapped as
+asked for, or a refusal; a checkpoint's `__<rank>_0.distcp` and `.metadata`,
+which any number of processes can read back. Gradients are averaged over the
+processes when a backward pass ends. Nothing here orders steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.distributed import checkpoint
+from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.nn.parallel import DistributedDataParallel
+from transformers import PreTrainedModel
+
+from psyllm.core.errors import BadSetting
+from psyllm.lm.loss import Batch
+from psyllm.train.processes import Team
+
+LOW_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+WRAPPERS: dict[str, type[nn.Module]] = {"ddp": DistributedDataParallel, "fsdp": FSDPModule}
+METADATA = ".metadata"
+
+Losses = Callable[[PreTrainedModel, Batch], torch.Tensor]
+
+
+class Learner(nn.Module):
+    """A model under a root whose forward gives the losses.
+
+    DDP and FSDP act when the module that they wrap is called. A loss that calls
+    the model's body and head by themselves would pass them by, and every
+    process would train a model of its own, silently.
+    """
+
+    def __init__(self, model: PreTrainedModel, losses: Losses) -> None:
+        super().__init__()
+        self.model = model
+        self._losses = losses
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """Return the loss of every learnt token, shape (learnt tokens,)."""
+        return self._losses(self.model, batch)
+
+
+def spread(learner: Learner, way: str, team: Team, precision: str) -> nn.Module:
+    """Return the learner in copies (`ddp`) or in shards (`fsdp`) over the team, or as it is (`one`).
+
+    Raises:
+        BadSetting: it came out otherwise than asked for.
+    """
+    wrapped: nn.Module = learner
+    if way == "ddp":
+        wrapped = DistributedDataParallel(learner, broadcast_buffers=False)
+    elif way == "fsdp":
+        _shard(learner, team, LOW_TYPES.get(precision))
+    check_spread(wrapped, way)
+    return wrapped
+
+
+def check_spread(module: nn.Module, way: str) -> None:
+    """Refuse a module that is not spread as asked for.
+
+    Raises:
+        BadSetting: it is wrapped otherwise; nothing was trained.
+    """
+    found = next((name for name, wrapper in WRAPPERS.items() if isinstance(module, wrapper)), "one")
+    if found != way:
+        message = f"train.processes={way} was asked for, and {type(module).__name__} is spread as {found}"
+        raise BadSetting(message, "nothing was trained; set train.processes to what this machine can do")
+
+
+def _shard(learner: Learner, team: Team, low: torch.dtype | None) -> None:
+    """Shard block by block; what is in no block (embeddings, head, last norm) goes with the root.
+
+    Blocks compute in the low type from shards in fp32, as autocast would, but
+    without a cast copy that outlives the block; what passes between them stays
+    as autocast leaves it. The root keeps fp32: tied weights are one parameter.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    mesh = init_device_mesh(device, (team.count,))
+    policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    for block in _blocks(learner.model):
+        fully_shard(block, mesh=mesh, mp_policy=policy)
+    fully_shard(learner, mesh=mesh)
+
+
+def _blocks(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield the blocks of a decoder: what stands in its outermost lists of modules."""
+    for child in module.children():
+        if isinstance(child, nn.ModuleList):
+            yield from child
+        else:
+            yield from _blocks(child)
+
+
+@contextmanager
+def accumulating(module: nn.Module, *, is_last: bool) -> Iterator[None]:
+    """Exchange gradients only after the last part of a step."""
+    if isinstance(module, FSDPModule):
+        module.set_requires_gradient_sync(is_last)
+    keeps = isinstance(module, DistributedDataParallel) and not is_last
+    with module.no_sync() if keeps else nullcontext():
+        yield
+
+
+def write_shards(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Write weights and the optimiser's state, every process its shards, fsynced."""
+    checkpoint.save(
+        _state(model, optimizer), storage_writer=checkpoint.FileSystemWriter(folder, sync_files=True)
+    )
+
+
+def read_shards(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Read back what `write_shards` of any number of processes has written."""
+    state = _state(model, optimizer)
+    checkpoint.load(state, storage_reader=checkpoint.FileSystemReader(folder))
+    set_optimizer_state_dict(model, optimizer, optim_state_dict=state["optimizer"])
+
+
+def read_whole_weights(folder: Path, model: nn.Module) -> None:
+    """Give a model that is not sharded the weights of a sharded checkpoint; needs no other process."""
+    checkpoint.load(
+        {"model": _weights(model)}, storage_reader=checkpoint.FileSystemReader(folder), no_dist=True
+    )
+
+
+def is_sharded(folder: Path) -> bool:
+    """Return whether a checkpoint lies in shards."""
+    return (folder / METADATA).is_file()
+
+
+def _state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    return {"model": _weights(model), "optimizer": get_optimizer_state_dict(model, optimizer)}
+
+
+def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: weight.detach() for name, weight in model.named_parameters()}
