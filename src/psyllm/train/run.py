@@ -99,6 +99,7 @@ def _train(
         **inherited,
     }
     stop = Stop(writer.folder.parent / STOP_FILE if team.is_first else None)
+    stop.forget()
     sharing = Sharing(team, settings.processes, stop)
     work = Work(writer.folder, settings, train, dev, began["precision"], lineage, sharing=sharing)
     with on_threads(began["threads"]):

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.distributed import checkpoint
-from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.nn.parallel import DistributedDataParallel
@@ -59,7 +58,7 @@ def spread(learner: Learner, way: str, team: Team, precision: str) -> nn.Module:
     """
     wrapped: nn.Module = learner
     if way == "ddp":
-        wrapped = DistributedDataParallel(learner, broadcast_buffers=False)
+        wrapped = DistributedDataParallel(learner, forward_sync_buffers=False)
     elif way == "fsdp":
         _shard(learner, team, LOW_TYPES.get(precision))
     check_spread(wrapped, way)
@@ -120,10 +119,9 @@ def write_shards(folder: Path, model: nn.Module, optimizer: torch.optim.Optimize
 
 
 def read_shards(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Read back what `write_shards` of any number of processes has written."""
-    state = _state(model, optimizer)
-    checkpoint.load(state, storage_reader=checkpoint.FileSystemReader(folder))
-    set_optimizer_state_dict(model, optimizer, optim_state_dict=state["optimizer"])
+    """Read back, in place, what `write_shards` of any number of processes has written."""
+    _make_moments(optimizer)
+    checkpoint.load(_state(model, optimizer), storage_reader=checkpoint.FileSystemReader(folder))
 
 
 def read_whole_weights(folder: Path, model: nn.Module) -> None:
@@ -139,7 +137,25 @@ def is_sharded(folder: Path) -> bool:
 
 
 def _state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    return {"model": _weights(model), "optimizer": get_optimizer_state_dict(model, optimizer)}
+    moments = {
+        f"{name}.{kind}": value
+        for name, weight in model.named_parameters()
+        for kind, value in optimizer.state.get(weight, {}).items()
+    }
+    return {"model": _weights(model), "optimizer": moments}
+
+
+def _make_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Let the optimiser make its state, to be read into: a step at a rate of nothing moves no weight."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group in optimizer.param_groups:
+        group["lr"] = torch.zeros_like(group["lr"]) if torch.is_tensor(group["lr"]) else 0.0
+        for weight in group["params"]:
+            weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    optimizer.zero_grad()
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
 
 
 def _weights(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -24,6 +24,11 @@ class Stop:
         self._file = file
         self._was_signalled = False
 
+    def forget(self) -> None:
+        """Take away a file that was laid down before this training began."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
     def is_asked(self) -> bool:
         """Return whether a signal has come or the file lies there."""
         return self._was_signalled or (self._file is not None and self._file.exists())

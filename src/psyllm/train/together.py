@@ -22,6 +22,7 @@ from psyllm.train.processes import Sharing
 from psyllm.train.sharded import Learner, Losses, accumulating, read_shards, spread, write_shards
 
 RANDOM_STATES = "random_states.pt"
+SCHEDULE = "schedule.pt"  # of a sharded checkpoint: the scheduler, and the optimiser's settings
 DECISIONS = (
     "should_log",
     "should_evaluate",
@@ -138,7 +139,11 @@ class Together(Trainer):
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if self._in_shards:
-            torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / "scheduler.pt")
+            groups = [
+                {name: value for name, value in group.items() if name != "params"}
+                for group in self._plain_optimizer().param_groups
+            ]
+            torch.save((self.lr_scheduler.state_dict(), groups), Path(output_dir) / SCHEDULE)
         else:
             super()._save_optimizer_and_scheduler(output_dir)
 
@@ -150,8 +155,12 @@ class Together(Trainer):
         if not self._in_shards or checkpoint is None:
             super()._load_optimizer_and_scheduler(checkpoint)
             return
-        read_shards(Path(checkpoint), self.trained, self._plain_optimizer())
-        self.lr_scheduler.load_state_dict(torch.load(Path(checkpoint) / "scheduler.pt", weights_only=True))
+        optimizer = self._plain_optimizer()
+        read_shards(Path(checkpoint), self.trained, optimizer)
+        schedule, groups = torch.load(Path(checkpoint) / SCHEDULE, weights_only=True)
+        self.lr_scheduler.load_state_dict(schedule)
+        for group, kept in zip(optimizer.param_groups, groups, strict=True):
+            group.update(kept)
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         super()._load_rng_state(checkpoint)
