@@ -28,6 +28,7 @@ class Task(NamedTuple):
     precision: str = "fp32"
     dropout: float = 0.0
     checkpointing: bool = False
+    learns_dev: bool = True
 
 
 def environments(count: int) -> list[dict[str, str]]:
@@ -106,7 +107,7 @@ def model_of(task: Task):
             LlamaConfig(**shape, **size, max_position_embeddings=16, tie_word_embeddings=True)
         )
     if task.checkpointing:
-        model.gradient_checkpointing_enable()
+        model.activation_checkpointing_enable()
     return model
 
 
@@ -137,7 +138,9 @@ def train(task: Task, team) -> dict:
     stage = TrainingStage.model_validate(task.stage)
     sharing = Sharing(team, task.way, Stop())
     plan = Plan("adapt", stage, Path(task.folder), 5, 9, task.precision, sharing)
-    done = train_stage(model, rows_of(24, 1), rows_of(7, 2), plan, lambda _: None)
+    rows = rows_of(24, 1)
+    dev = rows.take(range(7)) if task.learns_dev else rows_of(7, 2)
+    done = train_stage(model, rows, dev, plan, lambda _: None)
     weights = {name: weight.detach().flatten().tolist() for name, weight in model.named_parameters()}
     kept = ("step", "loss", "dev_loss", "grad_norm", "learning_rate")
     logged = [{name: line[name] for name in kept if name in line} for line in done.logged]

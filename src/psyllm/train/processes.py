@@ -190,7 +190,7 @@ def joined(way: str, wait_s: int) -> Iterator[Team]:
                 raise SystemExit(QUIET_FAILURE) from None
             raise told from error
         except KeyboardInterrupt:
-            if not team.speaks():
+            if not team.is_first:  # a stop reaches all of them
                 raise SystemExit(STOPPED) from None
             raise
         _part()
@@ -212,6 +212,7 @@ def is_follower() -> bool:
 
 def _meet(place: Place, wait_s: int) -> Team:
     """Make the group; every process sees one card only, its own."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a lost store is told by us, not by its stack
     from torch import distributed
 
     _keep_one_card(place, os.environ)

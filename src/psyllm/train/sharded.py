@@ -80,16 +80,26 @@ def check_spread(module: nn.Module, way: str) -> None:
 def _shard(learner: Learner, team: Team, low: torch.dtype | None) -> None:
     """Shard block by block; what is in no block (embeddings, head, last norm) goes with the root.
 
-    Blocks compute in the low type from shards in fp32, as autocast would, but
-    without a cast copy that outlives the block; what passes between them stays
-    as autocast leaves it. The root keeps fp32: tied weights are one parameter.
+    A block's matrices are gathered in the low type from shards in fp32: what
+    autocast computes with, but no cast copy outlives the block. Norms keep fp32
+    as under autocast, one group a block, and so does what passes between blocks.
+    The root is in fp32 too: tied weights are one parameter.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     mesh = init_device_mesh(device, (team.count,))
     policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for block in _blocks(learner.model):
+        norms = [part for part in block.modules() if low is not None and _is_norm(part)]
+        if norms:
+            fully_shard(norms, mesh=mesh)
         fully_shard(block, mesh=mesh, mp_policy=policy)
     fully_shard(learner, mesh=mesh)
+
+
+def _is_norm(module: nn.Module) -> bool:
+    """Return whether a module has weights, and vectors only."""
+    weights = list(module.parameters(recurse=False))
+    return bool(weights) and all(weight.ndim == 1 for weight in weights)
 
 
 def _blocks(module: nn.Module) -> Iterator[nn.Module]:
@@ -125,10 +135,8 @@ def read_shards(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
 
 
 def read_whole_weights(folder: Path, model: nn.Module) -> None:
-    """Give a model that is not sharded the weights of a sharded checkpoint; needs no other process."""
-    checkpoint.load(
-        {"model": _weights(model)}, storage_reader=checkpoint.FileSystemReader(folder), no_dist=True
-    )
+    """Give a model that is not sharded, in every process, the weights of a sharded checkpoint."""
+    checkpoint.load({"model": _weights(model)}, storage_reader=checkpoint.FileSystemReader(folder))
 
 
 def is_sharded(folder: Path) -> bool:
