@@ -81,9 +81,18 @@ def ended(processes: Sequence[subprocess.Popen]) -> list[Said]:
     return [Said(process.returncode, *words) for process, words in zip(processes, said, strict=True)]
 
 
+def ended_by_force(processes: Sequence[subprocess.Popen]) -> None:
+    """Kill processes that may hang, and read them to their end."""
+    for process in processes:
+        process.kill()
+    ended(processes)
+
+
 def trained(tasks: Sequence[Task], count: int) -> list[dict]:
     """Train the tasks in so many processes and return what the first wrote down of each."""
-    said = ended(start(["-m", "train.teams", str(count), json.dumps([task._asdict() for task in tasks])], count))
+    said = ended(
+        start(["-m", "train.teams", str(count), json.dumps([task._asdict() for task in tasks])], count)
+    )
     assert [one.status for one in said] == [0] * count, "\n".join(one.err for one in said)
     return json.loads(said[0].out.splitlines()[-1])
 

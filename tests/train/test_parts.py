@@ -16,9 +16,7 @@ def test_the_parts_of_a_step_are_its_rows_in_order(steps, part, count):
     step_rows = part * count
     whole = list(range(steps * step_rows))
     parts = [Part(whole, step_rows, rank, count) for rank in range(count)]
-    seen = [
-        mine[step * part + place] for step in range(steps) for mine in parts for place in range(part)
-    ]
+    seen = [mine[step * part + place] for step in range(steps) for mine in parts for place in range(part)]
     assert seen == whole
     assert {len(mine) for mine in parts} == {steps * part}
 

@@ -156,6 +156,7 @@ def test_what_is_spread_otherwise_than_asked_for_is_refused():
     learner = Learner(nn.Linear(2, 2), lambda model, batch: model(batch))
     check_spread(learner, "one")
     for way in WAYS:
-        with pytest.raises(BadSetting, match=f"train.processes={way} was asked for, and Learner is spread as one"):
+        with pytest.raises(
+            BadSetting, match=f"train.processes={way} was asked for, and Learner is spread as one"
+        ):
             check_spread(learner, way)
-

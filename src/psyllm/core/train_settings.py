@@ -65,7 +65,9 @@ class TrainSettings(Frozen):
         "one",
         description="how several processes (torchrun, or --processes) share the work: ddp has the whole model in each, fsdp a part of it; one is a single process",
     )
-    wait_s: Positive = Field(600, description="seconds after which processes that wait for each other give up")
+    wait_s: Positive = Field(
+        600, description="seconds after which processes that wait for each other give up"
+    )
     threads: NotNegative = Field(0, description="CPU threads; 0 takes all cores")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",

@@ -98,7 +98,9 @@ class _Loop(Together):
             raise NotImplementedError(message)
         del model
         losses = self._losses(inputs)
-        return self.share_of_step(losses, losses.numel() if num_items_in_batch is None else num_items_in_batch)
+        return self.share_of_step(
+            losses, losses.numel() if num_items_in_batch is None else num_items_in_batch
+        )
 
     def evaluate(self, *_arguments: object, **_named: object) -> dict[str, float]:
         """Log and return the dev loss in nats a token."""

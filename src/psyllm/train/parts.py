@@ -76,13 +76,17 @@ def check_parts(stages: Sequence[tuple[str, TrainingStage]], count: int) -> None
     """
     for name, stage in stages:
         if stage.steps and stage.batch_rows % count:
-            message = f"train.{name}.batch_rows={stage.batch_rows} can't be shared equally by {count} processes"
+            message = (
+                f"train.{name}.batch_rows={stage.batch_rows} can't be shared equally by {count} processes"
+            )
             raise BadSetting(
                 message, f"set train.{name}.batch_rows to a multiple of {count}, or start other processes"
             )
         part = stage.batch_rows // count
         if stage.steps and part % goes(stage, count).rows:
-            message = f"train.{name}.rows_at_once={stage.rows_at_once} does not divide the {part} rows of a process"
+            message = (
+                f"train.{name}.rows_at_once={stage.rows_at_once} does not divide the {part} rows of a process"
+            )
             raise BadSetting(message, f"set train.{name}.rows_at_once to a divisor of {part}, or 0")
 
 
