@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 TESTS = Path(__file__).parent.parent
-PATIENCE_S = 240
+PATIENCE_S = 280
 
 
 class Task(NamedTuple):

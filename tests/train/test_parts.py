@@ -45,8 +45,15 @@ def test_rows_at_once_are_those_of_one_process(batch, at_once, count, expected):
 
 def test_steps_that_do_not_come_out_even_are_refused():
     with pytest.raises(BadSetting, match="can't be shared equally by 3") as caught:
-        check_parts([("answer", TrainingStage(batch_rows=4))], 3)
+        check_parts([("answer", TrainingStage(batch_rows=4))], "ddp", 3)
     assert "train.answer.batch_rows" in caught.value.next_step
     with pytest.raises(BadSetting, match="rows_at_once=2 does not divide the 3 rows"):
-        check_parts([("adapt", TrainingStage(batch_rows=6, rows_at_once=2))], 2)
-    check_parts([("adapt", TrainingStage(batch_rows=5, steps=0))], 2)
+        check_parts([("adapt", TrainingStage(batch_rows=6, rows_at_once=2))], "ddp", 2)
+    check_parts([("adapt", TrainingStage(batch_rows=5, steps=0))], "ddp", 2)
+
+
+def test_muon_is_not_given_shards():
+    stages = [("adapt", TrainingStage(optimizer="muon"))]
+    check_parts(stages, "ddp", 2)
+    with pytest.raises(BadSetting, match="optimizer=muon turns whole matrices"):
+        check_parts(stages, "fsdp", 2)

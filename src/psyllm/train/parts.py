@@ -68,13 +68,18 @@ def goes(stage: TrainingStage, count: int) -> Goes:
     return Goes(at_once, rows // at_once)
 
 
-def check_parts(stages: Sequence[tuple[str, TrainingStage]], count: int) -> None:
-    """Refuse steps that so many processes can't share equally.
+def check_parts(stages: Sequence[tuple[str, TrainingStage]], way: str, count: int) -> None:
+    """Refuse steps that so many processes can't share in this way (`train.processes`).
 
     Raises:
-        BadSetting: the rows of a step, or of a part, do not come out even.
+        BadSetting: the rows of a step, or of a part, do not come out even, or an optimiser can't do with shards.
     """
     for name, stage in stages:
+        if stage.steps and way == "fsdp" and stage.optimizer == "muon":
+            message = (
+                f"train.{name}.optimizer=muon turns whole matrices, and train.processes=fsdp has none whole"
+            )
+            raise BadSetting(message, f"set train.processes=ddp, or train.{name}.optimizer=adamw")
         if stage.steps and stage.batch_rows % count:
             message = (
                 f"train.{name}.batch_rows={stage.batch_rows} can't be shared equally by {count} processes"

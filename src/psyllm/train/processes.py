@@ -13,12 +13,12 @@ taken out of the environment while a team works, and `spread` does the rest.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from psyllm.core.errors import BadSetting, PsyError, WorkerLost
+from psyllm.core.errors import BadSetting, WorkerLost
 from psyllm.core.progress import listening
 from psyllm.core.stages import StageRun, writing
 from psyllm.train.stopping import Stop
@@ -77,7 +77,11 @@ class Team:
 
     def wait(self) -> None:
         """Go on once all have come here."""
-        self.tell(lambda: None)
+        if self.count == 1:
+            return
+        import torch
+
+        self.sum(torch.zeros(1))  # unlike what the first tells, a sum holds up the first as well
 
     def tell(self, make: Callable[[], T]) -> T:
         """Let the first process make something, and give it to all."""
@@ -177,26 +181,30 @@ def joined(way: str, wait_s: int) -> Iterator[Team]:
         yield ALONE
         return
     team = _meet(place, wait_s)
+    is_whole = False
     with _unseen(os.environ):
         try:
-            if team.is_first:
+            with nullcontext() if team.is_first else listening(lambda _: None):
                 yield team
-            else:
-                with listening(lambda _: None):
-                    yield team
+            is_whole = True
         except Exception as error:
-            told = _as_told(error, team)
-            if not team.speaks():
+            if team.count > 1 and not team.speaks():
                 raise SystemExit(QUIET_FAILURE) from None
-            raise told from error
+            lost = _lost_fellow(error, team)
+            if lost is None:
+                raise
+            raise lost from error
         except KeyboardInterrupt:
             if not team.is_first:  # a stop reaches all of them
                 raise SystemExit(STOPPED) from None
             raise
-        _part()
+        finally:
+            # with a lost fellow it could wait for him: then the end of the process ends the group
+            if team.count == 1 or is_whole:
+                _part()
 
 
-def _place(environment: os._Environ[str]) -> Place:
+def _place(environment: MutableMapping[str, str]) -> Place:
     def number(name: str, otherwise: int) -> int:
         return int(environment.get(name, otherwise))
 
@@ -234,7 +242,7 @@ def _meet(place: Place, wait_s: int) -> Team:
     return Team(place, store)
 
 
-def _keep_one_card(place: Place, environment: os._Environ[str]) -> None:
+def _keep_one_card(place: Place, environment: MutableMapping[str, str]) -> None:
     """Hide the cards of the other processes, before anything asks for them."""
     if place.local_count == 1:
         return
@@ -245,7 +253,7 @@ def _keep_one_card(place: Place, environment: os._Environ[str]) -> None:
 
 
 @contextmanager
-def _unseen(environment: os._Environ[str]) -> Iterator[None]:
+def _unseen(environment: MutableMapping[str, str]) -> Iterator[None]:
     taken = {name: environment.pop(name) for name in SPREADING if name in environment}
     try:
         yield
@@ -253,13 +261,13 @@ def _unseen(environment: os._Environ[str]) -> Iterator[None]:
         environment.update(taken)
 
 
-def _as_told(error: Exception, team: Team) -> Exception:
-    """Return the error to show: a lost fellow shows as a torn connection of the backend."""
+def _lost_fellow(error: Exception, team: Team) -> WorkerLost | None:
+    """Return what a torn connection of the backend means; None for another error."""
     from torch import distributed
 
     is_torn = isinstance(error, distributed.DistError) or any(name in str(error) for name in BACKENDS)
-    if isinstance(error, PsyError) or not (isinstance(error, RuntimeError) and is_torn):
-        return error
+    if not isinstance(error, RuntimeError) or not is_torn or team.count == 1:
+        return None
     message = f"another of the {team.count} processes of this training ended or does not answer"
     return WorkerLost(
         message, "see what it said last, then run the same command: it goes on from the last checkpoint"

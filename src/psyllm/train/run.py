@@ -82,7 +82,7 @@ def _train(
     from psyllm.train.stages import Work, check_settings, run_stages
 
     check_settings(settings)
-    check_parts([("adapt", settings.adapt), ("answer", settings.answer)], team.count)
+    check_parts([("adapt", settings.adapt), ("answer", settings.answer)], settings.processes, team.count)
     train, dev = read_material(corpus, "train"), read_material(corpus, "dev")
     if not train.records:
         message = f"{corpus} holds no training record that may be trained on"

@@ -26,7 +26,7 @@ from psyllm.lm.loss import Batch
 from psyllm.train.processes import Team
 
 LOW_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-WRAPPERS: dict[str, type[nn.Module]] = {"ddp": DistributedDataParallel, "fsdp": FSDPModule}
+WRAPPERS: dict[str, type[object]] = {"ddp": DistributedDataParallel, "fsdp": FSDPModule}
 METADATA = ".metadata"
 
 Losses = Callable[[PreTrainedModel, Batch], torch.Tensor]
