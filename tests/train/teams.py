@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 TESTS = Path(__file__).parent.parent
-PATIENCE_S = 280
+PATIENCE_S = 250
 
 
 class Task(NamedTuple):

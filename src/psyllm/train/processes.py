@@ -51,9 +51,9 @@ class Place(NamedTuple):
     """Where this process stands: its number of all, and of those on its machine."""
 
     rank: int = 0
-    count: int = 1
+    processes: int = 1
     local_rank: int = 0
-    local_count: int = 1
+    local_processes: int = 1
 
 
 class Team:
@@ -61,8 +61,8 @@ class Team:
 
     def __init__(self, place: Place, store: Any = None) -> None:  # noqa: ANN401 - torch is imported late
         self.rank = place.rank
-        self.count = place.count
-        self.on_this_machine = place.local_count
+        self.count = place.processes
+        self.on_this_machine = place.local_processes
         self._store = store
 
     @property
@@ -175,8 +175,8 @@ def joined(way: str, wait_s: int) -> Iterator[Team]:
     """
     place = _place(os.environ)
     if way == "one":
-        if place.count > 1:
-            message = f"{place.count} processes were started, and train.processes=one"
+        if place.processes > 1:
+            message = f"{place.processes} processes were started, and train.processes=one"
             raise BadSetting(message, "say how they share the work: --set train.processes=ddp (or fsdp)")
         yield ALONE
         return
@@ -222,32 +222,35 @@ def _meet(place: Place, wait_s: int) -> Team:
     """Make the group; every process sees one card only, its own."""
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a lost store is told by us, not by its stack
     from torch import distributed
+    from torch._C._distributed_c10d import HashStore, PrefixStore, Store
+    from torch.distributed.rendezvous import rendezvous
 
     _keep_one_card(place, os.environ)
     from torch import cuda
 
     wait = timedelta(seconds=wait_s)
+    store: Store
     backend = "cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo"
     try:
         if "WORLD_SIZE" in os.environ:
-            store, rank, count = next(distributed.rendezvous("env://", timeout=wait))
+            store, rank, count = next(rendezvous("env://", timeout=wait))
         else:
-            store, rank, count = distributed.HashStore(), 0, 1
+            store, rank, count = HashStore(), 0, 1
         distributed.init_process_group(
-            backend, store=distributed.PrefixStore("psyllm", store), rank=rank, world_size=count, timeout=wait
+            backend, store=PrefixStore("psyllm", store), rank=rank, world_size=count, timeout=wait
         )
     except (RuntimeError, ValueError) as error:
-        message = f"the {place.count} processes of this training did not find each other in {wait_s} s"
+        message = f"the {place.processes} processes of this training did not find each other in {wait_s} s"
         raise WorkerLost(message, "look at MASTER_ADDR and MASTER_PORT, or start them by torchrun") from error
     return Team(place, store)
 
 
 def _keep_one_card(place: Place, environment: MutableMapping[str, str]) -> None:
     """Hide the cards of the other processes, before anything asks for them."""
-    if place.local_count == 1:
+    if place.local_processes == 1:
         return
     named = environment.get("CUDA_VISIBLE_DEVICES")
-    cards = named.split(",") if named else [str(number) for number in range(place.local_count)]
+    cards = named.split(",") if named else [str(number) for number in range(place.local_processes)]
     if place.local_rank < len(cards):
         environment["CUDA_VISIBLE_DEVICES"] = cards[place.local_rank]
 

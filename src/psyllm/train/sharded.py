@@ -9,13 +9,15 @@ processes when a backward pass ends. Nothing here orders steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.distributed import checkpoint
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.nn.parallel import DistributedDataParallel
@@ -116,27 +118,27 @@ def accumulating(module: nn.Module, *, is_last: bool) -> Iterator[None]:
     """Exchange gradients only after the last part of a step."""
     if isinstance(module, FSDPModule):
         module.set_requires_gradient_sync(is_last)
-    keeps = isinstance(module, DistributedDataParallel) and not is_last
-    with module.no_sync() if keeps else nullcontext():
+    if isinstance(module, DistributedDataParallel) and not is_last:
+        with module.no_sync():
+            yield
+    else:
         yield
 
 
 def write_shards(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Write weights and the optimiser's state, every process its shards, fsynced."""
-    checkpoint.save(
-        _state(model, optimizer), storage_writer=checkpoint.FileSystemWriter(folder, sync_files=True)
-    )
+    save(_state(model, optimizer), storage_writer=FileSystemWriter(folder, sync_files=True))
 
 
 def read_shards(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Read back, in place, what `write_shards` of any number of processes has written."""
     _make_moments(optimizer)
-    checkpoint.load(_state(model, optimizer), storage_reader=checkpoint.FileSystemReader(folder))
+    load(_state(model, optimizer), storage_reader=FileSystemReader(folder))
 
 
 def read_whole_weights(folder: Path, model: nn.Module) -> None:
     """Give a model that is not sharded, in every process, the weights of a sharded checkpoint."""
-    checkpoint.load({"model": _weights(model)}, storage_reader=checkpoint.FileSystemReader(folder))
+    load({"model": _weights(model)}, storage_reader=FileSystemReader(folder))
 
 
 def is_sharded(folder: Path) -> bool:

@@ -53,6 +53,8 @@ class Together(Trainer):
         self._in_shards = sharing.way == "fsdp"
         self.was_stopped = False
         self.learner = spread(Learner(self.trained, losses), sharing.way, self._team, precision)
+        if self._team.count > 1:
+            torch.manual_seed(self.args.seed + self._team.rank)  # dropout differs from process to process
 
     @property
     def trained(self) -> PreTrainedModel:
@@ -109,14 +111,6 @@ class Together(Trainer):
             self.was_stopped = True
             self.control.should_save = self.control.should_training_stop = True
 
-    def _prepare_for_training(
-        self, max_steps: int, train_dataloader: object, resume_from_checkpoint: str | None
-    ) -> Any:  # noqa: ANN401 - Trainer's own pair
-        prepared = super()._prepare_for_training(max_steps, train_dataloader, resume_from_checkpoint)
-        if self._team.count > 1 and resume_from_checkpoint is None:
-            torch.manual_seed(self.args.seed + self._team.rank)  # dropout differs from process to process
-        return prepared
-
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:  # noqa: ANN401 - handed on
         folder = saved.folder_of(Path(str(self.args.output_dir)), self.state.global_step)
         if self._in_shards:
@@ -133,7 +127,7 @@ class Together(Trainer):
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:  # noqa: FBT001, FBT002 - the base class's signature
         """Write the whole model; of a sharded one only its shape, for its weights lie in shards."""
         if self._in_shards:
-            self.trained.config.save_pretrained(output_dir)
+            self.trained.config.save_pretrained(str(output_dir))
         else:
             super().save_model(output_dir, _internal_call)
 
@@ -143,7 +137,7 @@ class Together(Trainer):
                 {name: value for name, value in group.items() if name != "params"}
                 for group in self._plain_optimizer().param_groups
             ]
-            torch.save((self.lr_scheduler.state_dict(), groups), Path(output_dir) / SCHEDULE)
+            torch.save((self._schedule.state_dict(), groups), Path(output_dir) / SCHEDULE)
         else:
             super()._save_optimizer_and_scheduler(output_dir)
 
@@ -158,7 +152,7 @@ class Together(Trainer):
         optimizer = self._plain_optimizer()
         read_shards(Path(checkpoint), self.trained, optimizer)
         schedule, groups = torch.load(Path(checkpoint) / SCHEDULE, weights_only=True)
-        self.lr_scheduler.load_state_dict(schedule)
+        self._schedule.load_state_dict(schedule)
         for group, kept in zip(optimizer.param_groups, groups, strict=True):
             group.update(kept)
 
@@ -175,8 +169,15 @@ class Together(Trainer):
 
     def _plain_optimizer(self) -> torch.optim.Optimizer:
         """Return the optimiser without accelerate's wrapper."""
-        optimizer: torch.optim.Optimizer = getattr(self.optimizer, "optimizer", self.optimizer)
+        wrapped: Any = self.optimizer
+        optimizer: torch.optim.Optimizer = getattr(wrapped, "optimizer", wrapped)
         return optimizer
+
+    @property
+    def _schedule(self) -> torch.optim.lr_scheduler.LRScheduler:
+        schedule: Any = self.lr_scheduler
+        made: torch.optim.lr_scheduler.LRScheduler = schedule
+        return made
 
 
 def _random_states() -> dict[str, torch.Tensor]:
