@@ -125,9 +125,14 @@ def accumulating(module: nn.Module, *, is_last: bool) -> Iterator[None]:
         yield
 
 
-def write_shards(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def write_shards(folder: Path, learner: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Write weights and the optimiser's state, every process its shards, fsynced."""
-    save(_state(model, optimizer), storage_writer=FileSystemWriter(folder, sync_files=True))
+    if isinstance(learner, FSDPModule):
+        learner.reshard()  # measuring leaves the root whole, and the optimiser knows its shards only
+    save(
+        _state(learner.get_submodule("model"), optimizer),
+        storage_writer=FileSystemWriter(folder, sync_files=True),
+    )
 
 
 def read_shards(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:

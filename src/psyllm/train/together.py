@@ -117,7 +117,7 @@ class Together(Trainer):
             if self._team.is_first:
                 folder.mkdir(parents=True, exist_ok=True)
             self._team.wait()
-            write_shards(folder, self.trained, self._plain_optimizer())
+            write_shards(folder, self.learner, self._plain_optimizer())
         states = self._team.gather(_random_states())
         if self._team.is_first:
             super()._save_checkpoint(model, trial)
