@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ class Task(NamedTuple):
     checkpointing: bool = False
     learns_dev: bool = True
     loss: str = "auto"
+    scale: float = 0.0
+    is_adapted: bool = False
 
 
 def environments(count: int) -> list[dict[str, str]]:
@@ -116,7 +119,28 @@ def model_of(task: Task):
         model = LlamaForCausalLM(
             LlamaConfig(**shape, **size, max_position_embeddings=16, tie_word_embeddings=True)
         )
+    if task.is_adapted:
+        from psyllm.core.train_settings import Adapter
+        from psyllm.train.adapters import attach
+
+        attach(model, Adapter(method="lora", targets=("q_proj", "v_proj")), range(0), seed=4)
     return model
+
+
+@contextmanager
+def scaled_by(first: float):
+    """Begin with another scale of fp16's gradients than torch's 65,536, if one is given."""
+    import torch
+
+    from psyllm.train import loop
+
+    before = loop.scaler_for
+    if first:
+        loop.scaler_for = lambda _, device: torch.amp.GradScaler(device, init_scale=first)
+    try:
+        yield
+    finally:
+        loop.scaler_for = before
 
 
 def rows_of(count: int, seed: int):
@@ -158,7 +182,8 @@ def train(task: Task, team) -> dict:
     )
     rows = rows_of(24, 1)
     dev = rows.take(range(7)) if task.learns_dev else rows_of(7, 2)
-    done = train_stage(model, rows, dev, plan, lambda _: None)
+    with scaled_by(task.scale):
+        done = train_stage(model, rows, dev, plan, lambda _: None)
     weights = {name: weight.detach().flatten().tolist() for name, weight in model.named_parameters()}
     kept = ("step", "loss", "dev_loss", "grad_norm", "learning_rate")
     logged = [{name: line[name] for name in kept if name in line} for line in done.logged]

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psyllm.core.errors import BadSetting
-from psyllm.core.train_settings import TrainingStage
+from psyllm.core.train_settings import Adapter, PreferStage, TrainingStage, TrainSettings
 from psyllm.lm.pack import Rows
-from psyllm.train.parts import Goes, Part, check_parts, goes, part_to_measure
+from psyllm.train.parts import Goes, Part, check_parts, check_sharing, goes, part_to_measure
 
 
 @given(steps=st.integers(0, 5), part=st.integers(1, 5), count=st.integers(1, 4))
@@ -57,3 +57,18 @@ def test_muon_is_not_given_shards():
     check_parts(stages, "ddp", 2)
     with pytest.raises(BadSetting, match="optimizer=muon turns whole matrices"):
         check_parts(stages, "fsdp", 2)
+
+
+def test_what_only_one_process_can_do_is_refused_with_the_reason():
+    settings = TrainSettings(processes="ddp", adapter=Adapter(method="lora"))
+    check_sharing(settings, 2)
+    check_sharing(TrainSettings(prefer=PreferStage(steps=5), compile="on"), 1)
+    refused = [
+        ({"processes": "fsdp"}, "adapter.method=lora keeps and merges the addition whole"),
+        ({"prefer": PreferStage(steps=5)}, "train.prefer learns in one process"),
+        ({"compile": "on"}, "train.compile=on compiles a model that nothing is wrapped around"),
+    ]
+    for changes, reason in refused:
+        with pytest.raises(BadSetting, match=reason) as caught:
+            check_sharing(settings.model_copy(update=changes), 2)
+        assert "train." in caught.value.next_step

@@ -1,5 +1,6 @@
 """Two processes train what one trains: in copies and in shards, stopped early, broken off, gone on by more or fewer."""
 
+import math
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from torch import nn
 
 from psyllm.core.errors import BadSetting
 from psyllm.train import saved
+from psyllm.train.adapters import ADAPTER_WEIGHTS
 from psyllm.train.processes import ALONE
 from psyllm.train.sharded import METADATA, Learner, check_spread
 from train.teams import FAMILIES, Task, train, trained
@@ -29,12 +31,23 @@ CASES = {
     "checkpointing": {"stage": {**STAGE, "rows_at_once": 0}, "checkpointing": True},
     "bf16": {"stage": STAGE, "precision": "bf16"},
     "dropout": {"stage": STAGE, "dropout": 0.2},
+    "chunked": {"stage": STAGE, "loss": "chunked"},
+    "muon": {"stage": {**STAGE, "optimizer": "muon"}},
+    "adapter": {"stage": STAGE, "is_adapted": True},
+    "skipping": {"stage": STAGE, "precision": "fp16", "scale": 2.0**24},
 }
 DONE = [
     *((family, way, case) for family in FAMILIES for way in WAYS for case in ("plain", "early")),
     *((family, "fsdp", case) for family in FAMILIES for case in ("checkpointing", "bf16")),
     *(("gpt2", way, "dropout") for way in WAYS),
+    *(("llama", way, case) for way in WAYS for case in ("chunked", "skipping")),
+    *(("llama", "ddp", case) for case in ("muon", "adapter")),
 ]
+ALONE_TOO = [
+    *((family, case) for family in FAMILIES for case in ("plain", "early", "checkpointing", "bf16")),
+    *(("llama", case) for case in ("chunked", "skipping", "muon", "adapter")),
+]
+EXACT = {"plain", "early", "checkpointing", "chunked", "muon", "adapter"}
 
 
 def tasks_in(folder: Path) -> list[Task]:
@@ -56,15 +69,18 @@ def by_one(tmp_path_factory):
     """What one process makes of the same, unwrapped."""
     folder = tmp_path_factory.mktemp("one")
     done = {}
-    for family in FAMILIES:
-        for name in ("plain", "early", "checkpointing", "bf16"):
-            task = Task(family, "one", str(folder / f"{family}-{name}"), **CASES[name])
-            done[f"{family}-{name}"] = train(task, ALONE)
+    for family, case in ALONE_TOO:
+        task = Task(family, "one", str(folder / f"{family}-{case}"), **CASES[case])
+        done[f"{family}-{case}"] = train(task, ALONE)
     return done
 
 
 def differ(one, other):
-    """Return by how much two trainings differ at most: losses, weights."""
+    """Return by how much two trainings differ at most: losses, weights.
+
+    But for GPT-2's biases of keys, the middle third of three: a softmax over keys does not see them, so their
+    gradient is rounding alone, of which AdamW makes whole steps.
+    """
     assert [sorted(line) for line in one["logged"]] == [sorted(line) for line in other["logged"]]
     losses = max(
         abs(line[name] - like[name])
@@ -75,14 +91,13 @@ def differ(one, other):
     weights = max(
         abs(value - like)
         for name, values in one["weights"].items()
-        for value, like in zip(values, other["weights"][name], strict=True)
+        for number, (value, like) in enumerate(zip(values, other["weights"][name], strict=True))
+        if not (name.endswith("c_attn.bias") and len(values) <= 3 * number < 2 * len(values))
     )
     return losses, weights
 
 
-@pytest.mark.parametrize(
-    ("family", "way", "case"), [done for done in DONE if done[2] in {"plain", "early", "checkpointing"}]
-)
+@pytest.mark.parametrize(("family", "way", "case"), [done for done in DONE if done[2] in EXACT])
 def test_two_processes_take_the_steps_of_one(family, way, case, by_one, by_two):
     one, two = by_one[f"{family}-{case}"], by_two[1][f"{family}-{way}-{case}"]
     assert (one["steps"], one["best"]) == (two["steps"], two["best"])
@@ -96,6 +111,22 @@ def test_two_processes_take_the_steps_of_one(family, way, case, by_one, by_two):
 def test_shards_in_bf16_stay_as_near_as_its_digits(family, by_one, by_two):
     losses, _ = differ(by_one[f"{family}-bf16"], by_two[1][f"{family}-fsdp-bf16"])
     assert losses < 2e-2  # bf16 holds 8 bits of a loss near 4
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_in_fp16_all_processes_skip_the_same_steps(way, by_one, by_two):
+    one, two = by_one["llama-skipping"], by_two[1][f"llama-{way}-skipping"]
+    skipped = [line["step"] for line in two["logged"] if not math.isfinite(line.get("grad_norm", 0))]
+    assert skipped
+    assert skipped == [line["step"] for line in one["logged"] if not math.isfinite(line.get("grad_norm", 0))]
+    losses, _ = differ(one, two)
+    assert losses < 2e-2
+
+
+def test_an_adapter_is_trained_and_kept_alone_in_copies_of_its_base(by_two):
+    names = {path.name for path in saved.folder_of(by_two[0] / "llama-ddp-adapter", 8).iterdir()}
+    assert ADAPTER_WEIGHTS in names
+    assert "model.safetensors" not in names
 
 
 @pytest.mark.parametrize("way", WAYS)

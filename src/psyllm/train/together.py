@@ -8,7 +8,7 @@ it is a plain Trainer. Nothing here chooses rows or a loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -82,7 +82,8 @@ class Together(Trainer):
 
     def _clip_grad_norm(self, model: nn.Module) -> torch.Tensor:
         """Clip by the norm of the whole gradient, and return it, in every process."""
-        norm: torch.Tensor = super()._clip_grad_norm(model)
+        clip: Callable[[nn.Module], torch.Tensor] = super()._clip_grad_norm
+        norm = clip(model)
         return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
     def _maybe_log_save_evaluate(self, tr_loss: torch.Tensor, *rest: Any, **named: Any) -> None:  # noqa: ANN401 - handed on
