@@ -31,6 +31,8 @@ def test_more_and_continue_say_first_what_they_do_and_resume_names_them(data, ca
     assert "next: run: psyllm train" in capsys.readouterr().err
     assert run(["train", *where, "--preset", "tiny", *FEW]) == 0
     capsys.readouterr()
+    assert run(["train", "more", *where, "--steps", "1", "--processes", "2"]) == 2
+    assert "begun by one process" in capsys.readouterr().err
     assert run(["train", "more", *where, "--steps", "1"]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert first.startswith("more: answer of model-")
@@ -47,5 +49,6 @@ def test_more_and_continue_say_first_what_they_do_and_resume_names_them(data, ca
 
 
 def test_options_before_the_command_are_not_lost_without_a_word(data, capsys):
-    assert run(["train", "--data", str(data), "resume"]) == 2
-    assert "write the options behind the command" in capsys.readouterr().err
+    for words in (["--data", str(data)], ["--processes", "2"]):
+        assert run(["train", *words, "resume"]) == 2
+        assert "write the options behind the command" in capsys.readouterr().err

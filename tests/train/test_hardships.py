@@ -154,7 +154,7 @@ def gradients(folder, monkeypatch, **more):
             params = [weight for group in optimizer.param_groups for weight in group["params"]]
             found.update(enumerate(weight.grad.clone() for weight in params))
 
-    monkeypatch.setattr("psyllm.train.loop.GRADIENT_NORM", 1e9)  # unclipped
+    monkeypatch.setattr("psyllm.train.arguments.GRADIENT_NORM", 1e9)  # unclipped
     stage = STAGE.model_copy(update={"steps": 1, "batch_rows": 8, **more.pop("stage", {})})
     handle = register_optimizer_step_pre_hook(keep)
     try:

@@ -12,8 +12,9 @@ from psyllm.lm.loss import to_batch, token_losses
 from psyllm.lm.pack import Rows
 from psyllm.lm.template import NOT_LEARNT
 from psyllm.train import saved
+from psyllm.train.arguments import line_every
 from psyllm.train.history import dev_losses
-from psyllm.train.loop import Ordered, line_every
+from psyllm.train.loop import Ordered
 from train.stage_runs import DEV, NO_DEV, SHAPE, STAGE, TOKENIZER, TRAIN, figures, train
 
 

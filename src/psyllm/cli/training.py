@@ -1,22 +1,34 @@
-"""The commands of training: train, and the three ways to go on, each of which first says what it will do."""
+"""The commands of training: train, and the three ways to go on, each of which first says what it will do.
+
+Each of the four is carried out here, by one of the processes that torchrun
+started, or with `--processes` by as many new ones, started with the same words.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from psyllm.cli import model_files, planning
 from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
 from psyllm.cli.show import carry_out
+from psyllm.core.errors import BadSetting
 
 if TYPE_CHECKING:
+    from psyllm.core.stages import Manifest
     from psyllm.train.undertaking import Undertaking
+
+S = TypeVar("S")
 
 Base = Annotated[
     Path | None,
     typer.Option("--base", help="Local checkpoint folder, or the name of a fetched model, to start from."),
+]
+Processes = Annotated[
+    int, typer.Option("--processes", min=1, help="Processes on this machine that share the work.")
 ]
 
 app = typer.Typer(rich_markup_mode=None)
@@ -30,28 +42,33 @@ def train(
     context: typer.Context,
     data: Data = DATA,
     base: Base = None,
+    processes: Processes = 1,
     preset: Preset = None,
     config: Config = None,
     set_: Set = None,
 ) -> None:
     """4 A model is trained in two stages, adapt and answer: data/4_models."""
     if context.invoked_subcommand is not None:
-        if data != DATA or any((base, preset, config, set_)):
+        if data != DATA or processes > 1 or any((base, preset, config, set_)):
             message = (
                 f"write the options behind the command: psyllm train {context.invoked_subcommand} --data …"
             )
             raise typer.BadParameter(message)
         return
+    set_ = _shared(processes, preset, config, set_)
+    settings = settings_from(preset, config, set_).train
+    if processes > 1:
+        _start(processes, [], {"--data": data, "--base": base, "--preset": preset, "--config": config}, set_)
+        return
     from psyllm.train.run import run
 
-    settings = settings_from(preset, config, set_).train
     if base is not None:
         settings = settings.model_copy(update={"base": base})
     if settings.base is not None:
         from psyllm.lm.known import base_folder
 
         settings = settings.model_copy(update={"base": base_folder(settings.base, data)})
-    carry_out(run, settings, data)
+    _carry_out(run, settings, data)
 
 
 Run = Annotated[str | None, typer.Argument(help="A run of 4_models; else the newest unfinished one.")]
@@ -68,17 +85,26 @@ Patience = Annotated[
 
 
 @app.command("resume")
-def resume(run: Run = None, data: Data = DATA, changed_code: ChangedCode = False) -> None:
+def resume(
+    run: Run = None, data: Data = DATA, processes: Processes = 1, changed_code: ChangedCode = False
+) -> None:
     """An interrupted training goes on from its last checkpoint and ends in the same bits."""
     from psyllm.train.undertaking import resumed
 
-    _undertake(resumed(data, run, changed_code=changed_code), data)
+    undertaking = resumed(data, run, changed_code=changed_code)
+    if processes > 1:
+        _need_several(undertaking)
+        words = ["resume", undertaking.stage_run.name, *(["--changed-code"] if changed_code else [])]
+        _start(processes, words, {"--data": data})
+        return
+    _undertake(undertaking, data)
 
 
 @app.command("continue")
 def continue_(
     run: Finished = None,
     data: Data = DATA,
+    processes: Processes = 1,
     preset: Preset = None,
     config: Config = None,
     set_: Set = None,
@@ -86,7 +112,13 @@ def continue_(
     """A new run starts from a finished model: other texts or settings, a new optimiser and schedule."""
     from psyllm.train.undertaking import continued
 
-    _undertake(continued(settings_from(preset, config, set_).train, data, run), data)
+    set_ = _shared(processes, preset, config, set_)
+    undertaking = continued(settings_from(preset, config, set_).train, data, run)
+    if processes > 1:
+        words = ["continue", *([run] if run else [])]
+        _start(processes, words, {"--data": data, "--preset": preset, "--config": config}, set_)
+        return
+    _undertake(undertaking, data)
 
 
 @app.command("more")
@@ -96,6 +128,7 @@ def more(
     epochs: MoreEpochs = 0,
     patience: Patience = None,
     data: Data = DATA,
+    processes: Processes = 1,
 ) -> None:
     """A finished run's last stage goes on, in a new run, as if it had been planned longer.
 
@@ -104,11 +137,52 @@ def more(
     """
     from psyllm.train.undertaking import longer
 
-    _undertake(longer(data, run, steps=steps, epochs=epochs, patience=patience), data)
+    undertaking = longer(data, run, steps=steps, epochs=epochs, patience=patience)
+    if processes > 1:
+        _need_several(undertaking)
+        named = {"--steps": steps or None, "--epochs": epochs or None, "--patience": patience, "--data": data}
+        _start(processes, ["more", *([run] if run else [])], named)
+        return
+    _undertake(undertaking, data)
 
 
 def _undertake(undertaking: Undertaking, data: Path) -> None:
+    from psyllm.train.processes import is_follower
     from psyllm.train.run import undertake
 
-    typer.echo(undertaking.says)
-    carry_out(undertake, undertaking, data)
+    if not is_follower():
+        typer.echo(undertaking.says)
+    _carry_out(undertake, undertaking, data)
+
+
+def _carry_out(run: Callable[[S, Path], Manifest], settings: S, data: Path) -> None:
+    """Run it; of several processes only the first shows how far it is, and what came out."""
+    from psyllm.train.processes import is_follower
+
+    if is_follower():
+        run(settings, data)
+    else:
+        carry_out(run, settings, data)
+
+
+def _shared(processes: int, preset: str | None, config: Path | None, set_: list[str] | None) -> list[str]:
+    """Return the settings typed, with copies of the model where nothing says how several processes share it."""
+    asked = set_ or []
+    if processes > 1 and settings_from(preset, config, asked).train.processes == "one":
+        return [*asked, "train.processes=ddp"]
+    return asked
+
+
+def _need_several(undertaking: Undertaking) -> None:
+    if undertaking.settings.processes == "one":
+        message = "this run was begun by one process (train.processes=one), and goes on in one"
+        raise BadSetting(message, "leave --processes out; or start from its weights: psyllm train continue")
+
+
+def _start(processes: int, words: list[str], named: Mapping[str, object], set_: Sequence[str] = ()) -> None:
+    """Start `psyllm train` with these words in so many processes; what is None was not typed."""
+    from psyllm.train.launch import launch
+
+    options = [word for name, value in named.items() if value is not None for word in (name, str(value))]
+    options += [word for setting in set_ for word in ("--set", setting)]
+    launch(processes, ["train", *words, *options])

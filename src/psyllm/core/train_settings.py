@@ -138,6 +138,14 @@ class TrainSettings(Frozen):
         True,
         description="keep a finished run's last checkpoint, for `psyllm train more`: 12 bytes a weight (4.1 GB at 345M), 16 where another step was the best",
     )
+    processes: Literal["one", "ddp", "fsdp"] = Field(
+        "one",
+        description="how several processes (torchrun, or --processes) share the work: ddp has the whole model in each, fsdp a part of it; one is a single process",
+    )
+    wait_s: Positive = Field(
+        600,
+        description="seconds after which processes that wait for each other give up; longer than the first takes for a checkpoint, or to make the tokenizer and the rows",
+    )
     threads: NotNegative = Field(0, description="CPU threads; 0 takes all cores")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",

@@ -123,7 +123,7 @@ class Gauge(TrainerCallback):
         }
         if self._peak.operations_per_s > 0:
             name = "mfu" if self._peak.is_card else "processor_share"
-            peak = self._peak.operations_per_s * max(args.world_size, 1)
+            peak = self._peak.operations_per_s * self._plan.sharing.team.count
             figures[name] = tokens_per_s * self._operations_a_token / peak
         return figures
 

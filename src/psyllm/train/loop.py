@@ -7,45 +7,43 @@ uninterrupted one sees; the loss is a sum over learnt tokens divided by their
 number in the whole step; dev loss is nats a token; stopping and the best step
 come from the log; a torn checkpoint is never resumed; the rate is a function of
 the step; a loss that is no number stops at once, before it is saved; fp16 has
-a gradient scaler, whose state is in the checkpoints. One process, one device.
+a gradient scaler, whose state is in the checkpoints. One device a process; what
+several processes change stands in `together`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
-from transformers import (
-    PreTrainedModel,
-    PrinterCallback,
-    Trainer,
-    TrainingArguments,
-)
+from transformers import PreTrainedModel, PrinterCallback
 
 from psyllm.core.errors import BadSetting, DiskFull, PsyError
 from psyllm.core.progress import report
 from psyllm.lm.checkpoint import quiet_transformers
-from psyllm.lm.loss import learnt_tokens, summed_loss, to_batch
+from psyllm.lm.loss import Batch, learnt_tokens, summed_loss, to_batch
 from psyllm.lm.pack import Rows
 from psyllm.train import saved
 from psyllm.train.adapters import is_adapted, read_adapter, restore, write_adapter
+from psyllm.train.arguments import arguments_for
 from psyllm.train.compiled import compiled, wants_compiling
 from psyllm.train.finite import Finite
 from psyllm.train.gauge import Gauge
 from psyllm.train.history import DEV_LOSS, best_step, should_stop
 from psyllm.train.memory_full import is_about_memory, memory_full
-from psyllm.train.optimizers import BETAS, build_optimizer
+from psyllm.train.optimizers import build_optimizer
+from psyllm.train.parts import Part, part_to_measure
 from psyllm.train.precision import TYPES, check_scale, scaler_for
 from psyllm.train.schedule import rate_share
+from psyllm.train.sharded import is_sharded, read_whole_weights
+from psyllm.train.together import Together
 from psyllm.train.watch import BYTES_A_PARAMETER, Heard, Plan, Watch
-
-MOST_STEPS_A_LINE = 10  # of metrics.jsonl
-GRADIENT_NORM = 1.0
 
 
 class Trained(NamedTuple):
@@ -79,14 +77,7 @@ class Ordered(Dataset[dict[str, torch.Tensor]]):
         return {name: tensor[0] for name, tensor in to_batch(self._rows.take([row])).items()}
 
 
-class _Arguments(TrainingArguments):
-    @property
-    def n_gpu(self) -> int:
-        """One device: transformers would share a batch out among all of a machine's."""
-        return min(1, int(super().n_gpu))
-
-
-class _Loop(Trainer):
+class _Loop(Together):
     """Trainer with our loss, our dev loss and our rate."""
 
     def __init__(
@@ -97,7 +88,10 @@ class _Loop(Trainer):
         is_compiled: bool,
         **named: Any,  # noqa: ANN401 - handed on
     ) -> None:
-        super().__init__(**named)
+        def loss(inside: PreTrainedModel, batch: Batch) -> torch.Tensor:
+            return summed_loss(inside, batch, plan.loss)
+
+        super().__init__(sharing=plan.sharing, loss=loss, precision=plan.precision, **named)
         self._plan = plan
         self._dev = dev
         self._is_compiled = is_compiled
@@ -169,8 +163,10 @@ class _Loop(Trainer):
         if return_outputs:
             message = "this loop gives losses only"
             raise NotImplementedError(message)
-        total = self._summed(model, inputs)
-        return total / (learnt_tokens(inputs) if num_items_in_batch is None else num_items_in_batch)
+        del model
+        return self.share_of_step(
+            self._summed(inputs), learnt_tokens(inputs) if num_items_in_batch is None else num_items_in_batch
+        )
 
     def evaluate(self, *_arguments: object, **_named: object) -> dict[str, float]:
         """Log and return the dev loss in nats a token."""
@@ -179,19 +175,21 @@ class _Loop(Trainer):
         model.train(mode=False)
         total = torch.zeros((), dtype=torch.float64)
         size = self.args.per_device_eval_batch_size
+        dev = part_to_measure(self._dev, self._team.rank, self._team.count)
         # the last batch has another size, for which a compiled model would be compiled anew
         with (
             torch.no_grad(),
             torch.compiler.set_stance("force_eager") if self._is_compiled else nullcontext(),
         ):
-            for start in range(0, len(self._dev.ids), size):
-                batch = to_batch(self._dev.take(range(start, min(start + size, len(self._dev.ids)))))
+            for start in range(0, len(dev.ids), size):
+                batch = to_batch(dev.take(range(start, min(start + size, len(dev.ids)))))
                 batch = {name: tensor.to(self.args.device) for name, tensor in batch.items()}
-                total += self._summed(model, batch).double().cpu()
-        metrics = {DEV_LOSS: total.item() / self._dev.learnt_tokens}
+                total += self._summed(batch).double().cpu()
+        metrics = {DEV_LOSS: self._team.sum(total).item() / self._dev.learnt_tokens}
         self._finite.check_dev_loss(self.state.global_step, metrics[DEV_LOSS])
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.agree()
         return metrics
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
@@ -217,10 +215,10 @@ class _Loop(Trainer):
             raise RuntimeError(message)
         return self.model
 
-    def _summed(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def _summed(self, batch: Batch) -> torch.Tensor:
         precision = self._plan.precision
         with torch.autocast(self.args.device.type, dtype=TYPES[precision], enabled=precision != "fp32"):
-            return summed_loss(cast("PreTrainedModel", model), batch, self._plan.loss)
+            return cast("torch.Tensor", self.learner(batch))
 
 
 def train_stage(model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard: Heard) -> Trained:
@@ -233,19 +231,31 @@ def train_stage(model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard
         MemoryFull: a step does not fit; names the settings to change.
         LossNotFinite: a loss or a gradient is no number.
     """
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    saved.drop_torn(plan.folder)
+    team = plan.sharing.team
+    if team.is_first:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        saved.drop_torn(plan.folder)
+    team.wait()
     steps = saved.whole_steps(plan.folder)
     speed = 0.0
     if not (steps and _is_over(plan, steps[-1])):
         speed = _run(model, rows, dev, plan, heard, resume=steps[-1] if steps else None)
+    team.wait()  # until the first has marked and cleared
     last = saved.whole_steps(plan.folder)[-1]
     logged = saved.history(plan.folder, last)
     heard(logged)
     best = best_step(logged) or last
-    restore(model, saved.folder_of(plan.folder, best))
+    _take_weights(model, saved.folder_of(plan.folder, best))
+    team.wait()  # until all have read, for the first deletes
     report(f"training: {plan.name}", last, last, f"best step {best}", doing="done")
     return Trained(last, best, logged, speed)
+
+
+def _take_weights(model: PreTrainedModel, folder: Path) -> None:
+    if is_sharded(folder):
+        read_whole_weights(folder, model)
+    else:
+        restore(model, folder)
 
 
 def _is_over(plan: Plan, step: int) -> bool:
@@ -265,19 +275,25 @@ def _run(
         tokens_a_step=stage.batch_rows * rows.ids.shape[1],
         parameters=parameters,
     )
+    sharing, has_dev = plan.sharing, len(dev.ids) > 0
+    team = sharing.team
     ordered = Ordered(rows, stage.steps * stage.batch_rows, plan.seed)
+    mine = Part(ordered, stage.batch_rows, team.rank, team.count)
+    listening = nullcontext() if sharing.way == "one" else sharing.stop.listening()
     try:
-        with quiet_transformers(), _as_planned(model, plan) as is_compiled:
+        with quiet_transformers(), _as_planned(model, plan) as is_compiled, listening:
+            # shards never become a whole model again: the caller's stays as it is
+            trained = deepcopy(model) if sharing.way == "fsdp" else model
             loop = _Loop(
                 plan=plan,
                 dev=dev,
                 is_compiled=is_compiled,
-                model=model,
-                args=_arguments(plan, has_dev=len(dev.ids) > 0),
-                train_dataset=ordered,
-                eval_dataset=ordered,  # asked for by Trainer, never read: see evaluate
-                callbacks=[watch, Gauge(plan, rows)],
-                optimizers=(build_optimizer(model, stage), None),
+                model=trained,
+                args=arguments_for(plan, has_dev=has_dev),
+                train_dataset=mine,
+                eval_dataset=mine,  # asked for by Trainer, never read: see evaluate
+                callbacks=[watch, Gauge(plan, rows)] if team.is_first else [],
+                optimizers=(build_optimizer(trained, stage), None),
             )
             loop.remove_callback(PrinterCallback)
             loop.train(
@@ -290,6 +306,8 @@ def _run(
         if explained is None:
             raise
         raise explained from error
+    if loop.was_stopped:
+        raise KeyboardInterrupt
     return watch.tokens_per_s
 
 
@@ -298,7 +316,7 @@ def _explained(error: Exception, plan: Plan, length: int, checkpoint_bytes: int)
     if is_about_memory(error):
         return memory_full(plan.name, plan.settings, length, checkpointing=plan.gradient_checkpointing)
     # they hide a full disk behind errors of their own
-    if saved.has_room(plan.folder, checkpoint_bytes):
+    if not plan.sharing.team.is_first or saved.has_room(plan.folder, checkpoint_bytes):
         return None
     message = f"no space left on the disk that holds {plan.folder}: a checkpoint takes {checkpoint_bytes / 1e6:,.0f} MB"
     next_step = (
@@ -311,7 +329,8 @@ def _explained(error: Exception, plan: Plan, length: int, checkpoint_bytes: int)
 @contextmanager
 def _as_planned(model: PreTrainedModel, plan: Plan) -> Iterator[bool]:
     """Compute the model inside the block as the plan says, and as before after it; yield whether it is compiled."""
-    wanted = wants_compiling(
+    # what is wrapped around the model when several processes share the work would be compiled past
+    wanted = plan.sharing.way == "one" and wants_compiling(
         plan.compile, model, on_card=torch.cuda.is_available(), steps=plan.settings.steps
     )
     if plan.gradient_checkpointing:
@@ -326,39 +345,3 @@ def _as_planned(model: PreTrainedModel, plan: Plan) -> Iterator[bool]:
         if plan.gradient_checkpointing:
             keep_activations: Callable[[], None] = model.activation_checkpointing_disable
             keep_activations()
-
-
-def _arguments(plan: Plan, *, has_dev: bool) -> TrainingArguments:
-    stage = plan.settings
-    return _Arguments(
-        output_dir=str(plan.folder),
-        max_steps=stage.steps,
-        per_device_train_batch_size=stage.rows_at_once or stage.batch_rows,
-        per_device_eval_batch_size=stage.rows_at_once or stage.batch_rows,
-        gradient_accumulation_steps=stage.batch_rows // (stage.rows_at_once or stage.batch_rows),
-        learning_rate=stage.learning_rate,
-        weight_decay=stage.weight_decay,
-        adam_beta1=BETAS[0],
-        adam_beta2=BETAS[1],
-        max_grad_norm=GRADIENT_NORM,
-        train_sampling_strategy="sequential",
-        eval_strategy="steps" if has_dev else "no",
-        eval_steps=stage.evaluate_every_steps,
-        save_strategy="steps",
-        save_steps=stage.evaluate_every_steps,
-        logging_steps=line_every(stage.evaluate_every_steps),
-        logging_nan_inf_filter=False,
-        seed=plan.seed % 2**32,
-        use_cpu=not torch.cuda.is_available(),
-        dataloader_pin_memory=False,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to="none",
-        log_level="error",
-    )
-
-
-def line_every(evaluate_every_steps: int) -> int:
-    """Return how many steps share a line of metrics: a divisor, so that no checkpoint falls inside one."""
-    fits = (steps for steps in range(MOST_STEPS_A_LINE, 0, -1) if evaluate_every_steps % steps == 0)
-    return next(fits)

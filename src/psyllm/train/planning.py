@@ -20,6 +20,7 @@ from psyllm.core.train_settings import TrainingStage, TrainSettings
 from psyllm.lm.cards import Card, card_named
 from psyllm.lm.memory import GIB, Method, Need, Number, Optimizer, Way, estimate
 from psyllm.lm.model_shape import Shape, shape_of
+from psyllm.train.processes import ALONE, Team
 
 Changes: TypeAlias = dict[str, Any]
 
@@ -81,15 +82,22 @@ def plan(settings: TrainSettings, card: Card, shape: Shape, precision: Number | 
     return forecast._replace(changes=_what_fits(settings, forecast))
 
 
-def check_memory(settings: TrainSettings, config: Mapping[str, Any], precision: str) -> None:
+def check_memory(
+    settings: TrainSettings, config: Mapping[str, Any], precision: str, team: Team = ALONE
+) -> None:
     """Refuse, or warn of, a training that this machine can't hold; the model is in memory by now.
+
+    What shards take is not planned yet: with `train.processes=fsdp` nothing is said.
 
     Raises:
         BadSetting: it will not fit, with the settings that make it fit.
     """
-    if settings.plan == "off":
+    if settings.plan == "off" or (settings.processes == "fsdp" and team.count > 1):
         return
+    settings = _of_one(settings, team.count)
     shape, here = shape_of(config), card_here()
+    if here.device == "cpu":  # each process has a card of its own, but no memory
+        here = here._replace(free_bytes=here.free_bytes // team.on_this_machine)
     needs = list(_needs(settings, here, shape, cast("Number", precision)))
     # the program and, without a card, the weights as well are there already: only the rest must still be free
     there = max((one.need.context for one in needs), default=0)
@@ -109,6 +117,21 @@ def check_memory(settings: TrainSettings, config: Mapping[str, Any], precision: 
         _log.warning("%s; %s", message, forecast.advice)
         return
     raise BadSetting(message, f"psyllm train plan shows the parts; {forecast.advice}")
+
+
+def _of_one(settings: TrainSettings, count: int) -> TrainSettings:
+    """Return the settings as one of so many processes has them: its part of a step's rows."""
+    if count == 1:
+        return settings
+    from psyllm.train.parts import goes
+
+    changed = {}
+    for name in STAGES:
+        stage: TrainingStage = getattr(settings, name)
+        if stage.steps:
+            rows, times = goes(stage, count)
+            changed[name] = stage.model_copy(update={"batch_rows": rows * times, "rows_at_once": rows})
+    return settings.model_copy(update=changed)
 
 
 def read_shape(folder: Path) -> Shape:

@@ -28,8 +28,8 @@ from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference, KTOTrainer
 
 from psyllm.core.train_settings import PreferStage
+from psyllm.train.arguments import GRADIENT_NORM, OneDevice, line_every
 from psyllm.train.history import DEV_LOSS
-from psyllm.train.loop import GRADIENT_NORM, _Arguments, line_every
 from psyllm.train.optimizers import BETAS
 from psyllm.train.prefer_material import Pair, Rated, batches_of, dev_batches, in_steps, weights_of
 
@@ -181,11 +181,11 @@ class _Ours(Trainer):
         super().log(logs, start_time)
 
 
-class _KTOConfig(_Arguments, KTOConfig):
+class _KTOConfig(OneDevice, KTOConfig):
     """One device."""
 
 
-class _DPOConfig(_Arguments, DPOConfig):
+class _DPOConfig(OneDevice, DPOConfig):
     """One device."""
 
 

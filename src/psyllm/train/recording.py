@@ -13,7 +13,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -46,12 +45,17 @@ class Tracker(Protocol):
 
 @contextmanager
 def recorded(
-    run: StageRun, trackers: tuple[str, ...], machine: Mapping[str, Any], lineage: Mapping[str, Any]
+    run: StageRun,
+    trackers: tuple[str, ...],
+    machine: Mapping[str, Any],
+    lineage: Mapping[str, Any],
+    *,
+    writes: bool = True,
 ) -> Iterator[None]:
-    """Keep what is reported inside the block; of many processes only the first writes."""
+    """Keep what is reported inside the block; of many processes only the first `writes`."""
     with ExitStack() as held:
         held.enter_context(being_made(run.folder))
-        if os.environ.get("RANK", "0") == "0":  # as torchrun numbers its processes
+        if writes:
             recorder = _Recorder(run, _made(trackers, run), machine, lineage)
             held.enter_context(overhearing(recorder))
             held.push(lambda kind, _error, _trace: recorder.close(whole=kind is None))

@@ -1,10 +1,11 @@
 """The door of training: `3_corpus/current` → `4_models/<run>/`.
 
 Leaves `model/` (weights, tokenizer, card), `adapt/model/` (the first stage's
-result), with `prefer` also `answer/model/` (what ratings then changed), `metrics.jsonl` and a manifest. An interrupted run goes on from its
-last whole checkpoint, with the number of threads and the precision that it
-began with (`began.json`), and ends in the same bytes. Nothing here measures
-the model on the test split.
+result), with `prefer` also `answer/model/` (what ratings then changed),
+`metrics.jsonl` and a manifest. An interrupted run goes on from its last whole checkpoint, with
+the number of threads and the precision that it began with (`began.json`), and
+ends in the same bytes. Of several processes the first one alone writes. Nothing
+here measures the model on the test split.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ import json
 import os
 import platform
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psyllm.core.errors import EmptyCorpus
-from psyllm.core.stages import Manifest, Stage, StageRun, up_to_date, write_text_atomically, writing
+from psyllm.core.stages import Manifest, Stage, StageRun, up_to_date, write_text_atomically
 from psyllm.core.train_settings import TrainSettings
 from psyllm.train.ancestry import MODEL, base_name
+from psyllm.train.processes import Sharing, Team, joined
+from psyllm.train.stopping import STOP_FILE, Stop
 from psyllm.train.undertaking import BEGAN, Undertaking, anew
+
+if TYPE_CHECKING:
+    from psyllm.train.stages import Work
 
 
 def run(settings: TrainSettings, data: Path) -> Manifest:
@@ -32,34 +38,45 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
         BadSetting: settings that contradict each other, or that the card can't do.
         MemoryFull: a step does not fit; names the settings to change.
         LossNotFinite: a loss or a gradient is no number.
+        WorkerLost: another process of this training ended or does not answer.
     """
-    return undertake(anew(settings, data), data)
+    with joined(settings.processes, settings.wait_s) as team:
+        return _undertake(anew(settings, data), data, team)
 
 
 def undertake(undertaking: Undertaking, data: Path) -> Manifest:
     """Do what an undertaking says; return at once if its run is complete. Raises as `run` does."""
+    settings = undertaking.settings
+    with joined(settings.processes, settings.wait_s) as team:
+        return _undertake(undertaking, data, team)
+
+
+def _undertake(undertaking: Undertaking, data: Path, team: Team) -> Manifest:
     stage_run = undertaking.stage_run
-    done = up_to_date(data, Stage.MODELS, stage_run.name)
+    code = " changed" if undertaking.changed_code else ""
+    team.need_same("corpus, settings or code", f"{stage_run.name} {stage_run.fingerprint}{code}")
+    done = team.tell(lambda: up_to_date(data, Stage.MODELS, stage_run.name))
     if done is not None:
         return done
-    with writing(stage_run, keep_partial=True) as writer:
-        return _train(undertaking, writer)
+    with team.writing(stage_run) as writer:
+        return _train(undertaking, writer, team)
 
 
-def _train(undertaking: Undertaking, writer: StageRun) -> Manifest:
+def _train(undertaking: Undertaking, writer: StageRun, team: Team) -> Manifest:
     # late: torch and transformers take seconds to import, and a run that is up to date needs neither
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads halve the speed on a busy machine
     from psyllm.train.machine import on_threads
     from psyllm.train.material import read_material
+    from psyllm.train.parts import check_sharing
     from psyllm.train.peak import machine_facts
-    from psyllm.train.precision import processor_facts
     from psyllm.train.prefer_material import read_ratings
     from psyllm.train.recording import recorded
     from psyllm.train.stages import Work, check_material, check_settings, run_stages
 
     settings, corpus = undertaking.settings, undertaking.corpus
     check_settings(settings)
-    began = _began(undertaking, writer)
+    check_sharing(settings, team.count)
+    began = team.tell(lambda: _began(undertaking, writer, team.on_this_machine))
     ratings = read_ratings(corpus, settings.prefer) if settings.prefer.steps else None
     train, dev = read_material(corpus, "train"), read_material(corpus, "dev")
     if not train.records:
@@ -70,6 +87,8 @@ def _train(undertaking: Undertaking, writer: StageRun) -> Manifest:
         )
     check_material(settings, train, dev)
     lineage = _lineage(undertaking)
+    stop = Stop(writer.folder.parent / STOP_FILE if team.is_first else None)
+    stop.forget()
     work = Work(
         writer.folder,
         settings,
@@ -80,22 +99,34 @@ def _train(undertaking: Undertaking, writer: StageRun) -> Manifest:
         ratings=ratings,
         corpus_hash=writer.parents[0].content_hash,
         earlier=undertaking.earlier,
+        sharing=Sharing(team, settings.processes, stop),
     )
     machine = {"threads": began["threads"], "precision": began["precision"], **machine_facts()}
-    with on_threads(began["threads"]), recorded(writer, settings.trackers, machine, lineage):
+    with (
+        on_threads(began["threads"]),
+        recorded(writer, settings.trackers, machine, lineage, writes=team.is_first),
+    ):
         run_stages(work)
+    return team.tell(lambda: _finish(undertaking, writer, work, began))
+
+
+def _finish(undertaking: Undertaking, writer: StageRun, work: Work, began: dict[str, Any]) -> Manifest:
+    from psyllm.train.peak import machine_facts
+    from psyllm.train.precision import processor_facts
+
     return writer.finish(
         counts={
-            "train_records": train.records,
-            "dev_records": dev.records,
+            "train_records": work.train.records,
+            "dev_records": work.dev.records,
             **{f"{stage}_steps": result["steps"] for stage, result in work.results.items()},
             **{f"{stage}_rows": result["rows"] for stage, result in work.results.items()},
         },
-        drops={"may_not_train": train.refused + dev.refused},
-        seeds={"train": settings.seed},
+        drops={"may_not_train": work.train.refused + work.dev.refused},
+        seeds={"train": work.settings.seed},
         details={
             "threads": began["threads"],
             "precision": began["precision"],
+            "processes": work.sharing.team.count,
             "changed_code": undertaking.changed_code,
             "lineage": undertaking.inherited,
             "processor": processor_facts().get("model name", platform.machine()),
@@ -126,7 +157,7 @@ def _lineage(undertaking: Undertaking) -> dict[str, Any]:
     }
 
 
-def _began(undertaking: Undertaking, writer: StageRun) -> dict[str, Any]:
+def _began(undertaking: Undertaking, writer: StageRun, processes_here: int) -> dict[str, Any]:
     """Return threads and precision, those of the interrupted run if there is one, or of the run gone on from.
 
     What `psyllm train resume` needs to know stands beside them.
@@ -138,7 +169,9 @@ def _began(undertaking: Undertaking, writer: StageRun) -> dict[str, Any]:
     settings, earlier = undertaking.settings, undertaking.earlier
     before = {} if earlier is None else json.loads((earlier / BEGAN).read_text("utf-8"))
     began = {
-        "threads": before.get("threads") or settings.threads or os.cpu_count() or 1,
+        "threads": before.get("threads")
+        or settings.threads
+        or max(1, (os.cpu_count() or 1) // processes_here),
         "precision": _precision(before.get("precision") or settings.precision),
         "fingerprint": writer.fingerprint,
         "parents": [parent.model_dump() for parent in writer.parents],

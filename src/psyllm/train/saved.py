@@ -26,7 +26,8 @@ KEPT = "last"
 # transformers writes its arguments beside a checkpoint, which name this machine's folders, and how to generate,
 # which another start of the same run may not have set yet; nothing reads them from here
 UNREAD = ("training_args.bin", "generation_config.json")
-RESUMING = ("optimizer*", "scheduler*", "scaler*", "rng_state*")  # what a checkpoint of weights alone lacks
+# what a checkpoint of weights alone lacks
+RESUMING = ("optimizer*", "schedule*", "scaler*", "rng_state*", "random_states*")
 
 
 def mark_whole(folder: Path) -> None:

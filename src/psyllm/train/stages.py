@@ -5,11 +5,13 @@ In: a run's folder, settings, the corpus. Out: `adapt/model/` and `model/`,
 done again when an interrupted run goes on; its checkpoints are then deleted,
 for they serve resuming only, but the last stage's last one, which `psyllm train
 more` goes on from. Such a run begins with what the earlier one has finished.
-Nothing here decides whether a run is up to date.
+Of several processes the first one alone writes; where the others read what it
+wrote, all wait for it. Nothing here decides whether a run is up to date.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -40,6 +42,7 @@ from psyllm.train.prefer import NAME as PREFER
 from psyllm.train.prefer import PreferPlan, learn_preferences
 from psyllm.train.prefer_material import Ratings, check_prefer
 from psyllm.train.prepared import drop_prepared, prepared
+from psyllm.train.processes import BY_ITSELF, Sharing
 from psyllm.train.schedule import planned_steps
 from psyllm.train.undertaking import RESULT
 from psyllm.train.watch import Plan
@@ -64,6 +67,7 @@ class Work:
     lines: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     weights: int = 0
+    sharing: Sharing = BY_ITSELF
 
 
 def check_settings(settings: TrainSettings) -> None:
@@ -120,8 +124,11 @@ def run_stages(work: Work) -> None:
         EmptyCorpus: there is nothing to learn.
         BadCheckpoint: the base can't be used.
     """
-    saved.drop_half_written(work.folder)
-    _take_over(work)
+    team = work.sharing.team
+    if team.is_first:
+        saved.drop_half_written(work.folder)
+        _take_over(work)
+    team.wait()
     tokenizer = _tokenizer(work)
     context = work.settings.model.context_tokens
     adapted = work.folder / "adapt" / MODEL
@@ -129,7 +136,7 @@ def run_stages(work: Work) -> None:
     keep_freed_memory()
     context = min(context, getattr(model.config, "max_position_embeddings", context))
     choose_attention(model, context)
-    check_memory(work.settings, model.config.to_dict(), work.precision)
+    check_memory(work.settings, model.config.to_dict(), work.precision, team)
     work.weights = sum(weight.numel() for weight in model.parameters())
     if work.settings.adapt.steps:
         rows = _adapt_rows(work, work.train, tokenizer, context)
@@ -142,12 +149,13 @@ def run_stages(work: Work) -> None:
         rows = _answer_rows(work, work.train, tokenizer, context)
         dev = _answer_rows(work, work.dev, tokenizer, context)
         _stage(work, "answer", work.settings.answer, model, tokenizer, (rows, dev), answered)
-    elif work.ratings is None:
+    elif work.ratings is None and team.is_first:
         leave(final, model, tokenizer, work.settings.base, context_tokens=context, lineage=work.lineage)
     if work.ratings is not None:
         _prefer(work, model, tokenizer, work.ratings, context)
-    write_metrics(work.folder / METRICS_FILE, work.lines)
-    drop_prepared(work.folder)
+    if team.is_first:
+        write_metrics(work.folder / METRICS_FILE, work.lines)
+        drop_prepared(work.folder)
 
 
 def last_stage(settings: TrainSettings) -> str:
@@ -198,13 +206,14 @@ def _tokenizer(work: Work) -> Tokenizer:
     if work.settings.base is not None:
         return load_base_tokenizer(work.settings.base, work.settings.template)
     folder = work.folder / "tokenizer"
-    if not (folder / TOKENIZER_FILE).is_file():
+    if work.sharing.team.is_first and not (folder / TOKENIZER_FILE).is_file():
         texts = work.train.texts()
         report("training the tokenizer", 0, None, f"{sum(map(len, texts)):,} characters")
         tokenizer = train_tokenizer(texts, work.settings.model.vocabulary)
         folder.mkdir(parents=True, exist_ok=True)
         write_text_atomically(folder / TOKENIZER_FILE, tokenizer.to_text())
         report("training the tokenizer", 1, 1, f"{tokenizer.size:,} pieces")
+    work.sharing.team.wait()
     return read_tokenizer(folder)
 
 
@@ -259,7 +268,11 @@ def _prepared(
         "length": length,
     }
     split = "train" if material is work.train else "dev"
-    return prepared(work.folder, f"{name}-{split}", key, make)
+    team, name = work.sharing.team, f"{name}-{split}"
+    if team.is_first:
+        prepared(work.folder, name, key, make)
+    team.wait()
+    return prepared(work.folder, name, key, make)
 
 
 def _stage(
@@ -280,10 +293,14 @@ def _stage(
     check_length(model, train.ids.shape[1], name)
     stage = stage.model_copy(update={"steps": planned_steps(stage, len(train.ids))})
     before = list(work.lines)
+    team = work.sharing.team
+    if team.count > 1:
+        team.need_same(f"rows for the {name} stage", _mark(train, dev))
 
     def heard(logged: list[dict[str, Any]]) -> None:
         work.lines = before + metric_lines(name, logged)
-        write_metrics(work.folder / METRICS_FILE, work.lines)
+        if team.is_first:
+            write_metrics(work.folder / METRICS_FILE, work.lines)
 
     result_file = folder / RESULT
     speed = 0.0
@@ -301,10 +318,12 @@ def _stage(
             loss=work.settings.loss,
             gradient_checkpointing=work.settings.gradient_checkpointing,
             compile=work.settings.compile,
+            sharing=work.sharing,
         )
         trained = train_stage(model, train, dev, plan, heard)
         base, context = work.settings.base, train.ids.shape[1]
-        leave(target, model, tokenizer, base, context_tokens=context, lineage=work.lineage)
+        if team.is_first:
+            leave(target, model, tokenizer, base, context_tokens=context, lineage=work.lineage)
         speed = trained.tokens_per_s
         result = {
             "steps": trained.steps,
@@ -316,12 +335,23 @@ def _stage(
             "tokens_seen": trained.steps * stage.batch_rows * train.ids.shape[1],
             "logged": trained.logged,
         }
-        write_text_atomically(result_file, json.dumps(result))
-    if work.settings.keep_last and name == last_stage(work.settings):
-        saved.keep_last(folder, result["steps"], result["best_step"])
-    saved.drop_all(folder)
+        if team.is_first:
+            write_text_atomically(result_file, json.dumps(result))
+    if team.is_first:
+        if work.settings.keep_last and name == last_stage(work.settings):
+            saved.keep_last(folder, result["steps"], result["best_step"])
+        saved.drop_all(folder)
     heard(result["logged"])
     losses = dict(dev_losses(result["logged"]))
     work.results[name] = {key: value for key, value in result.items() if key != "logged"}
     work.results[name]["dev_loss"] = losses.get(result["best_step"])
     work.results[name]["tokens_per_s"] = round(speed)
+
+
+def _mark(*parts: Rows) -> str:
+    """Return what tells rows apart that processes must hold alike."""
+    digest = hashlib.sha256()
+    for part in parts:
+        for array in part:
+            digest.update(array.tobytes())
+    return digest.hexdigest()

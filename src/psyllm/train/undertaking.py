@@ -42,7 +42,7 @@ RESULT = "result.json"
 STAGES = ("adapt", "answer")
 ROOMS = ("train", "lm")
 # Settings that change no byte of a model, so that a run interrupted for want of them goes on with others.
-CHANGES_NOTHING = frozenset({"keep_checkpoints", "trackers"})
+CHANGES_NOTHING = frozenset({"keep_checkpoints", "trackers", "wait_s"})
 
 
 class Undertaking(NamedTuple):

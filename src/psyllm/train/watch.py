@@ -19,6 +19,7 @@ from psyllm.core.train_settings import TrainingStage
 from psyllm.lm.loss import LossWay
 from psyllm.train import saved
 from psyllm.train.history import best_step, should_stop
+from psyllm.train.processes import BY_ITSELF, Sharing
 
 BYTES_A_PARAMETER = 12  # of a checkpoint: weights and two moments of AdamW, fp32
 BETWEEN_WRITINGS_S = 1.0  # of the log, which is written whole each time
@@ -38,6 +39,7 @@ class Plan(NamedTuple):
     loss: LossWay = "auto"
     gradient_checkpointing: bool = False
     compile: Literal["auto", "on", "off"] = "off"
+    sharing: Sharing = BY_ITSELF
 
 
 class Watch(TrainerCallback):
