@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from psyllm.core.train_settings import TrainingStage
+from psyllm.lm.activation import fuse_activations
 from psyllm.lm.checkpoint import quiet_transformers
 from psyllm.lm.pack import pack_blocks
 from psyllm.lm.template import Example
@@ -71,6 +72,7 @@ def ours(run: Run) -> str:
     model = run.model()
     keep_freed_memory()
     choose_attention(model, job.row_tokens)
+    fuse_activations(model)
     stage = TrainingStage(
         steps=job.steps,
         batch_rows=job.rows_a_step,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from lm.live_memory import kept_bytes, peak_bytes
+from psyllm.lm.activation import fuse_activations
 from psyllm.lm.memory import GIB, Need, Way, block_bytes, ends_bytes, estimate
 from psyllm.lm.model_shape import Shape, shape_of
 
@@ -58,6 +59,7 @@ def model_of(config, layers, attention="sdpa"):
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**sized))
     model.set_attn_implementation(attention)
+    fuse_activations(model)  # as training does
     return model
 
 

@@ -22,6 +22,7 @@ from psyllm.core.errors import BadSetting, EmptyCorpus
 from psyllm.core.progress import report
 from psyllm.core.stages import write_text_atomically
 from psyllm.core.train_settings import TrainingStage, TrainSettings
+from psyllm.lm.activation import fuse_activations
 from psyllm.lm.checkpoint import build
 from psyllm.lm.family import Wish
 from psyllm.lm.pack import Rows
@@ -129,6 +130,7 @@ def run_stages(work: Work) -> None:
     keep_freed_memory()
     context = min(context, getattr(model.config, "max_position_embeddings", context))
     choose_attention(model, context)
+    fuse_activations(model)
     check_memory(work.settings, model.config.to_dict(), work.precision)
     work.weights = sum(weight.numel() for weight in model.parameters())
     if work.settings.adapt.steps:
