@@ -63,7 +63,8 @@ GOALS = {"trainer": 4.5, "trainer-best": 1.3, "trl": 3.0, PEER: 2.0}  # of the i
 PEER_HOW = (
     f"{PEER} is left out: make it an environment of its own, then name its Python with --peer-python:\n"
     "  python -m venv .venv-llamafactory\n"
-    "  .venv-llamafactory/bin/pip install -r bench/peers/llamafactory.txt"
+    "  .venv-llamafactory/bin/pip install -r bench/peers/llamafactory.txt\n"
+    "  .venv-llamafactory/bin/pip uninstall -y torchvision torchaudio  # only where there is no card"
 )
 
 

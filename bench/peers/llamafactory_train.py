@@ -13,14 +13,18 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import datasets
 import torch
-from llamafactory.train.tuner import run_exp
 from transformers import TrainerCallback
 
 from training_job import START, Job, Meter, read_examples, trainer_arguments
+
+# LLaMA-Factory imports it for sounds; the published builds ask for CUDA's libraries (see llamafactory.txt).
+sys.modules.setdefault("torchaudio", ModuleType("torchaudio"))
+from llamafactory.train.tuner import run_exp  # noqa: E402
 
 
 class Watching(TrainerCallback):
