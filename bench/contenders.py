@@ -99,7 +99,8 @@ def trainer_best(run: Run) -> str:
 
 
 def _trainer(run: Run, precision: str, **more: Any) -> str:  # noqa: ANN401 - handed on
-    arguments = TrainingArguments(
+    make: Callable[..., TrainingArguments] = TrainingArguments
+    arguments = make(
         output_dir=str(run.scratch),
         per_device_train_batch_size=run.job.examples_a_step,
         log_level="error",
@@ -128,9 +129,11 @@ def trl_best(run: Run) -> str:
 
 
 def _trl(run: Run, **more: Any) -> str:  # noqa: ANN401 - handed on
-    from trl import SFTConfig, SFTTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
 
-    arguments = SFTConfig(
+    make: Callable[..., SFTConfig] = SFTConfig
+    arguments = make(
         output_dir=str(run.scratch),
         per_device_train_batch_size=run.job.rows_a_step,
         packing=True,

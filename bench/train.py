@@ -46,7 +46,7 @@ from psyllm.core.starter import starter_records
 from psyllm.core.train_settings import ModelShape
 from psyllm.lm.checkpoint import build, quiet_transformers
 from psyllm.lm.loss import summed_loss, to_batch
-from psyllm.lm.pack import pack_blocks
+from psyllm.lm.pack import Rows, pack_blocks
 from psyllm.lm.template import END, NOT_LEARNT, PAD, Example, Message, encode_training, record_messages
 from psyllm.lm.tokenizer import TOKENIZER_FILE, Tokenizer, train_tokenizer
 from psyllm.train.material import read_material
@@ -208,7 +208,7 @@ def run(name: str, folder: Path, result: Path, cores: str, peer: Path | None) ->
     return found
 
 
-def held_out_loss(model: PreTrainedModel, rows: Any, weights: Path | None) -> float:  # noqa: ANN401
+def held_out_loss(model: PreTrainedModel, rows: Rows, weights: Path | None) -> float:
     """Return nats a learnt token."""
     if weights is not None:
         model.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
