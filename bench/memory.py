@@ -126,6 +126,7 @@ def train(configuration: Configuration, steps: int) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from psyllm.core.train_settings import TrainingStage
+    from psyllm.lm.activation import fuse_activations
     from psyllm.lm.checkpoint import quiet_transformers
     from psyllm.lm.pack import Rows
     from psyllm.train.loop import train_stage
@@ -141,6 +142,7 @@ def train(configuration: Configuration, steps: int) -> None:
     with quiet_transformers():
         model = make(AutoConfig.for_model(**config))
     model.set_attn_implementation(more["attention"])
+    fuse_activations(model)
     if more.get("checkpointing"):
         model.activation_checkpointing_enable()
     keep_freed_memory()

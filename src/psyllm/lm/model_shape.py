@@ -24,9 +24,9 @@ FAMILIES: dict[str, Family] = {
     "qwen3": "qwen3",
 }
 # Tensors of the feed-forward's size that autograd keeps for an activation, the product after it among them:
-# PyTorch's own are one operation, those that transformers spells out in Python keep every step
-# (counted in tests/lm/test_memory.py).
-KEPT_BY_ACTIVATION = {"gelu_new": 5, "gelu_fast": 8, "quick_gelu": 4}
+# PyTorch's own are one operation, and training takes them where it can (see `activation`); one that
+# transformers spells out in Python keeps every step (counted in tests/lm/test_memory.py).
+KEPT_BY_ACTIVATION = {"quick_gelu": 4}
 KEPT_BY_PLAIN_ACTIVATION = 2
 KEPT_BY_GATE = 4
 

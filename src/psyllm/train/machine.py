@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 # The arguments of mallopt(3): glibc hands large blocks back to the system at
 # once and asks for them anew in every operation, which costs a fifth of the
-# time of a small model's step (bench/training.py).
+# time of a small model's step (bench/train.py).
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4
 NEVER_TRIM = 2**31 - 1
 TOP_PAD_BYTES = 64 * 2**20

@@ -24,6 +24,7 @@ from psyllm.core.errors import BadSetting, EmptyCorpus
 from psyllm.core.progress import report
 from psyllm.core.stages import write_text_atomically
 from psyllm.core.train_settings import TrainingStage, TrainSettings
+from psyllm.lm.activation import fuse_activations
 from psyllm.lm.checkpoint import build
 from psyllm.lm.family import Wish
 from psyllm.lm.pack import Rows
@@ -136,6 +137,7 @@ def run_stages(work: Work) -> None:
     keep_freed_memory()
     context = min(context, getattr(model.config, "max_position_embeddings", context))
     choose_attention(model, context)
+    fuse_activations(model)
     check_memory(work.settings, model.config.to_dict(), work.precision, team)
     work.weights = sum(weight.numel() for weight in model.parameters())
     if work.settings.adapt.steps:
