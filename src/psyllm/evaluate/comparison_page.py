@@ -93,7 +93,7 @@ def render_comparison(found: SideBySide, origin: Compared) -> str:
         models=found.models,
         groups=_groups(found, columns),
         changes=_change_rows(found),
-        told=[_told(name, found.changes[name][TOLD_BY], found.models[0]) for name in found.changes],
+        told=[told(name, found.changes[name][TOLD_BY], found.models[0]) for name in found.changes],
         metrics=compared_metrics(found),
         paper=_paper_rows(found),
         paper_source=read_paper(),
@@ -146,7 +146,7 @@ def _change_rows(found: SideBySide) -> list[dict[str, Any]]:
     return rows
 
 
-def _told(name: str, change: Interval, first: str) -> dict[str, str]:
+def told(name: str, change: Interval, first: str) -> dict[str, str]:
     """Return which of two models needs fewer bits a character, or that it is not shown."""
     if change.low is None or change.high is None or change.low <= 0 <= change.high:
         return {"fewer": "", "more": "", "name": name, "first": first}
