@@ -17,6 +17,9 @@ from psyllm.lm.engine import Engine
 from psyllm.lm.model_card import read_card
 from psyllm.lm.template import Message
 
+# Six starts of a model's process: about a minute of processor time, and many of the wall on a busy machine.
+pytestmark = pytest.mark.timeout(1200)
+
 PATIENCE = 5  # of both presets
 # Most pieces, and so half characters, are drawn evenly from a model that knows nothing.
 WILD = Decoding(max_new_tokens=40, temperature=3, top_p=1, repetition_penalty=1)

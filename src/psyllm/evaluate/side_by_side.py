@@ -39,7 +39,7 @@ from psyllm.evaluate.measure import (
 from psyllm.evaluate.perplexity import perplexity_figures, surprises
 from psyllm.evaluate.questions import Asked, draw, questions_of
 from psyllm.evaluate.sample import draw_answers
-from psyllm.lm.tokenizer import read_tokenizer
+from psyllm.lm.tokenizer import Tokenizer, read_tokenizer
 
 TASK = "models side by side"
 
@@ -128,19 +128,24 @@ def figures_of(
 def spelling_figures(model: Path, scored: Sequence[Asked], spoken: Spoken, resampling: Resampling) -> Figures:
     """Return how many tokens a character costs, and the share of characters that the tokenizer can't give back."""
     tokenizer = read_tokenizer(model)
-    lost, chars = [], []
-    for question in scored:
-        wanted = [_spelt(text) for text in question.references]
-        given = [_spelt(tokenizer.decode(ids)) for ids in tokenizer.encode_many(question.references)]
-        kept = [LCSseq.similarity(one, other) for one, other in zip(wanted, given, strict=True)]
-        chars.append(sum(map(len, wanted)))
-        lost.append(PERCENT * (chars[-1] - sum(kept)))
+    counted = [lost_chars(tokenizer, question.references) for question in scored]
+    lost = [PERCENT * one for one, _ in counted]
+    chars = [of for _, of in counted]
     tokens = [one.tokens for one in spoken.surprised]
     of = [one.chars for one in spoken.surprised]
     return {
         "tokens_per_char": ratio_interval(tokens, of, **resampling._asdict()),
         "lost_chars_percent": ratio_interval(lost, chars, **resampling._asdict()),
     }
+
+
+def lost_chars(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[int, int]:
+    """Return how many characters of these texts the tokenizer can't give back, and of how many."""
+    wanted = [_spelt(text) for text in texts]
+    given = [_spelt(tokenizer.decode(ids)) for ids in tokenizer.encode_many(texts)]
+    kept = sum(LCSseq.similarity(one, other) for one, other in zip(wanted, given, strict=True))
+    chars = sum(map(len, wanted))
+    return chars - kept, chars
 
 
 def changes_of(
