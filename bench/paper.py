@@ -35,6 +35,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from scipy import stats
 from transformers import PreTrainedModel
 
@@ -106,7 +107,7 @@ class Run(NamedTuple):
     def bits(self, per: str) -> float:
         """Return bits per `chars` or `bytes`, over all records."""
         below = sum(getattr(one, per) for one in self.surprised)
-        return sum(one.nll_nats for one in self.surprised) / LOG2 / below
+        return math.fsum(one.nll_nats for one in self.surprised) / LOG2 / float(below)
 
     def perplexity(self) -> float:
         """Return the perplexity per token, which can't be compared."""
@@ -160,7 +161,7 @@ def operations_a_row(model: PreTrainedModel, sizes: Sizes, learnt_share: float) 
     Two a weight and token; attention two products of half a square a layer (causal); the head for
     learnt positions only, as the loop computes it.
     """
-    tokens, rows = sizes.row_tokens, int(model.get_input_embeddings().weight.shape[0])
+    tokens, rows = sizes.row_tokens, int(model.config.vocab_size)
     attention = sizes.layers * 2 * 2 * sizes.width * tokens / 2
     forward = tokens * (2 * inner_parameters(model) + attention + learnt_share * 2 * sizes.width * rows)
     return 3 * forward
@@ -187,10 +188,10 @@ def rows_of(tokenizer: Tokenizer, texts: Texts, sizes: Sizes) -> Rowed:
 def speed(model: PreTrainedModel, rows: Rows, sizes: Sizes) -> float:
     """Return the operations a second of a few steps forward and backward."""
     batch = to_batch(rows.take([place % len(rows.ids) for place in range(sizes.batch_rows)]))
-    summed_loss(model, batch).backward()
+    torch.autograd.backward(summed_loss(model, batch))
     started = time.perf_counter()
     for _ in range(TIMED_STEPS):
-        summed_loss(model, batch).backward()
+        torch.autograd.backward(summed_loss(model, batch))
     spent = time.perf_counter() - started
     model.zero_grad(set_to_none=True)
     return (

@@ -28,7 +28,7 @@ from psyllm.lm.pangu_tokenizer import _joined
 
 GPT2_TOKENS_PER_CHAR = 2.16
 EMPTY_ROWS = 47  # of Wenzhong
-OTHER_TEXT_CHARS = 3_000_000
+OTHER_TEXT_CHARS = 1_000_000
 SHARES = (0.0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.03, 0.06)
 PANGU_PIECES = ("\u2583", "\u2582", "<sep>", "<pad>", "<mask>", "<eod>", "<eot>")
 END = "<|endoftext|>"
@@ -102,6 +102,8 @@ def like_gpt2(texts: Sequence[str], held: Sequence[str], pieces: int) -> tuple[P
         found = byte_level(texts, share, pieces)
         cost = sum(len(one.ids) for one in found.encode_batch(list(held))) / chars
         tried.append((abs(cost - GPT2_TOKENS_PER_CHAR), share, cost, found))
+        if cost < GPT2_TOKENS_PER_CHAR:  # more of the text makes it cheaper still
+            break
     _, share, cost, found = min(tried, key=lambda one: one[:2])
     return found, share, cost
 
