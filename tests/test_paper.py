@@ -60,7 +60,7 @@ def data(tmp_path_factory) -> Path:
     typed(folder, "collect", "import", str(articles), "--name", "articles", "--licence", "CC0-1.0")
     typed(folder, "clean")
     # the texts are put together from the same few clauses, so all would share runs of characters
-    kept = {"most_shared_13grams": 1, "most_of_an_item": 1, "dev_share": 0.2}
+    kept = {"most_shared_13grams": 1, "most_of_an_item": 1, "opening_chars": 60, "dev_share": 0.2}
     typed(folder, "corpus", *sets("corpus", kept))
     for preset, base in bases(root / "bases").items():
         cut = [word for stage, values in CUT[preset].items() for word in sets(f"train.{stage}", values)]
