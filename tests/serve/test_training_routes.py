@@ -8,7 +8,7 @@ import pytest
 from psyllm.casebook.kinds import Role
 from psyllm.core.permits import BASE
 from psyllm.core.run_events import METRICS, NOW, being_made
-from psyllm.core.stages import EVENTS, MANIFEST, Parent, Stage, stage_folder
+from psyllm.core.stages import EVENTS, MANIFEST, Parent, Stage, StageRun, stage_folder, writing
 from psyllm.serve import training_runs
 from serve_house import House
 from training_story import LINES, PERMIT, put_complete, put_corpus, put_report, put_unfinished, write_lines
@@ -95,6 +95,18 @@ async def test_a_report_on_another_model_of_the_same_name_is_not_this_ones(house
     assert (await desk.get(f"{URL}/model-1")).json()["report"] is None
     put_report(house.data, model, 6.6)
     assert (await desk.get(f"{URL}/model-1")).json()["report"]["run"] == "report-6.6"
+
+
+async def test_a_comparison_of_two_models_is_the_report_of_neither(house: House) -> None:
+    model, other = (put_complete(house.data, name) for name in ("model-1", "model-2"))
+    put_report(house.data, model, 6.6)
+    both = (model.as_parent(), other.as_parent())
+    with writing(StageRun(house.data, Stage.REPORTS, "comparison-1", "mark", both, {})) as run:
+        (run.folder / "metrics.json").write_text(json.dumps({"figures": {}}))
+        run.finish(counts={}, take_into_use=False)
+    desk = await boss(house)
+    assert (await desk.get(f"{URL}/model-1")).json()["report"]["run"] == "report-6.6"
+    assert (await desk.get(f"{URL}/model-2")).json()["report"] is None
 
 
 async def test_the_lineage_is_a_chain_from_the_eldest_to_this_one(house: House) -> None:

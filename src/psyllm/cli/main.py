@@ -16,7 +16,18 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from psyllm.cli import cleaning, collecting, forgetting, looking, making, models, reviewing, serving, training
+from psyllm.cli import (
+    cleaning,
+    collecting,
+    evaluating,
+    forgetting,
+    looking,
+    making,
+    models,
+    reviewing,
+    serving,
+    training,
+)
 
 WRONG_INPUT = 2
 STOPPED = 130
@@ -45,7 +56,7 @@ app.add_typer(collecting.app, name="collect")
 app.add_typer(cleaning.app, name="clean")
 app.add_typer(reviewing.app, name="corpus")
 app.add_typer(training.app, name="train")
-app.command("evaluate")(making.evaluate)
+app.add_typer(evaluating.app, name="evaluate")
 app.add_typer(serving.app, name="serve")
 app.command("feedback")(making.feedback)
 app.add_typer(models.app, name="models")

@@ -222,8 +222,9 @@ class StageRun:
         drops: Mapping[str, int] | None = None,
         seeds: Mapping[str, int] | None = None,
         details: Mapping[str, Any] | None = None,
+        take_into_use: bool = True,
     ) -> Manifest:
-        """Hash every file, write the manifest last, make the run current."""
+        """Hash every file, write the manifest last, make the run current where it is to be."""
         files, content_hash = hashed_files(self.folder)
         manifest = Manifest(
             stage=self.stage.value,
@@ -243,7 +244,7 @@ class StageRun:
             peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         )
         write_manifest(self.folder, manifest)
-        if self.stage.value not in STAGES_WITH_ALL_RUNS_IN_USE:
+        if take_into_use and self.stage.value not in STAGES_WITH_ALL_RUNS_IN_USE:
             set_current(self.data, self.stage, self.name)
         return manifest
 
@@ -341,13 +342,13 @@ def _folder_beside(run: StageRun) -> Iterator[None]:
         run.folder = final
 
 
-def up_to_date(data: Path, stage: Stage, name: str) -> Manifest | None:
-    """Return the manifest if this very run is complete with all of its files, and make it current."""
+def up_to_date(data: Path, stage: Stage, name: str, *, take_into_use: bool = True) -> Manifest | None:
+    """Return the manifest if this very run is complete with all of its files, and make it current where it is to be."""
     folder = stage_folder(data, stage) / name
     manifest = read_manifest(folder)
     if manifest is None or any(not (folder / file).is_file() for file in manifest.files):
         return None
-    if stage.value not in STAGES_WITH_ALL_RUNS_IN_USE:
+    if take_into_use and stage.value not in STAGES_WITH_ALL_RUNS_IN_USE:
         set_current(data, stage, name)
     return manifest
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from psyllm.core.permits import permit_of_model
 from psyllm.core.settings import EvaluateSettings, setting_rows
@@ -70,7 +70,7 @@ def metrics_of(findings: Findings, origin: Origin) -> dict[str, Any]:
         "split": origin.settings.split,
         "records": findings.counts._asdict(),
         "figures": {
-            column: {key: _rounded(figure) for key, figure in figures.items()}
+            column: {key: rounded(figure) for key, figure in figures.items()}
             for column, figures in findings.figures.items()
         },
         "guard_reasons": {column: count_reasons(judged) for column, judged in findings.judged.items()},
@@ -103,17 +103,9 @@ def answers_of(findings: Findings) -> Iterator[dict[str, Any]]:
 
 def render_report(findings: Findings, origin: Origin) -> str:
     """Return the page."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     columns = [column for column in COLUMN_NAMES if column in findings.figures]
     shown = list(answers_of(findings))[: origin.settings.shown]
-    return environment.get_template("report.html.jinja").render(
+    return page("report.html.jinja").render(
         columns=columns,
         column_names=COLUMN_NAMES,
         groups=_groups(findings, columns),
@@ -133,11 +125,24 @@ def render_report(findings: Findings, origin: Origin) -> str:
         permit=permit_of_model(origin.model),
         split=origin.settings.split,
         bootstrap_samples=origin.settings.bootstrap_samples,
-        training_facts=_flat(origin.model.details),
+        training_facts=flat(origin.model.details),
         settings=[(name, value) for name, value, _ in setting_rows(origin.settings)],
         parents=[(parent.run, f"{parent.stage} · {parent.content_hash}") for parent in origin.corpus.parents],
         roles={"visitor": "来访者", "counsellor": "咨询师"},
     )
+
+
+def page(name: str) -> Template:
+    """Return one of this room's templates: it escapes all that it is given, and misses nothing silently."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name)
 
 
 def read_metrics() -> list[dict[str, Any]]:
@@ -176,7 +181,7 @@ def _against(findings: Findings, origin: Origin) -> dict[str, Any]:
             "model": found.other,
             "verdict": found.verdict,
             "ratings": found.ratings,
-            "figures": {key: _rounded(figure) for key, figure in found.figures.items()},
+            "figures": {key: rounded(figure) for key, figure in found.figures.items()},
         }
     }
 
@@ -217,17 +222,19 @@ def _reason_rows(judged: dict[str, list[Judged]], columns: list[str]) -> list[tu
     return [(reason, [counts[column].get(reason, 0) for column in columns]) for reason in reasons]
 
 
-def _flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested facts as rows of a name with dots and a value."""
     rows: list[tuple[str, str]] = []
     for name, value in facts.items():
         if isinstance(value, dict):
-            rows += _flat(value, f"{prefix}{name}.")
+            rows += flat(value, f"{prefix}{name}.")
         else:
             rows.append((f"{prefix}{name}", f"{value:.4g}" if isinstance(value, float) else str(value)))
     return rows
 
 
-def _rounded(figure: Interval) -> dict[str, float | None]:
+def rounded(figure: Interval) -> dict[str, float | None]:
+    """Return a figure as `metrics.json` holds it."""
     return {
         name: None if value is None else round(value, DECIMALS_KEPT)
         for name, value in figure._asdict().items()

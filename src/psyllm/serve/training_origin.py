@@ -155,7 +155,7 @@ def _permit(manifest: Manifest) -> schema.TrainingPermit:
 def _report(data: Path, model: Manifest) -> schema.TrainingReport | None:
     folder = stage_folder(data, Stage.REPORTS)
     runs = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
-    reports = [one for one in map(_manifest, runs) if one is not None and model.as_parent() in one.parents]
+    reports = [one for one in map(_manifest, runs) if one is not None and _is_of(one, model)]
     if not reports:
         return None
     newest = max(reports, key=lambda one: one.finished_at)
@@ -166,6 +166,11 @@ def _report(data: Path, model: Manifest) -> schema.TrainingReport | None:
         split=str(metrics.get("split", "")),
         figures=[one for name in REPORTED if (one := _figure(name, figures.get(name))) is not None],
     )
+
+
+def _is_of(report: Manifest, model: Manifest) -> bool:
+    """Return whether a report measured this model and no other beside it."""
+    return [parent for parent in report.parents if parent.stage == Stage.MODELS.value] == [model.as_parent()]
 
 
 def _figure(name: str, said: object) -> schema.TrainingFigure | None:
