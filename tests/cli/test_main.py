@@ -83,7 +83,7 @@ def test_help_lists_the_rooms_in_the_order_of_the_flow_and_then_the_rest(capsys)
     shown = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
     names = [line.split()[0] for line in shown if line.startswith("  ") and line[2] != " "]
     flow = ["collect", "clean", "corpus", "train", "evaluate", "serve", "feedback"]
-    assert names == [*flow, "forget", "status", "doctor", "settings"]
+    assert names == [*flow, "forget", "status", "doctor", "settings", "models"]
 
 
 def test_version_prints_name_and_version(capsys):

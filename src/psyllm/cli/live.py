@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from psyllm.core.run_events import TRAINING
+from psyllm.core.progress import TRAINING
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

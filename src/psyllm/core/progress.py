@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
+TRAINING = "training: "  # how a stage of training calls its task, before the stage's name
 NO_FIGURES: Mapping[str, float] = MappingProxyType({})
 
 

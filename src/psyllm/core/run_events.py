@@ -22,8 +22,6 @@ SPEED = "speed.jsonl"
 DESCRIPTION = "run.json"
 NOW = "now.json"
 LOCK = ".being-made"
-# How a stage of training calls its task, before the stage's name.
-TRAINING = "training: "
 
 
 @contextmanager

@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from psyllm.core.progress import report
-from psyllm.core.run_events import TRAINING
+from psyllm.core.progress import TRAINING, report
 from psyllm.lm.pack import Rows
 from psyllm.train.history import DEV_LOSS, KEPT, best_step
 from psyllm.train.peak import Peak, memory_in_use, operations_a_token, peak_of_this_machine

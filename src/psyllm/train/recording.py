@@ -19,8 +19,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from psyllm.core.progress import Progress, overhearing
-from psyllm.core.run_events import DESCRIPTION, NOW, SPEED, TRAINING, being_made
+from psyllm.core.progress import TRAINING, Progress, overhearing
+from psyllm.core.run_events import DESCRIPTION, NOW, SPEED, being_made
 from psyllm.core.stages import EVENTS, StageRun, write_text_atomically
 from psyllm.core.versions import library_versions
 
