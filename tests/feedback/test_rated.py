@@ -104,6 +104,28 @@ def test_a_rating_that_says_neither_is_counted_and_left_out(tmp_path, marks, rea
     assert manifest.details["ratings"]["left_out"] == {reason: 1}
 
 
+def test_what_preferences_call_not_good_is_not_learnt_by_heart_either(tmp_path):
+    """Of one conversation the answer that doesn't help is left out and counted, the good one beside it stays."""
+
+    async def story(book: Casebook) -> None:
+        visitor, taken = await ask(book, "第一个问题")
+        await marked(book, visitor, await answer_from_library(book, taken, "答一。" + LONG), 1, 5, 5, 5)
+        again = await talk.say(
+            book,
+            visitor_id=visitor,
+            conversation_id=taken.conversation.id,
+            said=said("第二个问题", "key-0002"),
+        )
+        await marked(book, visitor, await answer_from_library(book, again, "答二。" + LONG), 3, 5, 4, 4)
+
+    tell(tmp_path, story)
+    manifest = run(SETTINGS, tmp_path)
+    (record,), (row,) = records(tmp_path), rows(tmp_path)
+    assert [turn.text[:2] for turn in record.turns] == ["第一", "第二", "答二"]
+    assert (row.desirable, row.answer()[:2]) == (True, "答二")
+    assert manifest.drops == manifest.details["ratings"]["left_out"] == {"rated_both_ways": 1}
+
+
 @pytest.mark.parametrize("mark", [1, 5])
 def test_of_a_crisis_no_rating_is_learnt_whichever_way_it_was_rated(tmp_path, mark):
     async def story(book: Casebook) -> None:

@@ -2,7 +2,8 @@
 
 A visitor's consent has ended, or the visitor was erased: the ids of the records
 come in, and their rows go out of `2_cleaned` and `3_corpus`, down to the bytes,
-rated answers as well. Reports and exports of a changed corpus go, too. Unlike
+rated answers as well. Which ids these are, the rows themselves tell: each carries
+its consent, in whatever run it stands. Reports and exports of a changed corpus go, too. Unlike
 `forgetting.py` this leaves no tombstone: who consents again is heard again. What
 still stands under an id comes back with the next `psyllm clean`. A model can't
 forget; those trained on the words are named. `6_feedback` itself is `feedback`'s.
@@ -10,7 +11,7 @@ forget; those trained on the words are named. `6_feedback` itself is `feedback`'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -23,12 +24,15 @@ from psyllm.core.forgotten_files import (
     remove_unfinished,
     rewrite_file,
     rows_named,
+    rows_of,
+    run_folders,
     space_needed,
 )
 from psyllm.core.mended_manifests import mend_manifests
-from psyllm.core.stages import Stage, locked, stage_folder
+from psyllm.core.stages import Stage, locked, read_manifest, stage_folder
 
 _HOLDING = (Stage.CLEANED, Stage.CORPUS)
+_KEYS = ("id", "source", "consent_id")
 
 
 class Withdrawn(NamedTuple):
@@ -36,6 +40,35 @@ class Withdrawn(NamedTuple):
 
     rows: int
     models: tuple[str, ...]
+
+
+def ended_records(data: Path, source: str, standing: Collection[str]) -> frozenset[str]:
+    """Return the ids of what any run of cleaned data or of a corpus holds under a consent that stands no more.
+
+    No run of before is asked what it gave back: what it no longer held may have been cleaned and split long since.
+    A row without a consent never came from somebody's.
+
+    Raises:
+        MalformedInput: a file can't be read.
+    """
+    files = record_files(data, _HOLDING)
+    return frozenset(
+        row["id"]
+        for row in (row for path in files for row in rows_of(path, _KEYS))
+        if row["source"] == source and row.get("consent_id") and row["consent_id"] not in standing
+    )
+
+
+def remove_half_made(data: Path) -> None:
+    """Remove cleanings and corpora that broke off: they were made from what is about to be replaced.
+
+    Raises:
+        StageBusy: one is being made; it would be complete with words that nobody looks for any more.
+    """
+    for stage in _HOLDING:
+        if any(read_manifest(folder) is None for folder in run_folders(data, stage)):
+            with locked(data, stage):
+                remove_unfinished(data, [stage])
 
 
 def withdraw(data: Path, ids: frozenset[str], remake: Callable[[Path], object] | None = None) -> Withdrawn:

@@ -2,7 +2,7 @@
 
 In: what the casebook holds under a standing consent. Out: one record for each
 conversation and a count of what was left out, by reason. An answer is taken
-when its visitor rated it well enough, or when a counsellor wrote it and it is
+when its visitor rated it good (`judging.py`), or when a counsellor wrote it and it is
 covered by the consent. Dangerous conversations are left out whole. Masking of
 names and numbers is `clean`'s work.
 """
@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from psyllm.casebook.consented import SOURCE, Consented, record_id
 from psyllm.casebook.kinds import MessageAuthor
-from psyllm.casebook.tables import Message, Rating
+from psyllm.casebook.tables import Message
 from psyllm.core.records import Answer, Author, Record, Turn
 from psyllm.core.settings import FeedbackSettings
+from psyllm.feedback.judging import MIXED, is_good, is_mixed, mean_of
 from psyllm.safety.levels import Level
 
 DANGEROUS = "dangerous_conversation"
@@ -46,7 +47,11 @@ def choose(consented: Iterable[Consented], settings: FeedbackSettings) -> Chosen
         if answers[-1].level >= Level.RISK:
             drops[DANGEROUS] += len(answers)
             continue
-        drops[RATED_LOW] += sum(_mean(one.answer) < settings.least_mean_rating for one in answers)
+        drops.update(
+            MIXED if is_mixed(one.answer.rating, settings) else RATED_LOW
+            for one in answers
+            if not is_good(one.answer.rating, settings)
+        )
         taken = _taken(answers, settings)
         if taken:
             records.append(_record(answers[-1], taken, settings))
@@ -61,15 +66,12 @@ def _taken(answers: Sequence[Consented], settings: FeedbackSettings) -> list[Mes
         for message in answers[-1].messages
         if (message.author is MessageAuthor.COUNSELLOR or message.id in allowed)
         and message.author in AUTHORS
-        and (message.rating is None or _mean(message) >= settings.least_mean_rating)
+        and (message.rating is None or is_good(message.rating, settings))
     ]
 
 
 def _mean(message: Message) -> float:
-    rating: Rating | None = message.rating
-    if rating is None:
-        return 0.0
-    return (rating.helpfulness + rating.fluency + rating.relevance + rating.logic) / 4
+    return 0.0 if message.rating is None else mean_of(message.rating)
 
 
 def _record(last: Consented, taken: Sequence[Message], settings: FeedbackSettings) -> Record:

@@ -19,18 +19,16 @@ from typing import NamedTuple
 from psyllm.casebook.consented import SOURCE, Consented, record_id
 from psyllm.casebook.kinds import MessageAuthor
 from psyllm.casebook.tables import Message, Rating
-from psyllm.core.rated_answers import AXES, RatedAnswer
+from psyllm.core.rated_answers import RatedAnswer
 from psyllm.core.records import Answer, Record, Turn
 from psyllm.core.settings import FeedbackSettings
 from psyllm.feedback.choosing import AUTHORS, DANGEROUS
+from psyllm.feedback.judging import MIXED, is_good, is_mixed, marks_of, mean_of
 from psyllm.safety.levels import Level
 
 BETWEEN = "rated_between"
-MIXED = "rated_both_ways"
 COUNSELLORS = "counsellor_rated_low"
 ANSWERS_NOTHING = "answers_nothing"
-# With a mark below this on one axis an answer is not good, whatever its mean: fluent words that don't help.
-LEAST_MARK_OF_GOOD = 3
 
 
 class Rated(NamedTuple):
@@ -60,10 +58,9 @@ def choose_rated(consented: Iterable[Consented], settings: FeedbackSettings) -> 
 
 def _rated(one: Consented, rating: Rating, settings: FeedbackSettings) -> RatedAnswer | str:
     """Return the row of an answer, or why there is none."""
-    marks = {axis: int(getattr(rating, axis)) for axis in AXES}
-    mean = sum(marks.values()) / len(marks)
-    desirable = mean >= settings.least_mean_rating
-    if desirable and min(marks.values()) < LEAST_MARK_OF_GOOD:
+    mean = mean_of(rating)
+    desirable = is_good(rating, settings)
+    if is_mixed(rating, settings):
         return MIXED
     if not desirable and mean > settings.most_mean_of_bad:
         return BETWEEN
@@ -79,7 +76,7 @@ def _rated(one: Consented, rating: Rating, settings: FeedbackSettings) -> RatedA
         rater=one.rater,
         answered_by=AUTHORS[one.answer.author],
         made_by=one.answer.source_model or one.answer.source_key or "",
-        **marks,
+        **marks_of(rating),
         desirable=desirable,
     )
 
