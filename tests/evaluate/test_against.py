@@ -131,6 +131,14 @@ def test_the_word_says_what_the_intervals_show(words, guard, ratings, expected):
     assert verdict(figures) == expected
 
 
+def test_where_one_kind_of_rating_is_missing_likelier_words_are_no_help():
+    figures = {
+        "nats_per_char_change": Interval(-0.2, -0.3, -0.1),
+        "guard_passed_change_points": UNCLEAR,
+    }
+    assert verdict(figures, too_few=True) == "not_shown"
+
+
 def manifest(**fields):
     return Manifest(stage="4_models", run="model-new", fingerprint="f", **fields)
 

@@ -123,7 +123,7 @@ def compare(
     good = sum(row.desirable for row in rated)
     counts = {"desirable": good, "undesirable": len(rated) - good, "raters": _raters(rated)}
     too_few = bool(rated) and not are_enough(rated)
-    return Against(other.name, figures, counts, verdict(figures), too_few)
+    return Against(other.name, figures, counts, verdict(figures, too_few=too_few), too_few)
 
 
 def differences(now: Spoken, before: Spoken, resampling: Resampling) -> dict[str, Interval]:
@@ -211,7 +211,7 @@ def _ends(resampled: NDArray[np.float64]) -> tuple[float, float]:
     return low, high
 
 
-def verdict(figures: dict[str, Interval]) -> Verdict:
+def verdict(figures: dict[str, Interval], *, too_few: bool = False) -> Verdict:
     """Return one word: what the intervals show, and nothing that they leave open.
 
     Better is a good answer gaining on a bad one or, where nobody rated, people's words becoming likelier;
@@ -219,7 +219,7 @@ def verdict(figures: dict[str, Interval]) -> Verdict:
     """
     words, guard = figures["nats_per_char_change"], figures["guard_passed_change_points"]
     rated = figures.get("reward_accuracy_percent")
-    better = _is_above(rated, EVEN) if rated is not None else _is_below(words, 0)
+    better = _is_below(words, 0) if rated is None and not too_few else _is_above(rated, EVEN)
     worse = _is_above(words, 0) or _is_below(guard, 0) or _is_below(rated, EVEN)
     if better:
         return "mixed" if worse else "helped"
