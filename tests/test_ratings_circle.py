@@ -110,6 +110,10 @@ def test_the_report_says_in_one_word_whether_it_helped(chain):
     found = json.loads((folder / "metrics.json").read_text("utf-8"))["against"]
     assert found["model"] == f"{first.name}/model"
     assert found["verdict"] in {"helped", "harmed", "mixed", "not_shown"}
+    accuracy = found["figures"].get("reward_accuracy_percent", {"low": None})
+    assert (accuracy["low"] is None) is found["too_few_ratings"]
+    if found["too_few_ratings"]:
+        assert found["verdict"] in {"harmed", "not_shown"}
     assert {"nats_per_char_change", "guard_passed_change_points"} <= set(found["figures"])
     kinds = (found["ratings"]["desirable"], found["ratings"]["undesirable"])
     assert ("reward_accuracy_percent" in found["figures"]) is (min(kinds) > 0)

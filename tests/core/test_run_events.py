@@ -1,11 +1,13 @@
 """A run says that it is being made; what it says of its times makes no other run of it."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import threading
 
+from psyllm.core import run_events
 from psyllm.core.run_events import LOCK, being_made, is_being_made
 from psyllm.core.stages import EVENTS, Stage, StageRun, hashed_files, writing
 from psyllm.core.versions import PACKAGES_NAMED, library_versions
@@ -56,6 +58,33 @@ def test_who_looks_never_keeps_a_run_from_being_made(tmp_path):
             pass
     over.set()
     looking.join()
+
+
+def test_two_looks_at_once_do_not_take_each_other_for_a_maker(tmp_path):
+    (tmp_path / EVENTS).mkdir()
+    (tmp_path / EVENTS / LOCK).touch()
+    seen = []
+
+    def look():
+        seen.extend(is_being_made(tmp_path) for _ in range(1500))
+
+    looking = [threading.Thread(target=look) for _ in range(4)]
+    for thread in looking:
+        thread.start()
+    for thread in looking:
+        thread.join()
+    assert len(seen) == 6000
+    assert not any(seen)
+
+
+def test_the_look_of_another_process_is_waited_for(tmp_path, monkeypatch):
+    (tmp_path / EVENTS).mkdir()
+    other = (tmp_path / EVENTS / LOCK).open("w")
+    fcntl.flock(other, fcntl.LOCK_EX)
+    # The other one's look ends while this one waits.
+    monkeypatch.setattr(run_events.time, "sleep", lambda _: other.close())
+    assert not is_being_made(tmp_path)
+    assert other.closed
 
 
 def test_events_are_no_part_of_what_a_run_is(tmp_path):

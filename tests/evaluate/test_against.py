@@ -1,6 +1,7 @@
 """The model beside the one before: pairs of the same record, and a word that says no more than they show."""
 
 import json
+import random
 import shutil
 
 import pytest
@@ -14,6 +15,7 @@ from psyllm.core.rated_answers import rated_prefix, write_rated
 from psyllm.core.stages import Manifest, Parent, Stage, StageRun, read_manifest, writing
 from psyllm.evaluate.against import (
     Spoken,
+    are_enough,
     differences,
     other_of,
     rating_figures,
@@ -28,6 +30,7 @@ from psyllm.evaluate.sample import Drawn
 from rated import rated
 
 DRAWING = Resampling(200, 7)
+UNCLEAR = Interval(0.0, -1.0, 1.0)
 
 
 def spoken(nats, passed, lengths):
@@ -64,6 +67,30 @@ def test_answers_of_one_conversation_are_one_witness():
     assert rating_figures(one, gains, DRAWING)["reward_accuracy_percent"][1:] == (None, None)
 
 
+@pytest.mark.parametrize("conversations", range(2, 7))
+def test_noise_in_few_ratings_shows_nothing(conversations):
+    chance = random.Random(conversations)
+    rows = [rated(number, desirable=number % 2 == 0) for number in range(conversations)]
+    for _ in range(40):
+        found = rating_figures(rows, [chance.gauss(0, 1) for _ in rows], DRAWING)
+        assert found["reward_accuracy_percent"][1:] == (None, None)
+        unclear = {"nats_per_char_change": UNCLEAR, "guard_passed_change_points": UNCLEAR}
+        assert verdict(found | unclear) == "not_shown"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "raters", "expected"),
+    [(10, 10, 3, True), (9, 30, 9, False), (30, 9, 9, False), (30, 30, 2, False)],
+)
+def test_an_interval_needs_ten_conversations_of_each_kind_and_three_people(good, bad, raters, expected):
+    rows = [
+        rated(number, desirable=number < good, rater=f"rater-{number % raters}")
+        for number in range(good + bad)
+    ]
+    found = rating_figures(rows, [float(number % 7) for number in range(good + bad)], DRAWING)
+    assert (found["reward_accuracy_percent"].low is not None) is are_enough(rows) is expected
+
+
 @pytest.mark.parametrize("kinds", [[True, True], [False, False]])
 def test_of_one_kind_alone_nothing_is_said(kinds):
     rows = [rated(number, desirable=kind) for number, kind in enumerate(kinds)]
@@ -79,9 +106,6 @@ def test_turning_all_gains_round_turns_the_accuracy_round(found):
     if one:
         total = one["reward_accuracy_percent"].value + other["reward_accuracy_percent"].value
         assert total == pytest.approx(100)
-
-
-UNCLEAR = Interval(0.0, -1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +129,14 @@ def test_the_word_says_what_the_intervals_show(words, guard, ratings, expected):
     if ratings is not None:
         figures["reward_accuracy_percent"] = ratings
     assert verdict(figures) == expected
+
+
+def test_where_one_kind_of_rating_is_missing_likelier_words_are_no_help():
+    figures = {
+        "nats_per_char_change": Interval(-0.2, -0.3, -0.1),
+        "guard_passed_change_points": UNCLEAR,
+    }
+    assert verdict(figures, too_few=True) == "not_shown"
 
 
 def manifest(**fields):
@@ -142,10 +174,10 @@ def test_a_base_has_the_hash_by_which_training_names_it(tmp_path, tiny_model):
     assert named.content_hash == base_hash(tiny_model)
 
 
-def led_by_ratings(data, before, after):
+def led_by_ratings(data, before, after, ratings=12):
     corpus = make_corpus(data)
     folder = data / "3_corpus" / corpus.run
-    rows = [rated(number, desirable=number % 2 == 0) for number in range(12)]
+    rows = [rated(number, desirable=number % 2 == 0) for number in range(ratings)]
     write_rated(rows, folder, prefix=rated_prefix("test"))
     again = StageRun(data, Stage.CORPUS, corpus.run, "mark", corpus.parents, {})
     corpus = again.finish(counts=corpus.counts)
@@ -186,14 +218,20 @@ def test_the_report_says_whether_ratings_helped(tmp_path, tiny_model, small_sett
     page = (folder / "report.html").read_text("utf-8")
     assert 'id="against"' in page
     assert "model-led/answer" in page
+    assert found["too_few_ratings"]
+    assert found["figures"]["reward_accuracy_percent"]["low"] is None
+    assert "留出的评分太少" in page
     assert not any(row.answer() in page for row in rows)
     assert read_manifest(folder).content_hash == report.content_hash
 
 
 def test_a_model_beside_itself_shows_nothing(tmp_path, tiny_model, small_settings):
-    led_by_ratings(tmp_path, tiny_model, tiny_model)
+    led_by_ratings(tmp_path, tiny_model, tiny_model, ratings=20)
     report = run(small_settings, tmp_path)
-    metrics = json.loads((tmp_path / "5_reports" / report.run / "metrics.json").read_text("utf-8"))
+    folder = tmp_path / "5_reports" / report.run
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    assert not metrics["against"]["too_few_ratings"]
+    assert "留出的评分太少" not in (folder / "report.html").read_text("utf-8")
     assert metrics["against"]["verdict"] == "not_shown"
     assert metrics["against"]["figures"]["reward_accuracy_percent"]["value"] == 50
     assert metrics["against"]["figures"]["nats_per_char_change"]["value"] == 0

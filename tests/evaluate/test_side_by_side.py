@@ -116,6 +116,12 @@ def test_fewer_than_two_models_are_no_comparison(two, small_settings, names):
         compare(small_settings, two, names)
 
 
+def test_the_split_that_chose_the_checkpoints_is_no_test_even_of_their_own_corpus(two, small_settings):
+    with pytest.raises(BadSetting, match="dev split chose the checkpoint") as refused:
+        compare(small_settings.model_copy(update={"split": "dev"}), two, ["model-abc", "model-second"])
+    assert "evaluate.split=test" in refused.value.next_step
+
+
 def test_an_unknown_run_is_refused_with_those_that_are_there(two, small_settings):
     with pytest.raises(MissingStage, match=r"no finished run model-x; finished: model-abc, model-second"):
         compare(small_settings, two, ["model-abc", "model-x"])

@@ -7,7 +7,7 @@ import pytest
 
 from psyllm.casebook.kinds import Role
 from psyllm.core.permits import BASE
-from psyllm.core.run_events import METRICS, NOW, being_made
+from psyllm.core.run_events import DESCRIPTION, METRICS, NOW, being_made
 from psyllm.core.stages import EVENTS, MANIFEST, Parent, Stage, StageRun, stage_folder, writing
 from psyllm.serve import training_runs
 from serve_house import House
@@ -67,6 +67,31 @@ async def test_a_damaged_manifest_hides_no_other_training(house: House) -> None:
     assert found == {"model-1": "unreadable", "model-2": "complete"}
     assert (await desk.get(f"{URL}/model-1")).json()["settings"] == []
     assert len((await desk.get(f"{URL}/model-1/curve")).json()["lines"]) == len(LINES)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"began_at": "x"},
+        {"began_at": "2026-11-25T08:00:00"},
+        {"began_at": 7},
+        {"machine": None, "versions": None},
+        {"machine": 3, "versions": ["torch"]},
+        {"settings": [1], "parents": "x", "lineage": 5},
+        {"settings": {"adapt": {"steps": 10**400}}},
+    ],
+)
+async def test_a_strange_description_hides_neither_its_training_nor_another(house: House, strange) -> None:
+    put_complete(house.data, "model-1")
+    folder = put_unfinished(house.data, "model-2")
+    path = folder / EVENTS / DESCRIPTION
+    path.write_text(json.dumps(json.loads(path.read_text()) | strange))
+    desk = await boss(house)
+    found = {one["name"]: one["state"] for one in (await desk.get(URL)).json()}
+    assert found == {"model-1": "complete", "model-2": "interrupted"}
+    said = await desk.get(f"{URL}/model-2")
+    assert said.status_code == 200
+    assert said.json()["summary"]["stages"][0]["steps"] == 20
 
 
 async def test_one_training_says_what_it_is_made_of(house: House) -> None:

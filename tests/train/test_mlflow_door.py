@@ -5,7 +5,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import psyllm
 from psyllm.train.mlflow_door import sayable
 
 # A process of its own each time: MLflow keeps one connection a process, as two trainings do.
@@ -39,6 +41,7 @@ def train(data, first, last, whole="whole", **environment):
 
 def test_settings_that_name_a_place_are_not_said():
     settings = {"seed": 5, "base": "li", "deep": {"steps": 9, "cache": "a/b"}, "kind": "fp32"}
+    settings |= {"from": ["/home/li-hua/a"], "to": (Path("/home/li-hua"),), "old": ["C:\\li-hua"]}
     assert dict(sayable(settings)) == {"seed": "5", "deep.steps": "9", "kind": "fp32"}
 
 
@@ -58,6 +61,21 @@ def test_a_training_is_one_run_over_a_stop_with_each_step_once(tmp_path):
     assert params == {"seed": "5", "answer.steps": "9"}
     assert "c0ffee" in whole
     assert "li-hua" not in whole
+
+
+def test_the_database_names_no_folder_of_this_machine(tmp_path):
+    folder = tmp_path / "li-hua"
+    folder.mkdir()
+    command = [sys.executable, "-c", TRAINING, str(tmp_path / "data"), "0", "2", "whole"]
+    named = str(Path(psyllm.__file__).parents[1])
+    subprocess.run(
+        command, capture_output=True, check=True, cwd=folder, env=os.environ | {"PYTHONPATH": named}
+    )
+    kept = (tmp_path / "data" / "mlflow.db").read_bytes()
+    assert b"model-1" in kept
+    assert b"li-hua" not in kept
+    assert str(tmp_path).encode() not in kept
+    assert b"mlruns" not in kept
 
 
 def test_an_unreachable_server_costs_seconds_and_one_line(tmp_path):

@@ -11,6 +11,8 @@ that ends. Nothing here knows what a training does.
 from __future__ import annotations
 
 import fcntl
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,10 @@ SPEED = "speed.jsonl"
 DESCRIPTION = "run.json"
 NOW = "now.json"
 LOCK = ".being-made"
+# A look holds the lock for microseconds; another process's look is over by the next one.
+LOOKS = 3
+BETWEEN_LOOKS_S = 0.005
+ONE_LOOK_AT_A_TIME = threading.Lock()
 
 
 @contextmanager
@@ -37,8 +43,19 @@ def being_made(run_folder: Path) -> Iterator[None]:
 
 def is_being_made(run_folder: Path) -> bool:
     """Return whether some process on this machine makes the run now."""
+    for look in range(LOOKS):
+        if look:
+            time.sleep(BETWEEN_LOOKS_S)
+        with ONE_LOOK_AT_A_TIME:
+            if not _is_locked(run_folder / EVENTS / LOCK):
+                return False
+    return True
+
+
+def _is_locked(path: Path) -> bool:
+    """Return whether somebody holds a file's lock: a maker, or for a moment another who looks."""
     try:
-        with (run_folder / EVENTS / LOCK).open("r") as lock:
+        with path.open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

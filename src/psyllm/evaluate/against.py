@@ -32,6 +32,11 @@ from psyllm.lm.score import score
 from psyllm.lm.template import record_messages
 
 EVEN = 50.0  # percent: as good as a coin
+# Below these no interval is given. Of differences that are noise, 400 draws each, the percentile bootstrap
+# called 100 % shown at 2 conversations, 34 % at 4, 7 % at 10; of fewer than three people it says nothing
+# about people.
+FEWEST_CONVERSATIONS = 10
+FEWEST_RATERS = 3
 # Whose result the ratings changed, the last one first.
 STAGES_BEFORE_RATINGS = ("answer", "adapt")
 Verdict = Literal["helped", "harmed", "mixed", "not_shown"]
@@ -54,12 +59,16 @@ class Spoken(NamedTuple):
 
 
 class Against(NamedTuple):
-    """What was found; `figures` are differences, this model less the other."""
+    """What was found; `figures` are differences, this model less the other.
+
+    `too_few` is whether people rated, but too few of them for an interval.
+    """
 
     other: str
     figures: dict[str, Interval]
     ratings: dict[str, int]
     verdict: Verdict
+    too_few: bool = False
 
 
 def other_of(run_folder: Path, model: Manifest) -> Other | None:
@@ -112,12 +121,9 @@ def compare(
         gains = [old.nll_nats - new.nll_nats for new, old in zip(after, first, strict=True)]
         figures |= rating_figures(rated, gains, resampling)
     good = sum(row.desirable for row in rated)
-    counts = {
-        "desirable": good,
-        "undesirable": len(rated) - good,
-        "raters": len({row.rater for row in rated}),
-    }
-    return Against(other.name, figures, counts, verdict(figures))
+    counts = {"desirable": good, "undesirable": len(rated) - good, "raters": _raters(rated)}
+    too_few = bool(rated) and not are_enough(rated)
+    return Against(other.name, figures, counts, verdict(figures, too_few=too_few), too_few)
 
 
 def differences(now: Spoken, before: Spoken, resampling: Resampling) -> dict[str, Interval]:
@@ -149,7 +155,7 @@ def rating_figures(
     """Return in which share of pairs of a good and a bad answer the good one gained more, and by how much.
 
     Conversations are resampled, not answers: those of one are no separate witnesses. Nothing is said
-    where one kind is missing.
+    where one kind is missing, and no interval is given where `are_enough` says no.
     """
     groups: dict[str, int] = {}
     owners = np.array([groups.setdefault(row.record.group, len(groups)) for row in rated])
@@ -169,9 +175,24 @@ def rating_figures(
     found = {}
     for key, values in (("reward_accuracy_percent", PERCENT * right), ("reward_margin_nats", gaps)):
         (value,) = _weighted(values, whole[:, owners[is_good]], whole[:, owners[~is_good]])
+        if not are_enough(rated):
+            found[key] = Interval(float(value), None, None)
+            continue
         resampled = _weighted(values, drawn[:, owners[is_good]], drawn[:, owners[~is_good]])
-        found[key] = Interval(float(value), *_ends(resampled, len(groups)))
+        found[key] = Interval(float(value), *_ends(resampled))
     return found
+
+
+def are_enough(rated: Sequence[RatedAnswer]) -> bool:
+    """Return whether conversations of each kind and people are so many that an interval means something."""
+    conversations = (
+        len({row.record.group for row in rated if row.desirable is kind}) for kind in (True, False)
+    )
+    return min(conversations) >= FEWEST_CONVERSATIONS and _raters(rated) >= FEWEST_RATERS
+
+
+def _raters(rated: Sequence[RatedAnswer]) -> int:
+    return len({row.rater for row in rated})
 
 
 def _weighted(
@@ -184,15 +205,13 @@ def _weighted(
     return means
 
 
-def _ends(resampled: NDArray[np.float64], groups: int) -> tuple[float | None, float | None]:
-    if groups < 2 or not len(resampled):
-        return None, None
+def _ends(resampled: NDArray[np.float64]) -> tuple[float, float]:
     rest = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled, [rest, 1 - rest]).tolist()
     return low, high
 
 
-def verdict(figures: dict[str, Interval]) -> Verdict:
+def verdict(figures: dict[str, Interval], *, too_few: bool = False) -> Verdict:
     """Return one word: what the intervals show, and nothing that they leave open.
 
     Better is a good answer gaining on a bad one or, where nobody rated, people's words becoming likelier;
@@ -200,7 +219,7 @@ def verdict(figures: dict[str, Interval]) -> Verdict:
     """
     words, guard = figures["nats_per_char_change"], figures["guard_passed_change_points"]
     rated = figures.get("reward_accuracy_percent")
-    better = _is_above(rated, EVEN) if rated is not None else _is_below(words, 0)
+    better = _is_below(words, 0) if rated is None and not too_few else _is_above(rated, EVEN)
     worse = _is_above(words, 0) or _is_below(guard, 0) or _is_below(rated, EVEN)
     if better:
         return "mixed" if worse else "helped"

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from psyllm.core.permits import permit_of_model
 from psyllm.core.settings import EvaluateSettings, setting_rows
 from psyllm.core.stages import Manifest
-from psyllm.evaluate.against import Against, Other, Verdict
+from psyllm.evaluate.against import FEWEST_CONVERSATIONS, FEWEST_RATERS, Against, Other, Verdict
 from psyllm.evaluate.findings import MODEL, NEAREST, PEOPLE, RANDOM, Findings
 from psyllm.evaluate.guarding import Judged, count_reasons
 from psyllm.evaluate.intervals import Interval
@@ -38,7 +38,7 @@ VERDICTS: dict[Verdict, str] = {
     "helped": "有帮助：好评回答相对差评回答（无评分时：人写的回答）的概率上升，区间不含零；没有显出变差的地方。",
     "harmed": "变差了：至少一项变差，区间不含零，而没有显出变好的地方。",
     "mixed": "有得有失：既有变好、也有变差，区间都不含零。",
-    "not_shown": "看不出差别：各区间都含零。样本太小时，这不等于没有差别。",
+    "not_shown": "看不出差别：没有一个区间不含零。样本太小时，这不等于没有差别。",
 }
 
 
@@ -118,6 +118,7 @@ def render_report(findings: Findings, origin: Origin) -> str:
         compared=findings.against,
         other=origin.other,
         verdicts=VERDICTS,
+        fewest=(FEWEST_CONVERSATIONS, FEWEST_RATERS),
         shown=shown,
         counts=findings.counts,
         corpus=origin.corpus,
@@ -181,6 +182,7 @@ def _against(findings: Findings, origin: Origin) -> dict[str, Any]:
             "model": found.other,
             "verdict": found.verdict,
             "ratings": found.ratings,
+            "too_few_ratings": found.too_few,
             "figures": {key: rounded(figure) for key, figure in found.figures.items()},
         }
     }

@@ -73,10 +73,13 @@ def compare(settings: EvaluateSettings, data: Path, names: Sequence[str]) -> Man
     """Measure several finished models on the split of the first one's corpus; return at once if this was done before.
 
     Raises:
-        BadSetting: fewer than two models are named, or one twice.
+        BadSetting: fewer than two models are named, or one twice, or the split is one that models learn from.
         MissingStage: one is not there, has learnt from the split or may have, or an agreement has ended.
         EmptyCorpus: the split holds nothing to measure on.
     """
+    from psyllm.evaluate.same_test import check_unseen, refuse_learnt_split
+
+    refuse_learnt_split(settings.split)
     if len(names) < FEWEST_COMPARED or len(set(names)) < len(names):
         message = f"{len(set(names))} different models are named, and a comparison is of two or more"
         here = shlex.quote(str(data))
@@ -98,7 +101,6 @@ def compare(settings: EvaluateSettings, data: Path, names: Sequence[str]) -> Man
 
     from psyllm.evaluate.comparison_page import Compared, write_comparison
     from psyllm.evaluate.losses import read_losses
-    from psyllm.evaluate.same_test import check_unseen
     from psyllm.evaluate.side_by_side import stand
 
     unchecked = check_unseen(models, corpus, settings.split, data)

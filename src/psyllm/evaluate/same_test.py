@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from psyllm.core.errors import MissingStage
+from psyllm.core.errors import BadSetting, MissingStage
 from psyllm.core.permits import BASE
 from psyllm.core.progress import track
 from psyllm.core.rated_answers import rated_prefix, read_rated
@@ -34,6 +34,17 @@ class Learnt(NamedTuple):
     own: list[Parent]
     of_bases: list[Parent]
     unknown: list[str]
+
+
+def refuse_learnt_split(split: str) -> None:
+    """Refuse to compare models on a split that they have learnt from, their own corpus's as well.
+
+    Raises:
+        BadSetting: it is one of `LEARNT_FROM`.
+    """
+    if split in LEARNT_FROM:
+        message = f"the {split} split chose the checkpoint of each model: a comparison on it favours the one it fits"
+        raise BadSetting(message, "compare on records kept for measuring: --set evaluate.split=test")
 
 
 def check_unseen(models: Sequence[Manifest], corpus: Manifest, split: str, data: Path) -> list[str]:

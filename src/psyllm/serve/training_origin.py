@@ -36,8 +36,8 @@ def detail(data: Path, found: Found) -> schema.TrainingDetail:
     manifest = found.manifest
     said = found.description
     files = {} if manifest is None else manifest.files
-    machine = said.get("machine", {}) if manifest is None else manifest.details
-    versions = said.get("versions", {}) if manifest is None else manifest.versions
+    machine = _object(said.get("machine")) if manifest is None else manifest.details
+    versions = _object(said.get("versions")) if manifest is None else manifest.versions
     return schema.TrainingDetail(
         summary=summary_of(data, found),
         settings=settings_rows(found.settings),
@@ -160,7 +160,7 @@ def _report(data: Path, model: Manifest) -> schema.TrainingReport | None:
         return None
     newest = max(reports, key=lambda one: one.finished_at)
     metrics = read_object(folder / newest.run / "metrics.json")
-    figures = metrics.get("figures", {}).get("model", {})
+    figures = _object(_object(metrics.get("figures")).get("model"))
     return schema.TrainingReport(
         run=newest.run,
         split=str(metrics.get("split", "")),
@@ -180,6 +180,11 @@ def _figure(name: str, said: object) -> schema.TrainingFigure | None:
     return schema.TrainingFigure(
         name=name, value=value, low=number(said.get("low")), high=number(said.get("high"))
     )
+
+
+def _object(said: object) -> Mapping[str, Any]:
+    """Return what a file says where it is an object; what else stands there says nothing."""
+    return said if isinstance(said, Mapping) else {}
 
 
 def _manifest(folder: Path) -> Manifest | None:

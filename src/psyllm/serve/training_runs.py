@@ -9,6 +9,7 @@ record, and of paths only the last name. What a run is made of and comes from is
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 from collections.abc import Mapping
@@ -72,13 +73,12 @@ def summary_of(data: Path, found: Found) -> schema.TrainingSummary:
 def summary(found: Found, current: str) -> schema.TrainingSummary:
     """Return the line of the list for a run; `current` names the run in use."""
     manifest = found.manifest
-    began = found.description.get("began_at")
     return schema.TrainingSummary(
         name=found.folder.name,
         state=found.state,
         in_use=found.folder.name == current,
-        began_at=began if isinstance(began, str) else None,
-        finished_at=manifest.finished_at or None if manifest is not None else None,
+        began_at=_moment(found.description.get("began_at")),
+        finished_at=_moment(manifest.finished_at) if manifest is not None else None,
         weights=_whole(manifest.details.get("weights")) if manifest is not None else None,
         stages=_finished(found, manifest) if manifest is not None else _unfinished(found),
     )
@@ -175,7 +175,8 @@ def _now(found: Found) -> schema.TrainingNow | None:
     if not path.is_file() or path.stat().st_size > MOST_NOW_BYTES:
         return None
     said = read_object(path)
-    figures = said.get("figures") or {}
+    given = said.get("figures")
+    figures = given if isinstance(given, Mapping) else {}
     on_card = "card_bytes" in figures
     try:
         return schema.TrainingNow(
@@ -191,7 +192,7 @@ def _now(found: Found) -> schema.TrainingNow | None:
             memory_bytes=number(figures.get("card_bytes" if on_card else "process_bytes")),
             at=said["at"],
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None
 
 
@@ -200,7 +201,7 @@ def _line(raw: bytes) -> schema.TrainingLine | None:
         said = json.loads(raw)
         figures = {name: number(said.get(name)) for name in FIGURES}
         return schema.TrainingLine(stage=str(said["stage"]), step=int(said["step"]), **figures)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None
 
 
@@ -220,9 +221,22 @@ def _when(one: schema.TrainingSummary) -> float:
 
 def number(said: object) -> float | None:
     """Return a finite number, None for anything else."""
-    if not isinstance(said, int | float) or isinstance(said, bool) or not math.isfinite(said):
+    if not isinstance(said, int | float) or isinstance(said, bool):
         return None
-    return float(said)
+    try:
+        found = float(said)
+    except OverflowError:  # JSON knows whole numbers without end
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _moment(said: object) -> dt.datetime | None:
+    """Return a moment that was written down, None for what is none."""
+    try:
+        found = dt.datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
 
 
 def _whole(said: object) -> int | None:

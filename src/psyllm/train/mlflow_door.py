@@ -16,13 +16,15 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from psyllm.core.stages import EVENTS, StageRun, write_text_atomically
 
 EXPERIMENT = "psyllm"
 KEPT_ID = "mlflow.json"
+# Without it MLflow notes the working folder in its database, as the place of files that nobody logs here.
+NO_PLACE = "mlflow-artifacts:/psyllm"
+LOCAL_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"  # mlflow 3's name of what a local store takes for it
 # A server that does not answer costs a training seconds, once; MLflow's own patience is many minutes.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 NOT_METRICS = frozenset({"stage", "step", "at", "left_s", "best_step", "saved_step"})
@@ -38,9 +40,11 @@ class MLflow:
         with _calm():
             from mlflow.tracking import MlflowClient
         with _calm():  # again: importing it has set its loggers up
-            address = (
-                os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(run.data / 'mlflow.db').absolute()}"
-            )
+            address = os.environ.get("MLFLOW_TRACKING_URI")
+            if not address:
+                address = f"sqlite:///{(run.data / 'mlflow.db').absolute()}"
+            if not address.startswith(("http://", "https://")):  # a server has its own place
+                os.environ[LOCAL_ROOT] = NO_PLACE
             self._client = MlflowClient(address)
             self._id = self._go_on_or_begin(run)
         self._written: dict[str, int] = {}
@@ -103,9 +107,7 @@ def sayable(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from sayable(value, f"{before}{name}.")
-        elif name != "base" and not (
-            isinstance(value, str | Path) and ("/" in str(value) or "\\" in str(value))
-        ):
+        elif name != "base" and not {"/", "\\"} & set(str(value)):
             yield f"{before}{name}", str(value)
 
 
