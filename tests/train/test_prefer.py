@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from made_up import text
-from psyllm.core.errors import BadSetting, EmptyCorpus
+from psyllm.core.errors import BadSetting, EmptyCorpus, LossNotFinite
 from psyllm.core.progress import listening
 from psyllm.core.rated_answers import rated_prefix, write_rated
 from psyllm.core.stages import Stage, need_current, read_manifest
@@ -129,6 +129,16 @@ def test_the_same_run_gives_the_same_bytes_and_one_that_broke_off_does_too(rated
     assert saved.whole_steps(folder / "prefer") == [2, 4]
     assert read_manifest(folder) is None
     assert run(stage, rated_data).files == expected.files
+
+
+def test_weights_that_are_no_numbers_are_told_and_never_put_in_use(rated_data, settings):
+    with pytest.raises(LossNotFinite, match=r"of prefer .* at step 2") as caught:
+        run(preferring(settings, steps=6, learning_rate=1e30, warmup_steps=0), rated_data)
+    assert "train.prefer.learning_rate (now 1e+30)" in caught.value.next_step
+    assert not (rated_data / "4_models" / "current").exists()
+    (folder,) = (rated_data / "4_models").glob("model-*")
+    assert read_manifest(folder) is None
+    assert saved.whole_steps(folder / "prefer") == []
 
 
 def test_it_stops_when_the_dev_loss_no_longer_falls(rated_data, settings):

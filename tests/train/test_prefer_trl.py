@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from lm.small_bases import shaped
 from made_up import text
 from psyllm.core.train_settings import ModelShape, PreferStage
 from psyllm.lm.checkpoint import build
@@ -16,14 +17,15 @@ from psyllm.lm.pack import pack_blocks
 from psyllm.lm.template import NOT_LEARNT, PAD, Example
 from psyllm.lm.tokenizer import train_tokenizer
 from psyllm.train.prefer_material import Pair, Rated
-from psyllm.train.prefer_trl import Course, as_it_was, dpo_trainer, kto_trainer
+from psyllm.train.prefer_table import Course, of_rated, tables_of
+from psyllm.train.prefer_trl import as_it_was, dpo_trainer, kto_trainer
 
 SHAPE = ModelShape(layers=2, width=32, heads=2, vocabulary=300, context_tokens=96)
 STAGE = PreferStage(steps=3, batch_rows=4, evaluate_every_steps=1, warmup_steps=0, learning_rate=1e-3)
 
 
 def course(tmp_path, tokenizer, **fields):
-    return Course(STAGE.model_copy(update=fields), str(tmp_path), 3, "fp32", tokenizer.mark(PAD))
+    return Course(STAGE.model_copy(update=fields), str(tmp_path), 3, "fp32", tokenizer.mark(PAD), 96)
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +179,36 @@ def test_the_door_of_training_loads_trl_only_for_this_stage():
 
     code = "import sys, psyllm.train.run, psyllm.train.stages; sys.exit('trl' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("shape", ["gpt2", "pangu", "llama"])
+def test_an_answer_beside_its_neighbours_prompt_is_no_longer_than_the_model(shape, tmp_path):
+    """Prompts that leave room for their own answers only, next to answers that nearly fill the context."""
+    long = [6] * 13 + [1], [8] * 56 + [1]
+    made = [
+        Rated([5] * 50, long[0], True),
+        Rated([7] * 6, long[1], False),
+        Rated([5] * 49, [9] * 13 + [1], True),
+        Rated([7] * 4, long[1], False),
+    ]
+    model = shaped(shape, 300)
+    learning = Course(
+        STAGE.model_copy(update={"steps": 2, "evaluate_every_steps": 2}), str(tmp_path), 1, "fp32", 0, 64
+    )
+    with as_it_was(model):
+        trainer = kto_trainer(model, made, made, learning)
+        batch = trainer.batch_of("train", range(4))
+        assert max(batch["input_ids"].shape[1], batch["KL_input_ids"].shape[1]) == 64
+        trainer.train()
+
+
+def test_both_rows_of_an_answer_follow_the_same_prompt(tmp_path):
+    made = [Rated([1, 2, 3, 4, 5, 6], [7], True), Rated([8], [9, 9, 9, 9], False)]
+    table = tables_of([of_rated(one) for one in made], [], Course(STAGE, "", 1, "fp32", 0, 8))["train"]
+    first, second = table.batch([0, 1])
+    assert (first["prompt_ids"], first["completion_ids"], first["KL_completion_ids"]) == (
+        [3, 4, 5, 6],
+        [7],
+        [9, 9, 9, 9],
+    )
+    assert (second["prompt_ids"], second["KL_completion_ids"]) == ([8], [7])

@@ -107,10 +107,11 @@ def _run(
     resume: int | None,
 ) -> None:
     # late: TRL takes seconds to import
-    from psyllm.train.prefer_trl import Course, as_it_was, dpo_trainer, kto_trainer
+    from psyllm.train.prefer_table import Course
+    from psyllm.train.prefer_trl import as_it_was, dpo_trainer, kto_trainer
 
     pad, task = how
-    course = Course(task.settings, str(task.folder), task.seed, task.precision, pad)
+    course = Course(task.settings, str(task.folder), task.seed, task.precision, pad, task.context_tokens)
     parameters = sum(weight.numel() for weight in model.parameters())
     watch = _Watch(task, heard, has_dev=bool(dev), checkpoint_bytes=parameters * BYTES_A_PARAMETER)
     make = dpo_trainer if isinstance(train[0], Pair) else kto_trainer

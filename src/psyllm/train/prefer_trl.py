@@ -15,7 +15,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from datasets import Dataset
@@ -27,48 +27,14 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference, KTOTrainer
 
-from psyllm.core.train_settings import PreferStage
 from psyllm.train.arguments import GRADIENT_NORM, OneDevice, line_every
+from psyllm.train.finite import Finite
 from psyllm.train.history import DEV_LOSS
 from psyllm.train.optimizers import BETAS
-from psyllm.train.prefer_material import Pair, Rated, batches_of, dev_batches, in_steps, weights_of
+from psyllm.train.prefer_material import Pair, Rated, in_steps, weights_of
+from psyllm.train.prefer_table import Course, Table, of_pair, of_rated, tables_of
 
 DEV_MARGIN, DEV_ACCURACY, MARGIN = "dev_margin", "dev_accuracy", "margin"
-Example = dict[str, Any]
-
-
-class Course(NamedTuple):
-    """What a trainer runs with besides the examples; `at_once` of them are computed together."""
-
-    settings: PreferStage
-    folder: str
-    seed: int
-    precision: str
-    pad: int
-
-    @property
-    def at_once(self) -> int:
-        """Examples computed together."""
-        return self.settings.rows_at_once or self.settings.batch_rows
-
-
-class Table:
-    """Examples by number, and the order in which they are learnt or measured."""
-
-    def __init__(self, examples: Sequence[Example], batches: Sequence[Sequence[int]]) -> None:
-        self.examples = list(examples)
-        self.batches = [list(batch) for batch in batches]
-
-    def batch(self, places: Sequence[int]) -> list[Example]:
-        """Return the examples of one batch; each answer's neighbour stands beside it."""
-        chosen = [self.examples[place] for place in places]
-        if "completion_ids" not in chosen[0]:
-            return chosen
-        before = [*chosen[-1:], *chosen[:-1]]
-        return [
-            {**one, "KL_completion_ids": other["completion_ids"]}
-            for one, other in zip(chosen, before, strict=True)
-        ]
 
 
 class _Ours(Trainer):
@@ -78,10 +44,18 @@ class _Ours(Trainer):
     paired: ClassVar[bool]
     compute_ref_log_probs: Callable[..., tuple[torch.Tensor, torch.Tensor]]  # TRL's
 
-    def __init__(self, *, tables: dict[str, Table], collator: Any, **named: Any) -> None:  # noqa: ANN401 - TRL's
+    def __init__(
+        self,
+        *,
+        tables: dict[str, Table],
+        collator: Any,  # noqa: ANN401 - TRL's
+        finite: Finite,
+        **named: Any,  # noqa: ANN401 - TRL's
+    ) -> None:
         self.tables = tables
         self.references: dict[str, list[tuple[float, float]]] = {}
         self.plain_collator = collator
+        self._finite = finite
         super().__init__(data_collator=self.collate, **named)
 
     def _prepare_dataset(self, dataset: Any, *_: object) -> Any:  # noqa: ANN401 - TRL's
@@ -119,8 +93,32 @@ class _Ours(Trainer):
         batch: dict[str, torch.Tensor] = self.plain_collator(examples)
         return batch
 
+    def training_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Compute a part of a step and keep its loss to be looked at."""
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        self._finite.add_loss(loss)
+        return loss
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:
+        """Clip, and look whether loss and gradient are numbers, before the weights change."""
+        clip: Callable[[torch.nn.Module], torch.Tensor] = super()._clip_grad_norm
+        norm = clip(model)
+        self._finite.end_step(self.state.global_step + 1, norm)
+        return norm
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:  # noqa: ANN401 - the base class's
+        """Write a checkpoint, once every loss before it is known to be a number."""
+        self._finite.look()
+        super()._save_checkpoint(model, trial)
+
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Log and return dev loss, margin and accuracy over all dev examples."""
+        self._finite.look()
         model = self._own_model()
         model.train(mode=False)
         total = count = 0.0
@@ -140,6 +138,7 @@ class _Ours(Trainer):
                 worse += bad
         self._counted("eval").clear()
         metrics = {DEV_LOSS: total / count, **_judged(better, worse, paired=self.paired)}
+        self._finite.check_dev_loss(self.state.global_step, metrics[DEV_LOSS])
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -250,7 +249,7 @@ def kto_trainer(
         train_sampling_strategy="sequential",  # the neighbours of a batch are fixed
         **_arguments(course, has_dev=bool(dev)),
     )
-    tables = _tables([_of_rated(one) for one in train], [_of_rated(one) for one in dev], course)
+    tables = tables_of([of_rated(one) for one in train], [of_rated(one) for one in dev], course)
     collator = DataCollatorForUnpairedPreference(pad_token_id=course.pad)
     trainer: OurKTO = _built(OurKTO, model, config, tables, course, collator, callbacks)
     return trainer
@@ -274,28 +273,10 @@ def dpo_trainer(
         train_sampling_strategy="sequential",
         **_arguments(course, has_dev=bool(dev)),
     )
-    tables = _tables([_of_pair(one) for one in train], [_of_pair(one) for one in dev], course)
+    tables = tables_of([of_pair(one) for one in train], [of_pair(one) for one in dev], course)
     collator = DataCollatorForPreference(pad_token_id=course.pad)
     trainer: OurDPO = _built(OurDPO, model, config, tables, course, collator, callbacks)
     return trainer
-
-
-def _of_rated(example: Rated) -> Example:
-    return {
-        "prompt_ids": example.prompt,
-        "completion_ids": example.answer,
-        "label": example.desirable,
-    }
-
-
-def _of_pair(example: Pair) -> Example:
-    return {"prompt_ids": example.prompt, "chosen_ids": example.chosen, "rejected_ids": example.rejected}
-
-
-def _tables(train: Sequence[Example], dev: Sequence[Example], course: Course) -> dict[str, Table]:
-    size = course.at_once
-    tables = {"train": Table(train, batches_of(len(train), size, course.seed))}
-    return tables | ({"eval": Table(dev, dev_batches(len(dev), size))} if dev else {})
 
 
 def _built(
@@ -315,6 +296,7 @@ def _built(
     trainer = kind(
         tables=tables,
         collator=collator,
+        finite=Finite("prefer", settings, scaled=False),
         model=model,
         args=config,
         train_dataset=rows,
