@@ -26,6 +26,7 @@ class Course(NamedTuple):
     precision: str
     pad: int
     context_tokens: int
+    gradient_checkpointing: bool = False
 
     @property
     def at_once(self) -> int:

@@ -342,7 +342,7 @@ def _arguments(course: Course, *, has_dev: bool) -> dict[str, Any]:
         "max_grad_norm": GRADIENT_NORM,
         "max_length": None,
         "precompute_ref_log_probs": True,
-        "activation_checkpointing": False,  # TRL's own default is True, a fifth slower
+        "activation_checkpointing": course.gradient_checkpointing,  # TRL's own default is True, a fifth slower
         "bf16": course.precision == "bf16",
         "eval_strategy": "steps" if has_dev else "no",
         "eval_steps": settings.evaluate_every_steps,
@@ -362,7 +362,7 @@ def _arguments(course: Course, *, has_dev: bool) -> dict[str, Any]:
 
 @contextmanager
 def as_it_was(model: PreTrainedModel) -> Iterator[None]:
-    """Take back what TRL puts into a model: its way through the head, and a copy of an adapter."""
+    """Take back what TRL puts into a model: its way through the head, checkpointing, an adapter's copy."""
     quiet = os.environ.get("TQDM_DISABLE")
     os.environ["TQDM_DISABLE"] = "1"
     try:
@@ -376,6 +376,9 @@ def as_it_was(model: PreTrainedModel) -> Iterator[None]:
         for module in model.modules():
             for name in ("forward", "_original_forward"):
                 module.__dict__.pop(name, None)
+        if model.is_activation_checkpointing:
+            keep_activations: Callable[[], None] = model.activation_checkpointing_disable
+            keep_activations()
         adapters: Any = getattr(model, "peft_config", {})
         if "ref" in adapters:
             taken: Any = model
