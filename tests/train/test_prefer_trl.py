@@ -163,15 +163,33 @@ def test_nobody_is_told_that_a_model_was_trained(model, thumbs, tokenizer, tmp_p
     assert not list(tmp_path.rglob("README.md"))
 
 
-def test_half_precision_gives_nearly_the_same_loss(model, thumbs, tokenizer, tmp_path):
+@pytest.mark.parametrize("half", ["bf16", "fp16"])
+def test_half_precision_gives_nearly_the_same_loss(half, model, thumbs, tokenizer, tmp_path):
     plain = course(tmp_path, tokenizer, steps=1, batch_rows=2)
     found = []
-    for precision in ("fp32", "bf16"):
+    for precision in ("fp32", half):
         with as_it_was(model):
             trainer = kto_trainer(model, thumbs[:2], thumbs[:2], plain._replace(precision=precision))
             found.append([pair[0] for pair in trainer.references["train"]])
     assert found[1] == pytest.approx(found[0], rel=0.02)
     assert found[1] != found[0]
+
+
+def test_fp16_learns_with_a_scaler_that_is_in_the_checkpoint(model, thumbs, tokenizer, tmp_path):
+    before = copy.deepcopy(model)
+    learning = course(tmp_path, tokenizer, steps=2)._replace(precision="fp16")
+    with as_it_was(model):
+        trainer = kto_trainer(model, thumbs, thumbs, learning)
+        assert trainer.evaluate()["dev_loss"] == pytest.approx(0.5, abs=1e-6)
+        trainer.train()
+    state = torch.load(tmp_path / "checkpoint-2" / "scaler.pt", weights_only=True)
+    assert state["scale"] >= 1.0
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    moved = [
+        (one - other).abs().max().item()
+        for one, other in zip(model.parameters(), before.parameters(), strict=True)
+    ]
+    assert 0 < max(moved) < 0.1
 
 
 def test_the_door_of_training_loads_trl_only_for_this_stage():
@@ -212,3 +230,23 @@ def test_both_rows_of_an_answer_follow_the_same_prompt(tmp_path):
         [9, 9, 9, 9],
     )
     assert (second["prompt_ids"], second["KL_completion_ids"]) == ([8], [7])
+
+
+@pytest.mark.parametrize("kind", ["kto", "dpo"])
+def test_activations_are_computed_again_where_that_is_asked_for(kind, thumbs, pairs, tokenizer, tmp_path):
+    made, rows = (kto_trainer, thumbs) if kind == "kto" else (dpo_trainer, pairs)
+    found = []
+    for again in (False, True):
+        model = build(SHAPE, tokenizer, 3)
+        calls = []
+        model.model.layers[0].mlp.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
+        learning = course(tmp_path / str(again), tokenizer)._replace(gradient_checkpointing=again)
+        with as_it_was(model):
+            trainer = made(model, rows, [], learning)
+            calls.clear()
+            trainer.train()
+        assert not model.is_activation_checkpointing
+        found.append((len(calls), torch.cat([weight.flatten() for weight in model.parameters()])))
+    (plain, weights), (more, same) = found
+    assert more == plain + 3  # once more in each step
+    assert (weights - same).abs().max() < 1e-6

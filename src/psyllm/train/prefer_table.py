@@ -8,7 +8,7 @@ leaves room for the longer answer, cut as the template cuts. Nothing here knows 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from psyllm.core.train_settings import PreferStage
@@ -43,6 +43,13 @@ class Table:
         self.examples = list(examples)
         self.batches = [list(batch) for batch in batches]
         self._context_tokens = context_tokens
+
+    def starts(self) -> Iterator[int]:
+        """Yield the place at which each batch begins."""
+        start = 0
+        for batch in self.batches:
+            yield start
+            start += len(batch)
 
     def batch(self, places: Sequence[int]) -> list[Example]:
         """Return the examples of one batch; each answer's neighbour stands beside it."""

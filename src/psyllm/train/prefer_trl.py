@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar, cast
 
 import torch
 from datasets import Dataset
@@ -31,6 +31,7 @@ from psyllm.train.arguments import GRADIENT_NORM, OneDevice, line_every
 from psyllm.train.finite import Finite
 from psyllm.train.history import DEV_LOSS
 from psyllm.train.optimizers import BETAS
+from psyllm.train.precision import TYPES, check_scale, scaler_for
 from psyllm.train.prefer_material import Pair, Rated, in_steps, weights_of
 from psyllm.train.prefer_table import Course, Table, of_pair, of_rated, tables_of
 
@@ -50,13 +51,18 @@ class _Ours(Trainer):
         tables: dict[str, Table],
         collator: Any,  # noqa: ANN401 - TRL's
         finite: Finite,
+        is_fp16: bool,
         **named: Any,  # noqa: ANN401 - TRL's
     ) -> None:
         self.tables = tables
         self.references: dict[str, list[tuple[float, float]]] = {}
         self.plain_collator = collator
         self._finite = finite
+        self._is_fp16 = is_fp16
         super().__init__(data_collator=self.collate, **named)
+        if is_fp16:
+            # not by `args.fp16`: accelerate refuses it without a card, and the tests have none
+            self.accelerator.scaler = scaler_for("fp16", self.args.device.type)
 
     def _prepare_dataset(self, dataset: Any, *_: object) -> Any:  # noqa: ANN401 - TRL's
         return dataset
@@ -74,7 +80,8 @@ class _Ours(Trainer):
         found = []
         for places in table.batches:
             batch = self._prepare_inputs(self.plain_collator(table.batch(places)))
-            first, second = self.compute_ref_log_probs(self._own_model(), batch)
+            with self.compute_loss_context_manager():
+                first, second = self.compute_ref_log_probs(self._own_model(), batch)
             found += list(zip(first.tolist(), second.tolist(), strict=True))
         self.references[name] = found
         return dataset
@@ -93,6 +100,12 @@ class _Ours(Trainer):
         batch: dict[str, torch.Tensor] = self.plain_collator(examples)
         return batch
 
+    def compute_loss_context_manager(self) -> AbstractContextManager[Any]:
+        """Return what a loss is computed in."""
+        if self._is_fp16:
+            return torch.autocast(self.args.device.type, dtype=TYPES["fp16"])
+        return cast("AbstractContextManager[Any]", super().compute_loss_context_manager())
+
     def training_step(
         self,
         model: torch.nn.Module,
@@ -106,6 +119,10 @@ class _Ours(Trainer):
 
     def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:
         """Clip, and look whether loss and gradient are numbers, before the weights change."""
+        scaler = self.accelerator.scaler
+        if scaler is not None:
+            check_scale(scaler, "prefer", self.state.global_step + 1)
+            scaler.unscale_(cast("Any", self.optimizer).optimizer)
         clip: Callable[[torch.nn.Module], torch.Tensor] = super()._clip_grad_norm
         norm = clip(model)
         self._finite.end_step(self.state.global_step + 1, norm)
@@ -130,7 +147,8 @@ class _Ours(Trainer):
                 numbers = range(start, start + len(places))
                 start += len(places)
                 batch = self._prepare_inputs(self.batch_of("eval", numbers))
-                loss: Any = self.compute_loss(model, batch)
+                with self.compute_loss_context_manager():
+                    loss: Any = self.compute_loss(model, batch)
                 total += loss.item() * len(places)
                 count += len(places)
                 good, bad = self.rewards(batch)
@@ -289,14 +307,15 @@ def _built(
     callbacks: Sequence[TrainerCallback],
 ) -> Any:  # noqa: ANN401 - one of ours
     """Return the trainer: TRL is given numbers of places instead of texts, and its collator ours around it."""
-    numbered = [list(range(place, place + course.at_once)) for place in _starts(tables["train"])]
+    numbered = [list(range(place, place + course.at_once)) for place in tables["train"].starts()]
     settings = course.settings
     wanted = settings.steps * (settings.batch_rows // course.at_once)
     rows = Dataset.from_dict({"place": list(in_steps(numbered, wanted, course.seed))})
     trainer = kind(
         tables=tables,
         collator=collator,
-        finite=Finite("prefer", settings, scaled=False),
+        finite=Finite("prefer", settings, scaled=course.precision == "fp16"),
+        is_fp16=course.precision == "fp16",
         model=model,
         args=config,
         train_dataset=rows,
@@ -307,13 +326,6 @@ def _built(
     trainer.processing_class = None  # else it would be written beside every checkpoint
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _starts(table: Table) -> Iterator[int]:
-    start = 0
-    for batch in table.batches:
-        yield start
-        start += len(batch)
 
 
 def _pad_only(pad: int) -> PreTrainedTokenizerFast:
