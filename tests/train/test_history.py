@@ -35,6 +35,12 @@ def test_the_best_step_is_the_earliest_lowest():
     assert dev_losses(logged(3.0)) == [(10, 3.0)]
 
 
+def test_a_loss_that_is_no_number_is_never_the_best():
+    nan = float("nan")
+    assert best_step(logged(nan, 3.0, float("-inf"), 2.0)) == 40
+    assert best_step(logged(nan, nan)) is None
+
+
 def test_lines_name_stage_and_step_and_leave_times_out(tmp_path):
     log = [
         {"step": 5, "loss": 2.5, "grad_norm": 0.5, "learning_rate": 1e-3, "epoch": 0.1},

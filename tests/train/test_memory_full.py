@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from psyllm.core.train_settings import TrainingStage
+from psyllm.core.train_settings import PreferStage, TrainingStage
 from psyllm.train.memory_full import is_about_memory, memory_full
 
 
@@ -37,3 +37,26 @@ def test_what_is_set_already_is_not_named():
     error = memory_full("adapt", TrainingStage(batch_rows=4, rows_at_once=1), 512, checkpointing=True)
     assert "rows_at_once" not in error.next_step
     assert "gradient_checkpointing" not in error.next_step
+
+
+@pytest.mark.parametrize(
+    ("fields", "smaller"),
+    [
+        ({"batch_rows": 8}, 4),
+        ({"batch_rows": 8, "rows_at_once": 4}, 2),
+        ({"batch_rows": 6, "rows_at_once": 3}, 2),
+        ({"batch_rows": 4, "rows_at_once": 2, "method": "dpo"}, 1),
+    ],
+)
+def test_preferring_is_told_only_what_it_has(fields, smaller):
+    said = memory_full("prefer", PreferStage(**fields), 512, checkpointing=False).next_step
+    assert f"train.prefer.rows_at_once={smaller} " in said
+    assert "train.gradient_checkpointing=true" in said
+    assert "train.model.context_tokens=256" in said
+    assert "row_tokens" not in said
+    assert "lora" not in said
+
+
+def test_kto_is_never_told_to_compute_one_alone():
+    said = memory_full("prefer", PreferStage(batch_rows=2), 512, checkpointing=False).next_step
+    assert "rows_at_once" not in said

@@ -195,3 +195,37 @@ def test_a_refused_run_says_so_before_a_step_is_taken(data, settings, monkeypatc
 def test_a_foreign_base_s_config_is_understood(tmp_path):
     foreign_base(tmp_path)
     assert read_shape(tmp_path).family == "gpt2"
+
+
+def preferring(*overrides):
+    return some_settings("adapt.steps=0", "answer.steps=0", "prefer.steps=5", *overrides)
+
+
+def test_learning_from_ratings_is_planned():
+    settings = preferring("prefer.batch_rows=100000")
+    forecast = plan(settings, small_machine(8), new_shape(settings))
+    assert [(one.stage, one.rows) for one in forecast.stages] == [("prefer", 100_000)]
+    assert not forecast.fits
+    assert plan(preferring(), small_machine(8), new_shape(settings)).fits
+
+
+def test_a_pair_takes_as_much_as_two_answers():
+    both = some_settings("adapt.steps=0", "answer.batch_rows=16", "prefer.steps=5", "prefer.batch_rows=8")
+    settings = both.model_copy(update={"loss": "chunked"})
+    answer, prefer = plan(settings, small_machine(8), new_shape(settings)).stages
+    assert prefer.row_tokens == settings.model.context_tokens
+    assert prefer.need.planned == pytest.approx(answer.need.planned, rel=0.02)
+
+
+def test_the_advice_makes_preferring_fit_and_never_leaves_an_answer_alone():
+    settings = preferring("prefer.batch_rows=32")
+    shape = new_shape(settings)
+    whole = plan(settings, small_machine(1000), shape).stages[0].need.planned
+    for share in (0.9, 0.7, 0.5, 0.4):
+        card = small_machine(whole * share / GIB)
+        forecast = plan(settings, card, shape)
+        assert forecast.changes
+        changed = follow(settings, forecast.changes)
+        assert plan(changed, card, shape).fits
+        assert (changed.prefer.rows_at_once or 32) >= 2
+    assert planning._part(settings.prefer, 2, 2) == 2

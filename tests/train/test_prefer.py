@@ -5,9 +5,10 @@ import random
 import shutil
 
 import pytest
+import torch
 
 from made_up import text
-from psyllm.core.errors import BadSetting, EmptyCorpus
+from psyllm.core.errors import BadSetting, EmptyCorpus, LossNotFinite, MemoryFull
 from psyllm.core.progress import listening
 from psyllm.core.rated_answers import rated_prefix, write_rated
 from psyllm.core.stages import Stage, need_current, read_manifest
@@ -129,6 +130,36 @@ def test_the_same_run_gives_the_same_bytes_and_one_that_broke_off_does_too(rated
     assert saved.whole_steps(folder / "prefer") == [2, 4]
     assert read_manifest(folder) is None
     assert run(stage, rated_data).files == expected.files
+
+
+def test_weights_that_are_no_numbers_are_told_and_never_put_in_use(rated_data, settings):
+    with pytest.raises(LossNotFinite, match=r"of prefer .* at step 2") as caught:
+        run(preferring(settings, steps=6, learning_rate=1e30, warmup_steps=0), rated_data)
+    assert "train.prefer.learning_rate (now 1e+30)" in caught.value.next_step
+    assert not (rated_data / "4_models" / "current").exists()
+    (folder,) = (rated_data / "4_models").glob("model-*")
+    assert read_manifest(folder) is None
+    assert saved.whole_steps(folder / "prefer") == []
+
+
+def test_too_little_memory_names_what_to_set_and_loses_nothing(rated_data, settings, monkeypatch):
+    from psyllm.train.prefer_trl import OurKTO
+
+    step = OurKTO.training_step
+
+    def short(self, *given):
+        if self.state.global_step == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return step(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OurKTO, "training_step", short)
+        with pytest.raises(MemoryFull, match=r"4 rows of \d+ tokens at once in prefer") as caught:
+            run(preferring(settings), rated_data)
+    assert "train.prefer.rows_at_once=2" in caught.value.next_step
+    (folder,) = (rated_data / "4_models").glob("model-*")
+    assert saved.whole_steps(folder / "prefer") == [2]
+    assert run(preferring(settings), rated_data).counts["prefer_steps"] == 8
 
 
 def test_it_stops_when_the_dev_loss_no_longer_falls(rated_data, settings):

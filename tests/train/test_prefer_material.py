@@ -53,6 +53,15 @@ def test_a_prompt_gives_way_to_its_answer_and_a_huge_answer_is_left_out(tokenize
     assert encode_all(tokenizer, [row, row], answer + 2) == []
 
 
+def test_a_prompt_beside_a_longer_answer_is_cut_as_the_template_cuts(tokenizer):
+    row = rated_dialogue(3)
+    found = encode_rated(tokenizer, row, 400)
+    (messages,) = record_messages(row.record)
+    room = len(found.prompt) - 3
+    assert found.prompt_within(room) == encode_prompt(tokenizer, messages[:-1], room)
+    assert found.prompt_within(len(found.prompt)) == found.prompt
+
+
 def test_what_does_not_fit_is_not_made_up_for_by_a_rest(tokenizer):
     stage = PreferStage(fewest_ratings=10)
     rows = [rated(number, desirable=number % 2 == 0) for number in range(10)]

@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from lm.small_bases import shaped
 from made_up import text
 from psyllm.core.train_settings import ModelShape, PreferStage
 from psyllm.lm.checkpoint import build
@@ -16,14 +17,15 @@ from psyllm.lm.pack import pack_blocks
 from psyllm.lm.template import NOT_LEARNT, PAD, Example
 from psyllm.lm.tokenizer import train_tokenizer
 from psyllm.train.prefer_material import Pair, Rated
-from psyllm.train.prefer_trl import Course, as_it_was, dpo_trainer, kto_trainer
+from psyllm.train.prefer_table import Course, of_rated, tables_of
+from psyllm.train.prefer_trl import as_it_was, dpo_trainer, kto_trainer
 
 SHAPE = ModelShape(layers=2, width=32, heads=2, vocabulary=300, context_tokens=96)
 STAGE = PreferStage(steps=3, batch_rows=4, evaluate_every_steps=1, warmup_steps=0, learning_rate=1e-3)
 
 
 def course(tmp_path, tokenizer, **fields):
-    return Course(STAGE.model_copy(update=fields), str(tmp_path), 3, "fp32", tokenizer.mark(PAD))
+    return Course(STAGE.model_copy(update=fields), str(tmp_path), 3, "fp32", tokenizer.mark(PAD), 96)
 
 
 @pytest.fixture(scope="module")
@@ -161,10 +163,11 @@ def test_nobody_is_told_that_a_model_was_trained(model, thumbs, tokenizer, tmp_p
     assert not list(tmp_path.rglob("README.md"))
 
 
-def test_half_precision_gives_nearly_the_same_loss(model, thumbs, tokenizer, tmp_path):
+@pytest.mark.parametrize("half", ["bf16", "fp16"])
+def test_half_precision_gives_nearly_the_same_loss(half, model, thumbs, tokenizer, tmp_path):
     plain = course(tmp_path, tokenizer, steps=1, batch_rows=2)
     found = []
-    for precision in ("fp32", "bf16"):
+    for precision in ("fp32", half):
         with as_it_was(model):
             trainer = kto_trainer(model, thumbs[:2], thumbs[:2], plain._replace(precision=precision))
             found.append([pair[0] for pair in trainer.references["train"]])
@@ -172,8 +175,78 @@ def test_half_precision_gives_nearly_the_same_loss(model, thumbs, tokenizer, tmp
     assert found[1] != found[0]
 
 
+def test_fp16_learns_with_a_scaler_that_is_in_the_checkpoint(model, thumbs, tokenizer, tmp_path):
+    before = copy.deepcopy(model)
+    learning = course(tmp_path, tokenizer, steps=2)._replace(precision="fp16")
+    with as_it_was(model):
+        trainer = kto_trainer(model, thumbs, thumbs, learning)
+        assert trainer.evaluate()["dev_loss"] == pytest.approx(0.5, abs=1e-6)
+        trainer.train()
+    state = torch.load(tmp_path / "checkpoint-2" / "scaler.pt", weights_only=True)
+    assert state["scale"] >= 1.0
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    moved = [
+        (one - other).abs().max().item()
+        for one, other in zip(model.parameters(), before.parameters(), strict=True)
+    ]
+    assert 0 < max(moved) < 0.1
+
+
 def test_the_door_of_training_loads_trl_only_for_this_stage():
     import subprocess
 
     code = "import sys, psyllm.train.run, psyllm.train.stages; sys.exit('trl' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("shape", ["gpt2", "pangu", "llama"])
+def test_an_answer_beside_its_neighbours_prompt_is_no_longer_than_the_model(shape, tmp_path):
+    """Prompts that leave room for their own answers only, next to answers that nearly fill the context."""
+    long = [6] * 13 + [1], [8] * 56 + [1]
+    made = [
+        Rated([5] * 50, long[0], True),
+        Rated([7] * 6, long[1], False),
+        Rated([5] * 49, [9] * 13 + [1], True),
+        Rated([7] * 4, long[1], False),
+    ]
+    model = shaped(shape, 300)
+    learning = Course(
+        STAGE.model_copy(update={"steps": 2, "evaluate_every_steps": 2}), str(tmp_path), 1, "fp32", 0, 64
+    )
+    with as_it_was(model):
+        trainer = kto_trainer(model, made, made, learning)
+        batch = trainer.batch_of("train", range(4))
+        assert max(batch["input_ids"].shape[1], batch["KL_input_ids"].shape[1]) == 64
+        trainer.train()
+
+
+def test_both_rows_of_an_answer_follow_the_same_prompt(tmp_path):
+    made = [Rated([1, 2, 3, 4, 5, 6], [7], True), Rated([8], [9, 9, 9, 9], False)]
+    table = tables_of([of_rated(one) for one in made], [], Course(STAGE, "", 1, "fp32", 0, 8))["train"]
+    first, second = table.batch([0, 1])
+    assert (first["prompt_ids"], first["completion_ids"], first["KL_completion_ids"]) == (
+        [3, 4, 5, 6],
+        [7],
+        [9, 9, 9, 9],
+    )
+    assert (second["prompt_ids"], second["KL_completion_ids"]) == ([8], [7])
+
+
+@pytest.mark.parametrize("kind", ["kto", "dpo"])
+def test_activations_are_computed_again_where_that_is_asked_for(kind, thumbs, pairs, tokenizer, tmp_path):
+    made, rows = (kto_trainer, thumbs) if kind == "kto" else (dpo_trainer, pairs)
+    found = []
+    for again in (False, True):
+        model = build(SHAPE, tokenizer, 3)
+        calls = []
+        model.model.layers[0].mlp.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
+        learning = course(tmp_path / str(again), tokenizer)._replace(gradient_checkpointing=again)
+        with as_it_was(model):
+            trainer = made(model, rows, [], learning)
+            calls.clear()
+            trainer.train()
+        assert not model.is_activation_checkpointing
+        found.append((len(calls), torch.cat([weight.flatten() for weight in model.parameters()])))
+    (plain, weights), (more, same) = found
+    assert more == plain + 3  # once more in each step
+    assert (weights - same).abs().max() < 1e-6

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 
 from psyllm.core.errors import LossNotFinite
-from psyllm.core.train_settings import TrainingStage
+from psyllm.core.train_settings import PreferStage, TrainingStage
 
 
 class _Seen(NamedTuple):
@@ -27,7 +27,7 @@ class _Seen(NamedTuple):
 class Finite:
     """Looks at the losses and norms of one stage."""
 
-    def __init__(self, stage: str, settings: TrainingStage, *, scaled: bool) -> None:
+    def __init__(self, stage: str, settings: TrainingStage | PreferStage, *, scaled: bool) -> None:
         self._stage = stage
         self._settings = settings
         self._scaled = (

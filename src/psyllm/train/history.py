@@ -44,8 +44,8 @@ def dev_losses(logged: Iterable[dict[str, Any]]) -> list[tuple[int, float]]:
 
 
 def best_step(logged: Iterable[dict[str, Any]]) -> int | None:
-    """Return the step with the lowest dev loss, the earliest of equals; None without any."""
-    losses = dev_losses(logged)
+    """Return the step with the lowest dev loss, the earliest of equals; None without any that is a number."""
+    losses = [(step, loss) for step, loss in dev_losses(logged) if math.isfinite(loss)]
     return min(losses, key=lambda pair: pair[1])[0] if losses else None
 
 

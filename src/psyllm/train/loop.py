@@ -326,6 +326,17 @@ def _explained(error: Exception, plan: Plan, length: int, checkpoint_bytes: int)
     return DiskFull(message, next_step)
 
 
+def need_checkpointing(model: PreTrainedModel) -> None:
+    """Refuse gradient checkpointing where the model has none.
+
+    Raises:
+        BadSetting: it can't compute its activations again.
+    """
+    if not model.supports_gradient_checkpointing:
+        message = f"{type(model).__name__} can't compute its activations again"
+        raise BadSetting(message, "set train.gradient_checkpointing=false")
+
+
 @contextmanager
 def _as_planned(model: PreTrainedModel, plan: Plan) -> Iterator[bool]:
     """Compute the model inside the block as the plan says, and as before after it; yield whether it is compiled."""
@@ -334,9 +345,7 @@ def _as_planned(model: PreTrainedModel, plan: Plan) -> Iterator[bool]:
         plan.compile, model, on_card=torch.cuda.is_available(), steps=plan.settings.steps
     )
     if plan.gradient_checkpointing:
-        if not model.supports_gradient_checkpointing:
-            message = f"{type(model).__name__} can't compute its activations again"
-            raise BadSetting(message, "set train.gradient_checkpointing=false")
+        need_checkpointing(model)
         model.activation_checkpointing_enable()
     try:
         with compiled(model, wanted=wanted) as is_compiled:

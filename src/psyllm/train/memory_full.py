@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from psyllm.core.errors import MemoryFull
-from psyllm.core.train_settings import TrainingStage
+from psyllm.core.train_settings import PreferStage, TrainingStage
 
 # As torch's allocators for the processor and for cards word it in a plain RuntimeError
 # (c10/core/impl/alloc_cpu.cpp, CUDAFunctions, cuBLAS): it has a class of its own for a card's main allocator only.
@@ -30,18 +30,33 @@ def is_about_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in SAID_OF_MEMORY)
 
 
-def memory_full(name: str, stage: TrainingStage, length: int, *, checkpointing: bool) -> MemoryFull:
+def memory_full(
+    name: str, stage: TrainingStage | PreferStage, length: int, *, checkpointing: bool
+) -> MemoryFull:
     """Return the error for a stage whose step of rows of `length` tokens did not fit."""
     at_once = stage.rows_at_once or stage.batch_rows
-    smaller = next((part for part in range(at_once // 2, 0, -1) if stage.batch_rows % part == 0), 0)
+    fewest = fewest_at_once(stage)
+    parts = range(at_once - 1 if fewest > 1 else at_once // 2, fewest - 1, -1)
+    fits = [part for part in parts if stage.batch_rows % part == 0]
+    smaller = next((part for part in fits if part <= at_once // 2), fits[-1] if fits else 0)
     ways = []
     if smaller:
-        ways.append(f"train.{name}.rows_at_once={smaller} (the same result, but for last digits)")
+        # kto measures how far the model has moved on the rows that are computed together
+        same = "kto compares fewer" if fewest > 1 else "the same result, but for last digits"
+        ways.append(f"train.{name}.rows_at_once={smaller} ({same})")
     if not checkpointing:
         ways.append("train.gradient_checkpointing=true (the same result, slower)")
-    ways += [
-        f"train.{name}.row_tokens={max(length // 2, 1)} (shorter rows)",
-        "train.adapter.method=lora (trains few weights)",
-    ]
+    if isinstance(stage, PreferStage):  # it has no row length of its own, and learns in all weights
+        ways.append(f"train.model.context_tokens={max(length // 2, 1)} (in all stages)")
+    else:
+        ways += [
+            f"train.{name}.row_tokens={max(length // 2, 1)} (shorter rows)",
+            "train.adapter.method=lora (trains few weights)",
+        ]
     message = f"the memory does not hold {at_once} rows of {length} tokens at once in {name}"
     return MemoryFull(message, f"set one of these, the first first: {'; '.join(ways)}")
+
+
+def fewest_at_once(stage: TrainingStage | PreferStage) -> int:
+    """Return how few rows may be computed together: KTO compares neighbours."""
+    return 2 if isinstance(stage, PreferStage) and stage.method != "dpo" else 1

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from psyllm.core.errors import BadSetting, MissingFile
-from psyllm.core.train_settings import TrainingStage, TrainSettings
+from psyllm.core.train_settings import PreferStage, TrainingStage, TrainSettings
 from psyllm.lm.cards import Card, card_named
 from psyllm.lm.memory import GIB, Method, Need, Number, Optimizer, Way, estimate
 from psyllm.lm.model_shape import Shape, shape_of
@@ -215,6 +215,34 @@ def precision_on(settings: TrainSettings, card: Card) -> Number:
 
 
 def _needs(settings: TrainSettings, card: Card, shape: Shape, precision: Number) -> Iterator[StageNeed]:
+    yield from _needs_of_rows(settings, card, shape, precision)
+    if settings.prefer.steps:
+        yield _need_of_preferring(settings, card, shape, precision)
+
+
+def _need_of_preferring(settings: TrainSettings, card: Card, shape: Shape, precision: Number) -> StageNeed:
+    """Return what `prefer` needs where every answer fills the context with its prompt.
+
+    Each counts twice: DPO computes both answers of a pair together. KTO's second pass keeps no
+    activations, so what it takes is less than is said here; how much less is not measured.
+    """
+    stage = settings.prefer
+    context = min(settings.model.context_tokens, shape.positions or settings.model.context_tokens)
+    rows = stage.rows_at_once or stage.batch_rows
+    way = Way(
+        precision=precision,
+        checkpointing=settings.gradient_checkpointing,
+        attention="eager" if card.device == "cpu" and context <= _longest_plain_row() else "sdpa",
+        loss="chunked",  # TRL's head never holds all logits, whatever `train.loss` says
+        device=card.device,
+        accumulates=rows < stage.batch_rows,
+    )
+    return StageNeed("prefer", rows, context, estimate(shape, way, context, 2 * rows))
+
+
+def _needs_of_rows(
+    settings: TrainSettings, card: Card, shape: Shape, precision: Number
+) -> Iterator[StageNeed]:
     chosen = settings.model_dump()
     method = cast("Method", chosen.get("adapter", {}).get("method", "full"))
     for name in STAGES:
@@ -272,11 +300,15 @@ def _choices(settings: TrainSettings, forecast: Forecast) -> Iterator[Changes]:
             for one in failing
         }
     yield {"gradient_checkpointing": True}
-    if settings.base is not None:
+    if settings.base is not None and not settings.prefer.steps:  # which learns in all weights
         yield {"adapter.method": "lora"}
         if forecast.card.device == "cuda":
             yield {"adapter.method": "qlora"}
-    for parts in _powers_of_two(max(one.row_tokens for one in failing) // FEWEST_ROW_TOKENS):
+    longest = max(one.row_tokens for one in failing)
+    for parts in _powers_of_two(longest // FEWEST_ROW_TOKENS):
+        if any(one.stage == "prefer" for one in failing):  # it has no row length of its own
+            yield {"model.context_tokens": max(longest // parts, FEWEST_ROW_TOKENS)}
+            continue
         yield {
             f"{one.stage}.row_tokens": max(one.row_tokens // parts, FEWEST_ROW_TOKENS)
             for one in failing
@@ -291,10 +323,17 @@ def _powers_of_two(most: int) -> Iterator[int]:
         parts *= 2
 
 
-def _part(stage: TrainingStage, rows: int, parts: int) -> int:
-    """Return the largest divisor of the step's rows that is no more than a part of what is computed now."""
-    most = max(rows // parts, 1)
-    return next(number for number in range(most, 0, -1) if stage.batch_rows % number == 0)
+def _part(stage: TrainingStage | PreferStage, rows: int, parts: int) -> int:
+    """Return the largest divisor of the step's rows that is no more than a part of what is computed now.
+
+    Where that would be fewer than the stage can be computed in, the smallest that it can be.
+    """
+    from psyllm.train.memory_full import fewest_at_once
+
+    fewest = fewest_at_once(stage)
+    divisors = [number for number in range(fewest, rows + 1) if stage.batch_rows % number == 0]
+    fits = [number for number in divisors if number <= rows // parts]
+    return fits[-1] if fits else next(iter(divisors), rows)
 
 
 def _with(settings: TrainSettings, changes: Changes) -> TrainSettings | None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from psyllm.core.errors import PsyError
 from psyllm.core.progress import report
 from psyllm.core.train_settings import PreferStage
 from psyllm.lm.checkpoint import quiet_transformers
@@ -24,6 +25,8 @@ from psyllm.lm.tokenizer import Tokenizer
 from psyllm.train import saved
 from psyllm.train.adapters import restore
 from psyllm.train.history import DEV_LOSS, KEPT, best_step, should_stop
+from psyllm.train.loop import need_checkpointing
+from psyllm.train.memory_full import is_about_memory, memory_full
 from psyllm.train.prefer_material import (
     Pair,
     Rated,
@@ -47,6 +50,7 @@ class PreferPlan(NamedTuple):
     keep_checkpoints: int
     precision: str
     context_tokens: int
+    gradient_checkpointing: bool = False
 
 
 class Preferred(NamedTuple):
@@ -63,6 +67,8 @@ def learn_preferences(
 
     Raises:
         EmptyCorpus: too many answers are too long for the model.
+        MemoryFull: a step does not fit; names the settings to change.
+        LossNotFinite: a loss or a gradient is no number.
         OSError: ENOSPC, the disk is full.
     """
     train, dev = _examples(tokenizer, ratings, task.context_tokens, task.settings)
@@ -107,10 +113,21 @@ def _run(
     resume: int | None,
 ) -> None:
     # late: TRL takes seconds to import
-    from psyllm.train.prefer_trl import Course, as_it_was, dpo_trainer, kto_trainer
+    from psyllm.train.prefer_table import Course
+    from psyllm.train.prefer_trl import as_it_was, dpo_trainer, kto_trainer
 
     pad, task = how
-    course = Course(task.settings, str(task.folder), task.seed, task.precision, pad)
+    if task.gradient_checkpointing:
+        need_checkpointing(model)
+    course = Course(
+        task.settings,
+        str(task.folder),
+        task.seed,
+        task.precision,
+        pad,
+        task.context_tokens,
+        task.gradient_checkpointing,
+    )
     parameters = sum(weight.numel() for weight in model.parameters())
     watch = _Watch(task, heard, has_dev=bool(dev), checkpoint_bytes=parameters * BYTES_A_PARAMETER)
     make = dpo_trainer if isinstance(train[0], Pair) else kto_trainer
@@ -120,7 +137,14 @@ def _run(
             trainer.train(
                 resume_from_checkpoint=None if resume is None else str(saved.folder_of(task.folder, resume))
             )
-    except Exception:
+    except PsyError:
+        raise
+    except Exception as error:
+        if is_about_memory(error):
+            checkpointing = task.gradient_checkpointing
+            raise memory_full(
+                NAME, task.settings, task.context_tokens, checkpointing=checkpointing
+            ) from error
         # torch and safetensors hide a full disk behind errors of their own
         saved.need_room(task.folder, parameters * BYTES_A_PARAMETER)
         raise

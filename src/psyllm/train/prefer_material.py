@@ -11,7 +11,8 @@ Nothing here knows a model.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -47,6 +48,13 @@ class Rated(NamedTuple):
     prompt: list[int]
     answer: list[int]
     desirable: bool
+    again: Callable[[int], list[int]] | None = None  # lays the prompt out within so many tokens
+
+    def prompt_within(self, room_tokens: int) -> list[int]:
+        """Return the prompt in at most so many tokens, its newest turns where not all fit."""
+        if len(self.prompt) <= room_tokens:
+            return self.prompt
+        return self.again(room_tokens) if self.again else self.prompt[len(self.prompt) - room_tokens :]
 
 
 class Pair(NamedTuple):
@@ -196,7 +204,8 @@ def encode_rated(tokenizer: Encoder, row: RatedAnswer, context: int) -> Rated | 
     answer = _learnt(encode_training(tokenizer, messages[asked:], UNCUT)[-1])
     if len(answer) > context * MOST_ANSWER_SHARE:
         return None
-    return Rated(encode_prompt(tokenizer, messages[:-1], context - len(answer)), answer, row.desirable)
+    again = partial(encode_prompt, tokenizer, messages[:-1])
+    return Rated(again(context - len(answer)), answer, row.desirable, again)
 
 
 def _learnt(example: tuple[list[int], list[int]]) -> list[int]:

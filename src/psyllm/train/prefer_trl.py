@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, ClassVar, NamedTuple
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar, cast
 
 import torch
 from datasets import Dataset
@@ -27,48 +27,15 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference, KTOTrainer
 
-from psyllm.core.train_settings import PreferStage
 from psyllm.train.arguments import GRADIENT_NORM, OneDevice, line_every
+from psyllm.train.finite import Finite
 from psyllm.train.history import DEV_LOSS
 from psyllm.train.optimizers import BETAS
-from psyllm.train.prefer_material import Pair, Rated, batches_of, dev_batches, in_steps, weights_of
+from psyllm.train.precision import TYPES, check_scale, scaler_for
+from psyllm.train.prefer_material import Pair, Rated, in_steps, weights_of
+from psyllm.train.prefer_table import Course, Table, of_pair, of_rated, tables_of
 
 DEV_MARGIN, DEV_ACCURACY, MARGIN = "dev_margin", "dev_accuracy", "margin"
-Example = dict[str, Any]
-
-
-class Course(NamedTuple):
-    """What a trainer runs with besides the examples; `at_once` of them are computed together."""
-
-    settings: PreferStage
-    folder: str
-    seed: int
-    precision: str
-    pad: int
-
-    @property
-    def at_once(self) -> int:
-        """Examples computed together."""
-        return self.settings.rows_at_once or self.settings.batch_rows
-
-
-class Table:
-    """Examples by number, and the order in which they are learnt or measured."""
-
-    def __init__(self, examples: Sequence[Example], batches: Sequence[Sequence[int]]) -> None:
-        self.examples = list(examples)
-        self.batches = [list(batch) for batch in batches]
-
-    def batch(self, places: Sequence[int]) -> list[Example]:
-        """Return the examples of one batch; each answer's neighbour stands beside it."""
-        chosen = [self.examples[place] for place in places]
-        if "completion_ids" not in chosen[0]:
-            return chosen
-        before = [*chosen[-1:], *chosen[:-1]]
-        return [
-            {**one, "KL_completion_ids": other["completion_ids"]}
-            for one, other in zip(chosen, before, strict=True)
-        ]
 
 
 class _Ours(Trainer):
@@ -78,11 +45,24 @@ class _Ours(Trainer):
     paired: ClassVar[bool]
     compute_ref_log_probs: Callable[..., tuple[torch.Tensor, torch.Tensor]]  # TRL's
 
-    def __init__(self, *, tables: dict[str, Table], collator: Any, **named: Any) -> None:  # noqa: ANN401 - TRL's
+    def __init__(
+        self,
+        *,
+        tables: dict[str, Table],
+        collator: Any,  # noqa: ANN401 - TRL's
+        finite: Finite,
+        is_fp16: bool,
+        **named: Any,  # noqa: ANN401 - TRL's
+    ) -> None:
         self.tables = tables
         self.references: dict[str, list[tuple[float, float]]] = {}
         self.plain_collator = collator
+        self._finite = finite
+        self._is_fp16 = is_fp16
         super().__init__(data_collator=self.collate, **named)
+        if is_fp16:
+            # not by `args.fp16`: accelerate refuses it without a card, and the tests have none
+            self.accelerator.scaler = scaler_for("fp16", self.args.device.type)
 
     def _prepare_dataset(self, dataset: Any, *_: object) -> Any:  # noqa: ANN401 - TRL's
         return dataset
@@ -100,7 +80,8 @@ class _Ours(Trainer):
         found = []
         for places in table.batches:
             batch = self._prepare_inputs(self.plain_collator(table.batch(places)))
-            first, second = self.compute_ref_log_probs(self._own_model(), batch)
+            with self.compute_loss_context_manager():
+                first, second = self.compute_ref_log_probs(self._own_model(), batch)
             found += list(zip(first.tolist(), second.tolist(), strict=True))
         self.references[name] = found
         return dataset
@@ -119,8 +100,42 @@ class _Ours(Trainer):
         batch: dict[str, torch.Tensor] = self.plain_collator(examples)
         return batch
 
+    def compute_loss_context_manager(self) -> AbstractContextManager[Any]:
+        """Return what a loss is computed in."""
+        if self._is_fp16:
+            return torch.autocast(self.args.device.type, dtype=TYPES["fp16"])
+        return cast("AbstractContextManager[Any]", super().compute_loss_context_manager())
+
+    def training_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Compute a part of a step and keep its loss to be looked at."""
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        self._finite.add_loss(loss)
+        return loss
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:
+        """Clip, and look whether loss and gradient are numbers, before the weights change."""
+        scaler = self.accelerator.scaler
+        if scaler is not None:
+            check_scale(scaler, "prefer", self.state.global_step + 1)
+            scaler.unscale_(cast("Any", self.optimizer).optimizer)
+        clip: Callable[[torch.nn.Module], torch.Tensor] = super()._clip_grad_norm
+        norm = clip(model)
+        self._finite.end_step(self.state.global_step + 1, norm)
+        return norm
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:  # noqa: ANN401 - the base class's
+        """Write a checkpoint, once every loss before it is known to be a number."""
+        self._finite.look()
+        super()._save_checkpoint(model, trial)
+
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Log and return dev loss, margin and accuracy over all dev examples."""
+        self._finite.look()
         model = self._own_model()
         model.train(mode=False)
         total = count = 0.0
@@ -132,7 +147,8 @@ class _Ours(Trainer):
                 numbers = range(start, start + len(places))
                 start += len(places)
                 batch = self._prepare_inputs(self.batch_of("eval", numbers))
-                loss: Any = self.compute_loss(model, batch)
+                with self.compute_loss_context_manager():
+                    loss: Any = self.compute_loss(model, batch)
                 total += loss.item() * len(places)
                 count += len(places)
                 good, bad = self.rewards(batch)
@@ -140,6 +156,7 @@ class _Ours(Trainer):
                 worse += bad
         self._counted("eval").clear()
         metrics = {DEV_LOSS: total / count, **_judged(better, worse, paired=self.paired)}
+        self._finite.check_dev_loss(self.state.global_step, metrics[DEV_LOSS])
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -250,7 +267,7 @@ def kto_trainer(
         train_sampling_strategy="sequential",  # the neighbours of a batch are fixed
         **_arguments(course, has_dev=bool(dev)),
     )
-    tables = _tables([_of_rated(one) for one in train], [_of_rated(one) for one in dev], course)
+    tables = tables_of([of_rated(one) for one in train], [of_rated(one) for one in dev], course)
     collator = DataCollatorForUnpairedPreference(pad_token_id=course.pad)
     trainer: OurKTO = _built(OurKTO, model, config, tables, course, collator, callbacks)
     return trainer
@@ -274,28 +291,10 @@ def dpo_trainer(
         train_sampling_strategy="sequential",
         **_arguments(course, has_dev=bool(dev)),
     )
-    tables = _tables([_of_pair(one) for one in train], [_of_pair(one) for one in dev], course)
+    tables = tables_of([of_pair(one) for one in train], [of_pair(one) for one in dev], course)
     collator = DataCollatorForPreference(pad_token_id=course.pad)
     trainer: OurDPO = _built(OurDPO, model, config, tables, course, collator, callbacks)
     return trainer
-
-
-def _of_rated(example: Rated) -> Example:
-    return {
-        "prompt_ids": example.prompt,
-        "completion_ids": example.answer,
-        "label": example.desirable,
-    }
-
-
-def _of_pair(example: Pair) -> Example:
-    return {"prompt_ids": example.prompt, "chosen_ids": example.chosen, "rejected_ids": example.rejected}
-
-
-def _tables(train: Sequence[Example], dev: Sequence[Example], course: Course) -> dict[str, Table]:
-    size = course.at_once
-    tables = {"train": Table(train, batches_of(len(train), size, course.seed))}
-    return tables | ({"eval": Table(dev, dev_batches(len(dev), size))} if dev else {})
 
 
 def _built(
@@ -308,13 +307,15 @@ def _built(
     callbacks: Sequence[TrainerCallback],
 ) -> Any:  # noqa: ANN401 - one of ours
     """Return the trainer: TRL is given numbers of places instead of texts, and its collator ours around it."""
-    numbered = [list(range(place, place + course.at_once)) for place in _starts(tables["train"])]
+    numbered = [list(range(place, place + course.at_once)) for place in tables["train"].starts()]
     settings = course.settings
     wanted = settings.steps * (settings.batch_rows // course.at_once)
     rows = Dataset.from_dict({"place": list(in_steps(numbered, wanted, course.seed))})
     trainer = kind(
         tables=tables,
         collator=collator,
+        finite=Finite("prefer", settings, scaled=course.precision == "fp16"),
+        is_fp16=course.precision == "fp16",
         model=model,
         args=config,
         train_dataset=rows,
@@ -325,13 +326,6 @@ def _built(
     trainer.processing_class = None  # else it would be written beside every checkpoint
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _starts(table: Table) -> Iterator[int]:
-    start = 0
-    for batch in table.batches:
-        yield start
-        start += len(batch)
 
 
 def _pad_only(pad: int) -> PreTrainedTokenizerFast:
@@ -360,7 +354,7 @@ def _arguments(course: Course, *, has_dev: bool) -> dict[str, Any]:
         "max_grad_norm": GRADIENT_NORM,
         "max_length": None,
         "precompute_ref_log_probs": True,
-        "activation_checkpointing": False,  # TRL's own default is True, a fifth slower
+        "activation_checkpointing": course.gradient_checkpointing,  # TRL's own default is True, a fifth slower
         "bf16": course.precision == "bf16",
         "eval_strategy": "steps" if has_dev else "no",
         "eval_steps": settings.evaluate_every_steps,
@@ -380,7 +374,7 @@ def _arguments(course: Course, *, has_dev: bool) -> dict[str, Any]:
 
 @contextmanager
 def as_it_was(model: PreTrainedModel) -> Iterator[None]:
-    """Take back what TRL puts into a model: its way through the head, and a copy of an adapter."""
+    """Take back what TRL puts into a model: its way through the head, checkpointing, an adapter's copy."""
     quiet = os.environ.get("TQDM_DISABLE")
     os.environ["TQDM_DISABLE"] = "1"
     try:
@@ -394,6 +388,9 @@ def as_it_was(model: PreTrainedModel) -> Iterator[None]:
         for module in model.modules():
             for name in ("forward", "_original_forward"):
                 module.__dict__.pop(name, None)
+        if model.is_activation_checkpointing:
+            keep_activations: Callable[[], None] = model.activation_checkpointing_disable
+            keep_activations()
         adapters: Any = getattr(model, "peft_config", {})
         if "ref" in adapters:
             taken: Any = model

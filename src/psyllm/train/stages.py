@@ -192,7 +192,13 @@ def _prefer(work: Work, model: PreTrainedModel, tokenizer: Tokenizer, ratings: R
     result_file = folder / RESULT
     if not result_file.is_file():
         task = PreferPlan(
-            settings.prefer, folder, settings.seed, settings.keep_checkpoints, work.precision, context
+            settings.prefer,
+            folder,
+            settings.seed,
+            settings.keep_checkpoints,
+            work.precision,
+            context,
+            settings.gradient_checkpointing,
         )
         facts, logged = learn_preferences(model, tokenizer, ratings, task, heard)
         leave(target, model, tokenizer, None, context_tokens=context, lineage=work.lineage)
