@@ -13,10 +13,13 @@ from transformers import (
     LlamaForCausalLM,
     MambaConfig,
     MambaForCausalLM,
+    ModernBertDecoderConfig,
+    ModernBertDecoderForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
 )
 
+from lm.small_bases import SHAPES, shaped
 from psyllm.core.errors import BadCheckpoint, BadSetting
 from psyllm.train.fitness import check_base, check_length
 
@@ -67,6 +70,42 @@ def test_a_model_that_does_not_see_borders_or_takes_no_positions_is_refused():
     body.forward = with_mask
     with pytest.raises(BadCheckpoint, match="keep texts apart"):
         check_base(leaking, BASE)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_shapes_that_people_start_from_are_taken(shape):
+    check_base(shaped(shape, 300), BASE)
+
+
+def test_a_base_of_whose_head_training_would_see_a_part_is_refused():
+    torch.manual_seed(1)
+    config = ModernBertDecoderConfig(
+        **WIDE,
+        intermediate_size=48,
+        max_position_embeddings=32,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        cls_token_id=1,
+        sep_token_id=2,
+    )
+    layered = ModernBertDecoderForCausalLM(config)
+    layered.get_output_embeddings().weight.data.normal_()  # as a trained one, sure of something
+    with pytest.raises(BadCheckpoint, match="between its layers and its logits"):
+        check_base(layered, BASE)
+    bent = decoders()[1]
+    bent.get_output_embeddings().weight.data.normal_()
+    plain = bent.forward
+
+    def scaled(**named):
+        """As a model that does something of its own with its logits."""
+        said = plain(**named)
+        said.logits = said.logits * 2
+        return said
+
+    bent.forward = scaled
+    with pytest.raises(BadCheckpoint, match="between its layers and its logits"):
+        check_base(bent, BASE)
 
 
 def test_rows_longer_than_the_positions_are_refused():

@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,7 +16,7 @@ from psyllm.train import saved
 from psyllm.train.arguments import line_every
 from psyllm.train.history import dev_losses
 from psyllm.train.loop import Ordered
-from train.stage_runs import DEV, NO_DEV, SHAPE, STAGE, TOKENIZER, TRAIN, figures, train
+from train.stage_runs import DEV, NO_DEV, SHAPE, STAGE, TOKENIZER, TRAIN, figures, small_model, train
 
 
 def same(first, second):
@@ -107,6 +108,17 @@ def test_a_stage_killed_after_its_last_checkpoint_takes_no_further_step(tmp_path
 def test_the_best_and_the_newest_checkpoints_stay(tmp_path):
     trained, _ = train(tmp_path / "a", stage=RISING, keep=1)
     assert saved.whole_steps(tmp_path / "a") == sorted({trained.best, trained.steps})
+
+
+def test_a_step_of_which_nothing_is_learnt_changes_nothing_and_a_dev_split_without_labels_is_none(tmp_path):
+    blank = Rows(TRAIN.ids, np.full_like(TRAIN.labels, NOT_LEARNT), TRAIN.positions)
+    before = small_model().state_dict()
+    trained, weights = train(
+        tmp_path / "stage", STAGE.model_copy(update={"steps": 2}), blank.take([0]), blank.take([0, 1])
+    )
+    assert not dev_losses(trained.logged)
+    assert [entry["loss"] for entry in trained.logged if "loss" in entry] == [0.0] * 2
+    assert same(before, weights)
 
 
 def test_without_a_dev_split_all_steps_are_taken_and_the_last_weights_stay(tmp_path):

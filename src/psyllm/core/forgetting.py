@@ -47,6 +47,7 @@ from psyllm.core.settled_reviews import reviews_folder, unreadable_decisions, wi
 from psyllm.core.stages import (
     Manifest,
     Stage,
+    begun_models,
     complete_runs,
     locked,
     stage_folder,
@@ -332,8 +333,11 @@ def _unfinished(data: Path) -> set[str]:
 
 
 def models_of(data: Path, corpora: set[str]) -> tuple[str, ...]:
-    """Return the models trained on one of these corpora, and those trained further from one of them."""
-    models = complete_runs(data, Stage.MODELS)
+    """Return the models trained on one of these corpora, and those trained further from one of them.
+
+    Trainings that have not ended are named as well.
+    """
+    models = [*complete_runs(data, Stage.MODELS), *begun_models(data)]
     found = {model.run for model in models if any(parent.run in corpora for parent in model.parents)}
     before: set[str] = set()
     while found != before:

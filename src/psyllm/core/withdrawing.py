@@ -109,7 +109,10 @@ def _left(row: Row, ids: frozenset[str]) -> Row | None:
 
 
 def _free(data: Path, opened: ExitStack) -> bool:
-    """Return whether no training runs; one that does has read the words already, and its model is named."""
+    """Return whether no training runs; one that does has read the words already.
+
+    It is named as a model, and `train` does not take it into use when it ends.
+    """
     if not stage_folder(data, Stage.MODELS).is_dir():
         return False
     try:

@@ -4,7 +4,8 @@ In: token ids, with labels or without. Out: `Rows` for the model. Two ways:
 `pack_blocks` puts whole dialogues beside each other, each at positions from 0
 and blind to its neighbours; `pack_wrapped` joins texts and cuts the chain.
 The first token of a block is never learnt, for nothing before it belongs to it.
-Nothing here shuffles, and nothing is cropped.
+Rows of which nothing is learnt are left out: a step of such rows alone would have
+no loss. Nothing here shuffles, and nothing that is learnt is cropped.
 
 The model must be called with `position_ids`, `use_cache=False` and *no*
 attention mask: only then does transformers see from the positions where a
@@ -71,7 +72,10 @@ def pack_blocks(examples: Sequence[Example], length: int, pad: int) -> Rows:
 
 
 def pack_wrapped(texts: Iterable[list[int]], length: int, pad: int) -> Rows:
-    """Return rows cut from one chain of texts; all tokens are learnt, <|end|> between texts is theirs."""
+    """Return rows cut from one chain of texts; all tokens but each row's first are learnt.
+
+    <|end|> between texts is theirs.
+    """
     tokens = list(chain.from_iterable(texts))
     starts = range(0, len(tokens), length)
     rows = [[Example(part, part)] for part in (tokens[start : start + length] for start in starts)]
@@ -97,4 +101,4 @@ def _fill(rows: Sequence[Sequence[Example]], length: int, pad: int) -> Rows:
             positions[number, start:end] = np.arange(end - start)
             start = end
         positions[number, start:] = np.arange(length - start)
-    return Rows(ids, labels, positions)
+    return Rows(ids, labels, positions).take(np.flatnonzero((labels != NOT_LEARNT).any(axis=1)))

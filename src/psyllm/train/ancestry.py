@@ -8,15 +8,19 @@ here loads a model.
 from __future__ import annotations
 
 import datetime as dt
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from psyllm.core.base_models import base_hash
-from psyllm.core.errors import MissingFile, MissingStage
+from psyllm.core.errors import MissingFile, MissingStage, StageBusy
 from psyllm.core.permits import BASE, permit_of_base, read_permit, refuse_ended, together
-from psyllm.core.stages import Manifest, Parent, Stage, read_manifest, stage_folder
+from psyllm.core.stages import Manifest, Parent, Stage, StageRun, locked, read_manifest, stage_folder
 
 MODEL = "model"
+LOOK_AGAIN_S = 0.2
 
 
 def base_parent(base: Path | None) -> tuple[Parent, ...]:
@@ -90,3 +94,42 @@ def earlier_run(data: Path, name: str, parents: tuple[Parent, ...]) -> Path | No
         message = f"the run {name} that it goes on from is no longer there as it was"
         raise MissingStage(message, "begin anew: psyllm train")
     return folder
+
+
+@contextmanager
+def words_held(run: StageRun, wait_s: float) -> Iterator[None]:
+    """Let nobody change the corpus inside the block, in which a model is taken into use; refuse if it was changed.
+
+    Words are taken back from a corpus also while a training runs that has read them: its model must not
+    be talked with. Where the corpus is being written, waits as long as told.
+
+    Raises:
+        MissingStage: the corpus is no longer what the run learnt from.
+        StageBusy: it is still being written.
+    """
+    with ExitStack() as held:
+        until = time.monotonic() + wait_s
+        while not _held(held, run):
+            if time.monotonic() > until:
+                message = f"{run.name} has learnt to its end, but another process still writes the corpus"
+                next_step = f"wait for that to end, then run: psyllm train resume {run.name}"
+                raise StageBusy(message, next_step)
+            time.sleep(min(LOOK_AGAIN_S, wait_s))
+        try:
+            corpus_of(run.parents, run.data, "")
+        except MissingStage as error:
+            message = (
+                f"words of the corpus were taken back or changed while {run.name} learnt from them: "
+                "it is not taken into use"
+            )
+            next_step = f"train anew, without them: psyllm train; and delete the folder {run.folder}"
+            raise MissingStage(message, next_step) from error
+        yield
+
+
+def _held(held: ExitStack, run: StageRun) -> bool:
+    try:
+        held.enter_context(locked(run.data, Stage.CORPUS))
+    except StageBusy:
+        return False
+    return True

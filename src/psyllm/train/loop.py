@@ -271,11 +271,11 @@ def _run(
     watch = Watch(
         plan,
         heard,
-        has_dev=len(dev.ids) > 0,
+        has_dev=dev.learnt_tokens > 0,
         tokens_a_step=stage.batch_rows * rows.ids.shape[1],
         parameters=parameters,
     )
-    sharing, has_dev = plan.sharing, len(dev.ids) > 0
+    sharing, has_dev = plan.sharing, dev.learnt_tokens > 0
     team = sharing.team
     ordered = Ordered(rows, stage.steps * stage.batch_rows, plan.seed)
     mine = Part(ordered, stage.batch_rows, team.rank, team.count)

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psyllm.core.errors import EmptyCorpus
-from psyllm.core.stages import Manifest, Stage, StageRun, up_to_date, write_text_atomically
+from psyllm.core.stages import BEGAN, Manifest, Stage, StageRun, up_to_date, write_text_atomically
 from psyllm.core.train_settings import TrainSettings
-from psyllm.train.ancestry import MODEL, base_name
+from psyllm.train.ancestry import MODEL, base_name, words_held
 from psyllm.train.processes import Sharing, Team, joined
 from psyllm.train.stopping import STOP_FILE, Stop
-from psyllm.train.undertaking import BEGAN, Undertaking, anew
+from psyllm.train.undertaking import Undertaking, anew
 
 if TYPE_CHECKING:
     from psyllm.train.stages import Work
@@ -32,7 +32,9 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
     """Train on the corpus in use; return at once if this very run is complete.
 
     Raises:
-        MissingStage: there is no corpus yet, or an agreement that it or the base rests on has ended.
+        MissingStage: there is no corpus yet, an agreement that it or the base rests on has ended, or words of it
+            were taken back while the training ran.
+        StageBusy: another training runs, or the corpus is being written when this one ends.
         EmptyCorpus: nothing in it may be trained on, or too few answers are rated.
         BadCheckpoint: the base can't be used.
         BadSetting: settings that contradict each other, or that the card can't do.
@@ -114,28 +116,30 @@ def _finish(undertaking: Undertaking, writer: StageRun, work: Work, began: dict[
     from psyllm.train.peak import machine_facts
     from psyllm.train.precision import processor_facts
 
-    return writer.finish(
-        counts={
-            "train_records": work.train.records,
-            "dev_records": work.dev.records,
-            **{f"{stage}_steps": result["steps"] for stage, result in work.results.items()},
-            **{f"{stage}_rows": result["rows"] for stage, result in work.results.items()},
-        },
-        drops={"may_not_train": work.train.refused + work.dev.refused},
-        seeds={"train": work.settings.seed},
-        details={
-            "threads": began["threads"],
-            "precision": began["precision"],
-            "processes": work.sharing.team.count,
-            "changed_code": undertaking.changed_code,
-            "lineage": undertaking.inherited,
-            "processor": processor_facts().get("model name", platform.machine()),
-            "cores": os.cpu_count() or 1,
-            **machine_facts(),
-            "weights": work.weights,
-            "stages": work.results,
-        },
-    )
+    # the other processes wait for this one no longer than wait_s
+    with words_held(writer, work.settings.wait_s / 2):
+        return writer.finish(
+            counts={
+                "train_records": work.train.records,
+                "dev_records": work.dev.records,
+                **{f"{stage}_steps": result["steps"] for stage, result in work.results.items()},
+                **{f"{stage}_rows": result["rows"] for stage, result in work.results.items()},
+            },
+            drops={"may_not_train": work.train.refused + work.dev.refused},
+            seeds={"train": work.settings.seed},
+            details={
+                "threads": began["threads"],
+                "precision": began["precision"],
+                "processes": work.sharing.team.count,
+                "changed_code": undertaking.changed_code,
+                "lineage": undertaking.inherited,
+                "processor": processor_facts().get("model name", platform.machine()),
+                "cores": os.cpu_count() or 1,
+                **machine_facts(),
+                "weights": work.weights,
+                "stages": work.results,
+            },
+        )
 
 
 def _lineage(undertaking: Undertaking) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from psyllm.core.errors import BadCheckpoint, BadSetting, MissingStage
 from psyllm.core.permits import BASE
 from psyllm.core.stages import (
+    BEGAN,
     Manifest,
     Parent,
     Stage,
@@ -37,7 +38,6 @@ from psyllm.train.ancestry import MODEL, base_parent, corpus_of, earlier_run, in
 from psyllm.train.history import should_stop
 from psyllm.train.schedule import first_falling_step, planned_steps, rate_share
 
-BEGAN = "began.json"
 RESULT = "result.json"
 STAGES = ("adapt", "answer")
 ROOMS = ("train", "lm")
