@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from hardship import no_space
 from lm.small_bases import shaped, write_base
 from psyllm.core.errors import BadCheckpoint, BadInput, DiskFull, MissingStage
 from psyllm.core.permits import Permit
@@ -144,6 +145,16 @@ def test_a_disk_without_room_is_told_first(source, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
     with pytest.raises(DiskFull, match="no room for"):
         export(source, tmp_path / "out", "safetensors", "fp32")
+
+
+@pytest.mark.parametrize(
+    ("form", "dtype"), [("safetensors", "fp32"), ("safetensors", "int8"), ("gguf", "fp32")]
+)
+def test_a_disk_that_fills_while_it_is_written_leaves_nothing_and_is_told(form, dtype, source, tmp_path):
+    with no_space(tmp_path, 20_000), pytest.raises(DiskFull, match="no space left") as caught:
+        export(source, tmp_path / "out", form, dtype)
+    assert "--out" in caught.value.next_step
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
 @pytest.mark.parametrize("form", ["safetensors", "gguf"])

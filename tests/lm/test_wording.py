@@ -1,11 +1,14 @@
 """A model is spoken to as its publisher fine-tuned it, and nobody can type a mark."""
 
+import datetime as dt
 import json
 import re
+import types
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers.utils import chat_template_utils
 
 from lm.published import ENDOFTEXT, PLAIN_TEMPLATE, THINKING_TEMPLATE, TYPED, learnt, qwen_folder, spelt, talk
 from lm.small import KINDS
@@ -70,6 +73,21 @@ def test_ids_are_those_of_the_published_tokenizer_for_the_rendered_text(folders)
             encode_prompt(read_tokenizer(folders / name), talk("我最近很累", "慢慢说", "嗯，好"), 200)
             == expected
         )
+
+
+def test_a_template_that_asks_for_the_date_reads_the_same_every_day(tmp_path, monkeypatch):
+    """As Llama 3's: what was trained in July is asked for in August with the same words."""
+    dated = PLAIN_TEMPLATE.replace(
+        "'<|im_start|>system\\nHelp.", "'<|im_start|>system\\n' + strftime_now('%d %b %Y') + '"
+    )
+    assert dated != PLAIN_TEMPLATE
+    qwen_folder(tmp_path / "dated", dated)
+    wordings = []
+    for day in (dt.datetime(2026, 7, 31, tzinfo=dt.UTC), dt.datetime(2026, 8, 1, tzinfo=dt.UTC)):
+        monkeypatch.setattr(chat_template_utils, "datetime", types.SimpleNamespace(now=lambda day=day: day))
+        wordings.append(read_tokenizer(tmp_path / "dated").wording)
+    assert wordings[0] == wordings[1]
+    assert wordings[0].first.startswith("<|im_start|>system\n01 Jan 2025<|im_end|>")
 
 
 @given(WORDS, WORDS, WORDS, WORDS)

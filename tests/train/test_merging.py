@@ -6,11 +6,13 @@ import shutil
 import pytest
 import torch
 
+from hardship import no_space
 from lm.small_bases import shaped, write_base
-from psyllm.core.errors import BadCheckpoint, BadInput, MissingFile
+from psyllm.core.errors import BadCheckpoint, BadInput, DiskFull, MissingFile
 from psyllm.core.permits import permit_of_base
 from psyllm.core.train_settings import Adapter
 from psyllm.lm.checkpoint import load, load_base, load_weights, save
+from psyllm.lm.export import export
 from psyllm.lm.model_card import read_card
 from psyllm.train.adapters import attach, write_adapter
 from psyllm.train.merging import merge_folders
@@ -84,6 +86,26 @@ def test_an_adapter_from_elsewhere_is_merged_and_its_terms_are_unknown(tmp_path)
         if not torch.equal(before[name], after[name])
     }
     assert moved == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+
+
+def test_a_merge_asks_for_the_room_that_fp32_takes_where_the_base_is_int8(tmp_path, monkeypatch):
+    write_base(tmp_path / "plain", "llama")
+    model, tokenizer = load_base(tmp_path / "plain")
+    save(tmp_path / "full", model, tokenizer, context_tokens=64)
+    export(tmp_path / "full", tmp_path / "base", "safetensors", "int8")
+    foreign_adapter(tmp_path / "adapter")
+    free = 3 * sum(path.stat().st_size for path in (tmp_path / "base").iterdir())
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(free, 0, free))
+    with pytest.raises(DiskFull, match="no room for"):
+        merge_folders(tmp_path / "base", tmp_path / "adapter", tmp_path / "out")
+
+
+def test_a_merge_that_fills_the_disk_leaves_nothing_and_is_told(tmp_path):
+    write_base(tmp_path / "base", "llama", spare_rows=4)
+    foreign_adapter(tmp_path / "adapter")
+    with no_space(tmp_path, 5_000), pytest.raises(DiskFull, match="no space left"):
+        merge_folders(tmp_path / "base", tmp_path / "adapter", tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir() if "out" in path.name) == []
 
 
 def test_a_base_from_elsewhere_stays_a_base(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 
 from hardship import no_space, scarce_disk
 from lm.small import foreign_base
+from lm.small_bases import write_base
 from psyllm.core.errors import (
     BadCheckpoint,
     BadSetting,
@@ -25,10 +26,12 @@ from psyllm.core.errors import (
 from psyllm.core.permits import permit_of_model
 from psyllm.core.progress import listening
 from psyllm.core.stages import Stage, need_current, read_manifest
+from psyllm.core.train_settings import Adapter
 from psyllm.lm.checkpoint import load
 from psyllm.lm.model_card import read_card
 from psyllm.lm.template import END, PAD
 from psyllm.train import saved
+from psyllm.train.adapters import leave
 from psyllm.train.run import run
 from train.conftest import dialogue, document, make_corpus, question
 
@@ -155,6 +158,22 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(data, setti
         model = "model/model.safetensors"
         assert finished.files[model] == expected.files[model]
         assert finished.run == expected.run
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_disk_that_fills_at_the_last_write_is_told_too(method, data, settings, tmp_path, monkeypatch):
+    asked = changed(settings, adapt={"steps": 0}, answer={"steps": 1})
+    if method == "lora":
+        write_base(tmp_path / "base", "llama")
+        asked = asked.model_copy(update={"base": tmp_path / "base", "adapter": Adapter(method="lora")})
+
+    def leave_on_a_full_disk(*given, **named):
+        with no_space(data, 2_000):
+            leave(*given, **named)
+
+    monkeypatch.setattr("psyllm.train.stages.leave", leave_on_a_full_disk)
+    with pytest.raises(DiskFull, match="no space left"):
+        run(asked, data)
 
 
 def test_an_interrupted_run_goes_on_with_the_threads_it_began_with(data, settings, monkeypatch):

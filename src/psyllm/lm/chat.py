@@ -3,13 +3,16 @@
 In: the template that a folder brings, and its tokenizer. Out: a `Wording`, or a
 clear error. The template is rendered around four known sentences, with thinking
 off, and cut at them; what is left is what it says around anybody's words, so
-those never pass through it. Proven here: the prompt is the beginning of what is
+those never pass through it. A template that asks for the date is always given
+the same one: a wording that changed overnight would train on one prompt and serve
+another. Proven here: the prompt is the beginning of what is
 learnt, as text; and our ids are those that the published tokenizer gives for the
 whole text. Templates are run in transformers' sandbox; nothing here loads torch.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +30,8 @@ ANSWERED = ("听起来你很辛苦。", "我们慢慢来，好吗？")
 SENTENCES = (ASKED[0], ANSWERED[0], ASKED[1], ANSWERED[1])
 # The names by which templates know it; those that know none ignore them.
 THINKING_OFF = {"enable_thinking": False, "thinking": False}
+# Llama 3's templates write the day into their system text. Which day matters less than that it never changes.
+DATE = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
 
 
 class _Render(Protocol):
@@ -100,9 +105,10 @@ def chat_wording(folder: Path, codec: Codec) -> Wording:
 
 def _renderer(folder: Path, template: str) -> _Render:
     # late: transformers takes a second, and only a new base or a foreign model needs its templates
-    from transformers.utils.chat_template_utils import render_jinja_template
+    # its public way of rendering hands a template nothing callable, so no other clock
+    from transformers.utils.chat_template_utils import _compile_jinja_template
 
-    call: Any = render_jinja_template
+    compiled: Any = _compile_jinja_template
     named = tokenizer_settings(folder)
     marks = {name: _text(named.get(name)) for name in ("bos_token", "eos_token", "pad_token", "unk_token")}
 
@@ -113,15 +119,25 @@ def _renderer(folder: Path, template: str) -> _Render:
             if number < exchanges:
                 messages.append({"role": "assistant", "content": ANSWERED[number]})
         try:
-            rendered = call(
-                [messages], chat_template=template, add_generation_prompt=asks, **THINKING_OFF, **marks
+            rendered = compiled(template).render(
+                messages=messages,
+                tools=None,
+                documents=None,
+                add_generation_prompt=asks,
+                strftime_now=_fixed_date,  # the name by which templates know the clock
+                **THINKING_OFF,
+                **marks,
             )
         except Exception as error:  # a template may raise anything
             message = f"{folder}: its chat template fails on a plain dialogue: {type(error).__name__}"
             raise BadCheckpoint(message, OWN_MARKS) from error
-        return str(rendered[0][0])
+        return str(rendered)
 
     return render
+
+
+def _fixed_date(form: str) -> str:
+    return DATE.strftime(form)
 
 
 def _text(token: object) -> str:

@@ -35,6 +35,7 @@ from psyllm.core.errors import BadCheckpoint, BadSetting
 from psyllm.core.train_settings import ModelShape
 from psyllm.lm.family import PANGU_TYPES, Wish
 from psyllm.lm.folder import card_for, check_tokenizer, open_folder
+from psyllm.lm.full_disk import full_disk_told
 from psyllm.lm.int8 import INT8_FILE, read_int8
 from psyllm.lm.model_card import GENERATION_FILE, RETRAIN, ModelCard, read_config, write_card
 from psyllm.lm.template import END, PAD
@@ -206,16 +207,20 @@ def save(
     context_tokens: int,
     lineage: dict[str, Any] | None = None,
 ) -> None:
-    """Write a checkpoint folder; the same bytes for the same model."""
+    """Write a checkpoint folder; the same bytes for the same model.
+
+    Raises:
+        OSError: among others, ENOSPC when the disk is full.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ends = {"eos_token_id": tokenizer.mark(END), "pad_token_id": tokenizer.mark(PAD)}
     for name, number in ends.items():
         setattr(model.config, name, number)
         if model.generation_config is not None:
             setattr(model.generation_config, name, number)
-    with quiet_transformers():
+    with quiet_transformers(), full_disk_told():
         model.save_pretrained(folder)
-    tokenizer.save(folder)
+        tokenizer.save(folder)
     card = card_for(folder, tokenizer, context_tokens)
     write_card(folder, card.model_copy(update={"lineage": lineage or {}}))
 

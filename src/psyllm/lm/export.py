@@ -21,8 +21,10 @@ import torch
 
 from psyllm.core.errors import BadCheckpoint, BadInput, DiskFull
 from psyllm.core.permits import Permit, permit_of_base, refuse_ended
+from psyllm.core.stages import NO_SPACE
 from psyllm.lm.checkpoint import load_weights, quiet_transformers
 from psyllm.lm.export_card import CARD_NAME, Told, card_text, licences
+from psyllm.lm.full_disk import full_disk_told
 from psyllm.lm.gguf_file import FORMS as GGUF_FORMS
 from psyllm.lm.gguf_file import GGUF_FILE, write_gguf
 from psyllm.lm.int8 import write_int8
@@ -35,6 +37,7 @@ INT8 = "int8"
 DTYPES = {SAFETENSORS: (*TYPES, INT8), GGUF: tuple(GGUF_FORMS)}
 WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".gguf"})
 MOST_BYTES_A_WEIGHT = 4
+OTHER_DISK = "free some space or name another folder with --out"
 
 
 class Exported(NamedTuple):
@@ -89,7 +92,7 @@ def new_folder(target: Path, wanted_bytes: int) -> Iterator[Path]:
 
     Raises:
         BadInput: `target` holds something.
-        DiskFull: there is no room for so many bytes.
+        DiskFull: there is no room for so many bytes, or none is left while it is written.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         message = f"{target} is there already and is not empty"
@@ -98,15 +101,21 @@ def new_folder(target: Path, wanted_bytes: int) -> Iterator[Path]:
     place.parent.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(place.parent).free < wanted_bytes:
         message = f"no room for {wanted_bytes:,} bytes on the disk that holds {place.parent}"
-        raise DiskFull(message, "free some space or name another folder with --out")
+        raise DiskFull(message, OTHER_DISK)
     beside = place.with_name(f".{place.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
-        yield beside
+        with full_disk_told():
+            yield beside
         if place.exists():
             place.rmdir()
         beside.rename(place)
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        message = f"no space left on the disk that holds {place.parent}"
+        raise DiskFull(message, OTHER_DISK) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

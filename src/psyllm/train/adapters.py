@@ -27,6 +27,7 @@ from psyllm.core.errors import BadCheckpoint, BadSetting, MissingExtra
 from psyllm.core.train_settings import Adapter, TrainSettings
 from psyllm.lm.checkpoint import load_base, load_weights, quiet_transformers, save
 from psyllm.lm.family import Wish
+from psyllm.lm.full_disk import full_disk_told
 from psyllm.lm.model_card import CARD_FILE
 from psyllm.lm.tokenizer import Tokenizer, read_tokenizer
 
@@ -153,10 +154,15 @@ def is_adapted(model: torch.nn.Module) -> bool:
 
 
 def write_adapter(folder: Path, model: PreTrainedModel) -> None:
-    """Write what was added as peft writes it; the same bytes for the same adapter."""
+    """Write what was added as peft writes it; the same bytes for the same adapter.
+
+    Raises:
+        OSError: among others, ENOSPC when the disk is full.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {f"{BEFORE_NAMES}{name}": tensor.contiguous() for name, tensor in _added(model).items()}
-    save_file(weights, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+    with full_disk_told():
+        save_file(weights, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
     config: Any = _configs(model)[NAME]
     # where the base lay on this machine is nobody's business; the card names it by its content
     told = config.to_dict() | {"base_model_name_or_path": None, "inference_mode": True}

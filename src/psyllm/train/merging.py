@@ -15,8 +15,9 @@ from typing import Any
 from psyllm.core.errors import BadCheckpoint
 from psyllm.core.permits import BASE
 from psyllm.lm.checkpoint import load_weights, quiet_transformers, save
-from psyllm.lm.export import copy_all_but_weights, new_folder
+from psyllm.lm.export import MOST_BYTES_A_WEIGHT, copy_all_but_weights, new_folder
 from psyllm.lm.folder import check_tokenizer
+from psyllm.lm.int8 import INT8_FILE
 from psyllm.lm.model_card import CARD_FILE, ModelCard, read_card, read_config, write_card
 from psyllm.lm.tokenizer import read_tokenizer
 from psyllm.train.adapters import merge, with_rows_for
@@ -40,7 +41,9 @@ def merge_folders(base: Path, adapter: Path, target: Path) -> None:
     else:
         check_tokenizer(base, read_tokenizer(base).size, int(config.get("vocab_size", 0)))
     wanted = sum(path.stat().st_size for path in base.iterdir() if path.is_file())
-    with new_folder(target, wanted_bytes=2 * wanted) as folder:  # the base may be held in half precision
+    # it is written in fp32, and the base may be held in half precision or int8
+    grows = MOST_BYTES_A_WEIGHT if (base / INT8_FILE).is_file() else 2
+    with new_folder(target, wanted_bytes=grows * wanted) as folder:
         if card is not None:
             _merge_ours(base, adapter, folder, card)
         else:
