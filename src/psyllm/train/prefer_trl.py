@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar, cast
 
 import torch
@@ -100,11 +100,12 @@ class _Ours(Trainer):
         batch: dict[str, torch.Tensor] = self.plain_collator(examples)
         return batch
 
-    def compute_loss_context_manager(self) -> AbstractContextManager[Any]:
+    def compute_loss_context_manager(self) -> ExitStack:
         """Return what a loss is computed in."""
+        held: ExitStack = super().compute_loss_context_manager()
         if self._is_fp16:
-            return torch.autocast(self.args.device.type, dtype=TYPES["fp16"])
-        return cast("AbstractContextManager[Any]", super().compute_loss_context_manager())
+            held.enter_context(torch.autocast(self.args.device.type, dtype=TYPES["fp16"]))
+        return held
 
     def training_step(
         self,
