@@ -78,7 +78,7 @@ class Together(Trainer):
 
     def share_of_step(self, summed: torch.Tensor, learnt_by_all: torch.Tensor | int) -> torch.Tensor:
         """Return this process's part of a step's loss, such that the mean over the team is the loss."""
-        # a step of which nothing is learnt has the loss 0, and changes nothing
+        # a step of which nothing is learnt has the loss 0
         return summed * self._team.count / torch.as_tensor(learnt_by_all).clamp(min=1)
 
     def _clip_grad_norm(self, model: nn.Module) -> torch.Tensor:
