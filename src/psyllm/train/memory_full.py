@@ -11,6 +11,7 @@ import torch
 
 from psyllm.core.errors import MemoryFull
 from psyllm.core.train_settings import TrainingStage
+from psyllm.train.parts import goes
 
 # As torch's allocators for the processor and for cards word it in a plain RuntimeError
 # (c10/core/impl/alloc_cpu.cpp, CUDAFunctions, cuBLAS): it has a class of its own for a card's main allocator only.
@@ -30,18 +31,29 @@ def is_about_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in SAID_OF_MEMORY)
 
 
-def memory_full(name: str, stage: TrainingStage, length: int, *, checkpointing: bool) -> MemoryFull:
-    """Return the error for a stage whose step of rows of `length` tokens did not fit."""
-    at_once = stage.rows_at_once or stage.batch_rows
-    smaller = next((part for part in range(at_once // 2, 0, -1) if stage.batch_rows % part == 0), 0)
+def memory_full(
+    name: str,
+    stage: TrainingStage,
+    length: int,
+    *,
+    checkpointing: bool,
+    processes: int = 1,
+    may_adapt: bool = False,
+) -> MemoryFull:
+    """Return the error for a stage whose step of rows of `length` tokens did not fit in one of so many processes.
+
+    `may_adapt` says that a base is trained in all its weights, so that an adapter is another way.
+    """
+    at_once = goes(stage, processes).rows
+    part_rows = stage.batch_rows // processes
+    smaller = next((rows for rows in range(at_once // 2, 0, -1) if part_rows % rows == 0), 0)
     ways = []
     if smaller:
         ways.append(f"train.{name}.rows_at_once={smaller} (the same result, but for last digits)")
     if not checkpointing:
         ways.append("train.gradient_checkpointing=true (the same result, slower)")
-    ways += [
-        f"train.{name}.row_tokens={max(length // 2, 1)} (shorter rows)",
-        "train.adapter.method=lora (trains few weights)",
-    ]
+    ways.append(f"train.{name}.row_tokens={max(length // 2, 1)} (shorter rows)")
+    if may_adapt:
+        ways.append("train.adapter.method=lora (trains few weights)")
     message = f"the memory does not hold {at_once} rows of {length} tokens at once in {name}"
     return MemoryFull(message, f"set one of these, the first first: {'; '.join(ways)}")
