@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lm.small import SHAPE, foreign_base
-from psyllm.core.errors import BadCheckpoint, BadSetting, TokenizerMismatch
+from psyllm.core.errors import BadCheckpoint, BadSetting, MemoryFull, TokenizerMismatch
 from psyllm.core.train_settings import ModelShape
 from psyllm.lm.checkpoint import build, load, load_base, save
 from psyllm.lm.folder import check_folder
@@ -81,6 +81,17 @@ def test_torn_weights_are_refused(folder):
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(BadCheckpoint, match=r"model\.safetensors can't be loaded"):
         load(folder)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")])
+def test_weights_that_the_memory_does_not_hold_are_not_called_broken(error, folder, monkeypatch):
+    def fail(*_given, **_named):
+        raise error
+
+    monkeypatch.setattr("psyllm.lm.checkpoint.AutoModelForCausalLM.from_pretrained", fail)
+    with pytest.raises(MemoryFull, match="does not hold the weights") as caught:
+        load(folder)
+    assert "smaller model" in caught.value.next_step
 
 
 def test_missing_weights_are_refused_and_never_made_up(folder):

@@ -80,6 +80,23 @@ def test_another_revision_of_what_is_there_is_told(tmp_path):
         fetch(KNOWN, tmp_path, accept_licence=True, revision="abc", hub=FakeHub())
 
 
+def test_a_tag_that_was_fetched_is_known_again_and_another_is_told(tmp_path):
+    folder = fetch(KNOWN, tmp_path, accept_licence=True, revision="v1.0", hub=FakeHub())
+    again = FakeHub()
+    assert fetch(KNOWN, tmp_path, accept_licence=True, revision="v1.0", hub=again) == folder
+    assert not again.asked
+    with pytest.raises(BadSetting, match=f"holds revision {REVISION}, not v2.0"):
+        fetch(KNOWN, tmp_path, accept_licence=True, revision="v2.0", hub=FakeHub())
+
+
+def test_a_note_of_an_earlier_version_names_no_tag_and_is_read(tmp_path):
+    folder = fetch(KNOWN, tmp_path, accept_licence=True, hub=FakeHub())
+    said = json.loads((folder / FETCHED).read_text("utf-8"))
+    del said["asked"]
+    (folder / FETCHED).write_text(json.dumps(said), "utf-8")
+    assert fetch(KNOWN, tmp_path, accept_licence=True, revision=REVISION[:8], hub=FakeHub()) == folder
+
+
 def test_a_model_that_its_publisher_gives_out_on_asking_is_told_as_such(monkeypatch):
     import huggingface_hub
 

@@ -46,6 +46,17 @@ def test_decoders_are_taken_and_left_as_they_were(attention):
         assert model.training
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_base_with_a_broken_weight_is_told_as_that(number):
+    for model in decoders():
+        with torch.no_grad():
+            next(weight for name, weight in model.named_parameters() if "norm" in name or "ln_" in name)[
+                3
+            ] = number
+        with pytest.raises(BadCheckpoint, match="broken weights"):
+            check_base(model, BASE)
+
+
 def test_a_model_that_sees_what_follows_is_refused():
     model = BertLMHeadModel(BertConfig(**WIDE, intermediate_size=48, is_decoder=False))
     with pytest.raises(BadCheckpoint, match="no causal language model") as caught:

@@ -30,7 +30,24 @@ def test_half_as_many_rows_at_once_are_named_where_they_divide_a_step(rows, at_o
     assert rows % smaller == 0
     assert "train.gradient_checkpointing=true" in error.next_step
     assert "train.answer.row_tokens=256" in error.next_step
-    assert "train.adapter.method=lora" in error.next_step
+
+
+@pytest.mark.parametrize(("may_adapt", "times"), [(True, 1), (False, 0)])
+def test_an_adapter_is_named_only_where_a_base_is_trained_in_all_its_weights(may_adapt, times):
+    error = memory_full("answer", TrainingStage(), 512, checkpointing=False, may_adapt=may_adapt)
+    assert error.next_step.count("train.adapter.method=lora") == times
+
+
+@pytest.mark.parametrize(
+    ("rows", "at_once", "held", "smaller"),
+    [(8, 0, 4, 2), (8, 2, 2, 1), (12, 0, 6, 3), (6, 0, 3, 1), (2, 0, 1, 0)],
+)
+def test_of_two_processes_each_holds_its_half_of_a_step(rows, at_once, held, smaller):
+    stage = TrainingStage(batch_rows=rows, rows_at_once=at_once)
+    error = memory_full("answer", stage, 512, checkpointing=False, processes=2)
+    assert f"hold {held} rows of 512 tokens" in error.message
+    assert (f"train.answer.rows_at_once={smaller} " in error.next_step) == bool(smaller)
+    assert ("rows_at_once" in error.next_step) == bool(smaller)
 
 
 def test_what_is_set_already_is_not_named():

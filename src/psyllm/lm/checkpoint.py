@@ -31,7 +31,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from psyllm.core.errors import BadCheckpoint, BadSetting
+from psyllm.core.errors import BadCheckpoint, BadSetting, MemoryFull
 from psyllm.core.train_settings import ModelShape
 from psyllm.lm.family import PANGU_TYPES, Wish
 from psyllm.lm.folder import card_for, check_tokenizer, open_folder
@@ -136,6 +136,7 @@ def load_weights(folder: Path, **how: object) -> PreTrainedModel:
 
     Raises:
         BadCheckpoint: the weights are missing, torn, incomplete or of another shape.
+        MemoryFull: the memory does not hold them.
     """
     _know_type(folder)
     try:
@@ -154,6 +155,11 @@ def load_weights(folder: Path, **how: object) -> PreTrainedModel:
             )
     except BadCheckpoint:
         raise
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        message = f"the memory does not hold the weights of {folder}"
+        raise MemoryFull(
+            message, "end what else holds memory, or take a smaller model: psyllm models"
+        ) from error
     except Exception as error:  # the library raises OSError, ValueError, RuntimeError, SafetensorError …
         message = f"{folder / _weights_name(folder)} can't be loaded: {type(error).__name__}"
         raise BadCheckpoint(message, RETRAIN) from error

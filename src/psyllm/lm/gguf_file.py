@@ -86,10 +86,12 @@ def write_gguf(source: Path, path: Path, dtype: str, card: ModelCard | None, nam
         if kind is gguf.GGMLQuantizationType.F16:
             _check_fp16(tensor_name, array)
         writer.add_tensor(tensor_name, gguf.quantize(array, kind), raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    try:
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+    finally:
+        writer.close()
 
 
 def _add_tokens(writer: gguf.GGUFWriter, pieces: Pieces, config: Any) -> None:  # noqa: ANN401 - transformers' own

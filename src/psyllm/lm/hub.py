@@ -40,12 +40,13 @@ class Listing(NamedTuple):
 
 
 class Fetched(Frozen):
-    """What `fetched.json` says: `files` by name with their sha256."""
+    """What `fetched.json` says: `files` by name with their sha256; `asked` is the branch, tag or hash that was named."""
 
     repository: str
     revision: str
     licence: str
     files: dict[str, str]
+    asked: str = ""
 
 
 class Hub(Protocol):
@@ -125,6 +126,7 @@ def fetch(known: Known, data: Path, *, accept_licence: bool, revision: str = NEW
         revision=listing.revision,
         licence=listing.licence,
         files={name: file_hash(partial / name) for name in names},
+        asked=revision,
     )
     write_text_atomically(partial / FETCHED, said.model_dump_json(indent=1))
     partial.rename(folder)
@@ -168,9 +170,10 @@ def _refuse(known: Known, listing: Listing, names: list[str], *, accept_licence:
 
 
 def _need_same(folder: Path, revision: str) -> None:
-    there = read_fetched(folder).revision
-    if revision != NEWEST and not there.startswith(revision):
-        message = f"{folder} holds revision {there}, not {revision}"
+    there = read_fetched(folder)
+    # a branch or a tag is a name, not the beginning of the hash that it stood for
+    if revision not in {NEWEST, there.asked} and not there.revision.startswith(revision):
+        message = f"{folder} holds revision {there.revision}, not {revision}"
         raise BadSetting(message, f"delete {folder} first, for models may have been trained on it")
 
 

@@ -33,9 +33,18 @@ OTHER_BASE = (
 def check_base(model: PreTrainedModel, folder: Path) -> None:
     """Refuse a base that can't be trained on packed rows.
 
-    Raises:
-        BadCheckpoint: it sees later tokens, or beyond the borders of packed texts, or its head is more than one layer.
+        Raises:
+    <<<<<<< HEAD
+            BadCheckpoint: it sees later tokens, or beyond the borders of packed texts, or its head is more than one layer.
+    =======
+            BadCheckpoint: its numbers are none, it sees later tokens, or beyond the borders of packed texts.
+    >>>>>>> wt-mend5
     """
+    # first: nothing is near to what is no number, and fused attention may hide it
+    for name, weight in model.named_parameters():
+        if weight.is_floating_point() and not weight.isfinite().all():
+            message = f"{folder} has broken weights: {name} holds what is no number or endless"
+            raise BadCheckpoint(message, "fetch or copy the base again, or name another: --base FOLDER")
     was_training = model.training
     model.train(mode=False)
     ids = torch.arange(2 * LENGTH) % max(min(_rows(model), 2 * LENGTH), 1)

@@ -314,7 +314,14 @@ def _run(
 def _explained(error: Exception, plan: Plan, length: int, checkpoint_bytes: int) -> PsyError | None:
     """Return what an exception means that torch or safetensors raised; None for one that nobody expected."""
     if is_about_memory(error):
-        return memory_full(plan.name, plan.settings, length, checkpointing=plan.gradient_checkpointing)
+        return memory_full(
+            plan.name,
+            plan.settings,
+            length,
+            checkpointing=plan.gradient_checkpointing,
+            processes=plan.sharing.team.count,
+            may_adapt=plan.may_adapt,
+        )
     # they hide a full disk behind errors of their own
     if not plan.sharing.team.is_first or saved.has_room(plan.folder, checkpoint_bytes):
         return None

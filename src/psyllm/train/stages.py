@@ -327,6 +327,7 @@ def _stage(
             gradient_checkpointing=work.settings.gradient_checkpointing,
             compile=work.settings.compile,
             sharing=work.sharing,
+            may_adapt=work.settings.base is not None and work.settings.adapter.method == "full",
         )
         trained = train_stage(model, train, dev, plan, heard)
         base, context = work.settings.base, train.ids.shape[1]

@@ -40,6 +40,7 @@ class Plan(NamedTuple):
     gradient_checkpointing: bool = False
     compile: Literal["auto", "on", "off"] = "off"
     sharing: Sharing = BY_ITSELF
+    may_adapt: bool = False  # a base is trained in all its weights
 
 
 class Watch(TrainerCallback):
