@@ -33,12 +33,9 @@ OTHER_BASE = (
 def check_base(model: PreTrainedModel, folder: Path) -> None:
     """Refuse a base that can't be trained on packed rows.
 
-        Raises:
-    <<<<<<< HEAD
-            BadCheckpoint: it sees later tokens, or beyond the borders of packed texts, or its head is more than one layer.
-    =======
-            BadCheckpoint: its numbers are none, it sees later tokens, or beyond the borders of packed texts.
-    >>>>>>> wt-mend5
+    Raises:
+        BadCheckpoint: its numbers are none, it sees later tokens, or beyond the borders of packed texts,
+        or its head is more than one layer.
     """
     # first: nothing is near to what is no number, and fused attention may hide it
     for name, weight in model.named_parameters():

@@ -10,12 +10,8 @@ from __future__ import annotations
 import torch
 
 from psyllm.core.errors import MemoryFull
-<<<<<<< HEAD
 from psyllm.core.train_settings import PreferStage, TrainingStage
-=======
-from psyllm.core.train_settings import TrainingStage
 from psyllm.train.parts import goes
->>>>>>> wt-mend5
 
 # As torch's allocators for the processor and for cards word it in a plain RuntimeError
 # (c10/core/impl/alloc_cpu.cpp, CUDAFunctions, cuBLAS): it has a class of its own for a card's main allocator only.
@@ -36,18 +32,8 @@ def is_about_memory(error: BaseException) -> bool:
 
 
 def memory_full(
-<<<<<<< HEAD
-    name: str, stage: TrainingStage | PreferStage, length: int, *, checkpointing: bool
-) -> MemoryFull:
-    """Return the error for a stage whose step of rows of `length` tokens did not fit."""
-    at_once = stage.rows_at_once or stage.batch_rows
-    fewest = fewest_at_once(stage)
-    parts = range(at_once - 1 if fewest > 1 else at_once // 2, fewest - 1, -1)
-    fits = [part for part in parts if stage.batch_rows % part == 0]
-    smaller = next((part for part in fits if part <= at_once // 2), fits[-1] if fits else 0)
-=======
     name: str,
-    stage: TrainingStage,
+    stage: TrainingStage | PreferStage,
     length: int,
     *,
     checkpointing: bool,
@@ -58,10 +44,14 @@ def memory_full(
 
     `may_adapt` says that a base is trained in all its weights, so that an adapter is another way.
     """
-    at_once = goes(stage, processes).rows
+    fewest = fewest_at_once(stage) if isinstance(stage, PreferStage) else 1
+    at_once = (
+        stage.rows_at_once or stage.batch_rows
+        if isinstance(stage, PreferStage)
+        else goes(stage, processes).rows
+    )
     part_rows = stage.batch_rows // processes
-    smaller = next((rows for rows in range(at_once // 2, 0, -1) if part_rows % rows == 0), 0)
->>>>>>> wt-mend5
+    smaller = next((rows for rows in range(at_once // 2, fewest - 1, -1) if part_rows % rows == 0), 0)
     ways = []
     if smaller:
         # kto measures how far the model has moved on the rows that are computed together
@@ -69,19 +59,12 @@ def memory_full(
         ways.append(f"train.{name}.rows_at_once={smaller} ({same})")
     if not checkpointing:
         ways.append("train.gradient_checkpointing=true (the same result, slower)")
-<<<<<<< HEAD
     if isinstance(stage, PreferStage):  # it has no row length of its own, and learns in all weights
         ways.append(f"train.model.context_tokens={max(length // 2, 1)} (in all stages)")
     else:
-        ways += [
-            f"train.{name}.row_tokens={max(length // 2, 1)} (shorter rows)",
-            "train.adapter.method=lora (trains few weights)",
-        ]
-=======
-    ways.append(f"train.{name}.row_tokens={max(length // 2, 1)} (shorter rows)")
-    if may_adapt:
-        ways.append("train.adapter.method=lora (trains few weights)")
->>>>>>> wt-mend5
+        ways.append(f"train.{name}.row_tokens={max(length // 2, 1)} (shorter rows)")
+        if may_adapt:
+            ways.append("train.adapter.method=lora (trains few weights)")
     message = f"the memory does not hold {at_once} rows of {length} tokens at once in {name}"
     return MemoryFull(message, f"set one of these, the first first: {'; '.join(ways)}")
 
