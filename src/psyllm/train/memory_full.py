@@ -51,7 +51,9 @@ def memory_full(
         else goes(stage, processes).rows
     )
     part_rows = stage.batch_rows // processes
-    smaller = next((rows for rows in range(at_once // 2, fewest - 1, -1) if part_rows % rows == 0), 0)
+    # half of them where that is possible, else whatever is fewer
+    fits = [rows for rows in range(at_once - 1, fewest - 1, -1) if part_rows % rows == 0]
+    smaller = next((rows for rows in fits if rows <= at_once // 2), fits[-1] if fits else 0)
     ways = []
     if smaller:
         # kto measures how far the model has moved on the rows that are computed together
