@@ -77,7 +77,7 @@ def compare(settings: EvaluateSettings, data: Path, names: Sequence[str]) -> Man
         MissingStage: one is not there, has learnt from the split or may have, or an agreement has ended.
         EmptyCorpus: the split holds nothing to measure on.
     """
-    from psyllm.evaluate.same_test import check_unseen, refuse_learnt_split
+    from psyllm.evaluate.learnt_from import check_unseen, refuse_learnt_split
 
     refuse_learnt_split(settings.split)
     if len(names) < FEWEST_COMPARED or len(set(names)) < len(names):

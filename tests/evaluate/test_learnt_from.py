@@ -7,7 +7,7 @@ from psyllm.core.errors import MissingStage
 from psyllm.core.permits import BASE
 from psyllm.core.records import Answer, Turn, write_records
 from psyllm.core.stages import Manifest, Parent, Stage, StageRun, writing
-from psyllm.evaluate.same_test import check_unseen, learnt_from
+from psyllm.evaluate.learnt_from import check_unseen, learnt_from
 
 
 def other_corpus(data, train, name="split-other", dev=()):
