@@ -96,7 +96,7 @@ class Meter:
     def watch(self, model: torch.nn.Module) -> None:
         """Count what enters this model while it trains."""
         self._model = model
-        find: Callable[[], torch.nn.Module] = model.get_input_embeddings  # type: ignore[assignment]
+        find: Any = model.get_input_embeddings
         find().register_forward_pre_hook(self._seen)
 
     def finish(self, folder: Path, precision: str) -> None:
