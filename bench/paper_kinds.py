@@ -24,7 +24,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from psyllm.lm.checkpoint import quiet_transformers
 from psyllm.lm.pangu_config import GPTPanguConfig
 from psyllm.lm.pangu_model import GPTPanguForCausalLM
-from psyllm.lm.pangu_tokenizer import _joined
+from psyllm.lm.pangu_tokenizer import joined
 
 GPT2_TOKENS_PER_CHAR = 2.16
 EMPTY_ROWS = 47  # of Wenzhong
@@ -50,7 +50,7 @@ def pangu_vocabulary(texts: Sequence[str], pieces: int) -> bytes:
     """Return a vocab.model of PanGu's kind, learnt from these texts."""
     made = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([_joined(line) for text in texts for line in text.splitlines() if line]),
+        sentence_iterator=iter([joined(line) for text in texts for line in text.splitlines() if line]),
         model_writer=made,
         vocab_size=pieces,
         model_type="unigram",

@@ -12,7 +12,7 @@ from lm.pangu_small import published_config, published_weights, write_folder
 from lm.published import wenzhong_folder
 from psyllm.lm.pangu_config import GPTPanguConfig
 from psyllm.lm.pangu_model import GPTPanguForCausalLM
-from psyllm.lm.pangu_tokenizer import _joined
+from psyllm.lm.pangu_tokenizer import joined
 
 POSITIONS = 256
 # ids 3 to 9 of the published vocab.model
@@ -72,7 +72,7 @@ def pangu_folder(folder: Path, texts: list[str], pieces: int = 400) -> Path:
     """Write a PanGu as the 350M is published: fp16 without buffers and head, vocab.model, no end named."""
     made = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([_joined(line) for text in texts for line in text.splitlines()]),
+        sentence_iterator=iter([joined(line) for text in texts for line in text.splitlines()]),
         model_writer=made,
         vocab_size=pieces,
         model_type="unigram",

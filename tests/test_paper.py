@@ -154,9 +154,9 @@ def test_their_figures_per_character_stand_side_by_side_in_one_page(data):
         )
     first, second = (metrics["figures"][name]["bits_per_char"]["value"] for name in (pangu, wenzhong))
     assert metrics["changes"][wenzhong]["bits_per_char"]["value"] == pytest.approx(second - first, abs=1e-5)
-    # a tokenizer of words and one of bytes
+    # words and the marks between them, against bytes
     spelt = [metrics["figures"][name]["tokens_per_char"]["value"] for name in (pangu, wenzhong)]
-    assert spelt[0] < 1 < spelt[1]
+    assert spelt[0] < 1.6 < spelt[1]
     assert metrics["figures"][wenzhong]["lost_chars_percent"]["value"] == 0
     page = (folder / "report.html").read_text("utf-8")
     for words in (pangu, wenzhong, "每词元困惑度在不同词表之间不可比", "PanGu 350M", "34.56", "38.40"):

@@ -113,7 +113,7 @@ def test_the_best_and_the_newest_checkpoints_stay(tmp_path):
 def test_a_step_of_which_nothing_is_learnt_has_the_loss_0_and_a_dev_split_without_labels_is_none(tmp_path):
     blank = Rows(TRAIN.ids, np.full_like(TRAIN.labels, NOT_LEARNT), TRAIN.positions)
     trained, weights = train(
-        tmp_path / "stage", STAGE.model_copy(update={"steps": 2}), blank.take([0]), blank.take([0, 1])
+        tmp_path / "stage", STAGE.model_copy(update={"steps": 3}), blank.take([0]), blank.take([0, 1])
     )
     assert not dev_losses(trained.logged)
     assert {entry["loss"] for entry in trained.logged if "loss" in entry} == {0.0}

@@ -76,7 +76,7 @@ class GPTPanguTokenizer(PreTrainedTokenizer):
 
     def normalise(self, text: str) -> str:
         """Return the text in the letters and punctuation that a decoded answer has."""
-        return str(self._pieces.normalize(_joined(text))).translate(FROM_MARKS)
+        return str(self._pieces.normalize(joined(text))).translate(FROM_MARKS)
 
     def build_inputs_with_special_tokens(
         self, token_ids_0: list[int], token_ids_1: list[int] | None = None
@@ -127,7 +127,7 @@ class GPTPanguTokenizer(PreTrainedTokenizer):
         return str(self._pieces.decode(numbers)).translate(FROM_MARKS) if numbers else ""
 
     def _tokenize(self, text: str, **_kwargs: object) -> list[str]:
-        pieces: list[str] = self._pieces.encode(_joined(text), out_type=str)
+        pieces: list[str] = self._pieces.encode(joined(text), out_type=str)
         return pieces
 
     def _convert_token_to_id(self, token: str) -> int:
@@ -145,7 +145,7 @@ def _read_pieces(path: Path) -> SentencePieceProcessor:
         raise BadCheckpoint(message, f"get {VOCABULARY_FILE} again from where the model came from") from error
 
 
-def _joined(text: str) -> str:
+def joined(text: str) -> str:
     """Return the text as vocab.model wants it: words with a blank between, white space as marks."""
     return " ".join(word.translate(TO_MARKS) for word in _cutter().cut(text))
 
