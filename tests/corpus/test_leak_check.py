@@ -10,11 +10,11 @@ from psyllm.clean.run import run as clean
 from psyllm.collect.run import run as collect
 from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import MissingStage
+from psyllm.core.fingerprints import read_index, read_openings, read_runs, shortened
 from psyllm.core.records import Record, read_records
 from psyllm.core.settings import CleanSettings, CorpusSettings
 from psyllm.core.stages import Parent, Stage, StageRun, current_run, need_current, writing
 from psyllm.corpus import fingerprints
-from psyllm.corpus.fingerprints import read_index, read_openings, read_runs
 from psyllm.corpus.leak_check import check, origins_of_corpus, origins_of_model
 from psyllm.corpus.lineage import LINEAGE, Origins, derived_from
 from psyllm.corpus.run import run
@@ -58,7 +58,7 @@ def test_fingerprints_hold_every_run_of_each_source_once_and_no_text(made):
     records = trained_on(made)
     for source in ("smilechat", "wiki"):
         texts = [text for record in records if record.source == source for text in record.texts()]
-        expected = np.unique(fingerprints.shortened(windows(han_texts(texts), 13).hashes))
+        expected = np.unique(shortened(windows(han_texts(texts), 13).hashes))
         kept = np.concatenate(list(read_runs(folder, source)))
         assert kept.tolist() == expected.tolist()
         assert index[source]["runs"] == len(expected)
