@@ -101,7 +101,8 @@ def write_sample(corpus: Path, manifest: Manifest, folder: Path, sample_bits: in
     the checkpoint. The index names the corpus, and vouches for the files itself.
 
     Raises:
-        BadInput: visitors' words are among them: what has left can't be taken back when they ask for it.
+        BadInput: visitors' words are among them (what has left can't be taken back when they ask for it),
+            or some lie there already.
         MissingStage: the corpus has no fingerprints, or not those that its manifest vouches for.
     """
     _refuse_visitors_words(corpus, manifest)
@@ -110,6 +111,9 @@ def write_sample(corpus: Path, manifest: Manifest, folder: Path, sample_bits: in
         message = f"corpus {manifest.run} has no fingerprints, or not those that it was made with"
         raise MissingStage(message, "make it again: psyllm corpus")
     target = folder / FOLDER
+    if target.exists():
+        message = f"{target} is there already"
+        raise BadInput(message, "remove it first, or name another folder with --out")
     target.mkdir(parents=True)
     opening_chars = next(iter(index.values()))["opening_chars"]
     dev = OpeningPrints(opening_chars)

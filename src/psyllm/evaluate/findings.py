@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from psyllm.core.errors import EmptyCorpus
 from psyllm.core.progress import report, track
 from psyllm.core.records import read_records
 from psyllm.core.settings import EvaluateSettings
@@ -30,8 +29,9 @@ from psyllm.evaluate.measure import (
     variety_figures,
 )
 from psyllm.evaluate.perplexity import perplexity_figures, surprises
-from psyllm.evaluate.questions import Asked, draw, questions_of
+from psyllm.evaluate.questions import Asked, asked_of, draw, questions_of
 from psyllm.evaluate.sample import Drawn, draw_answers
+from psyllm.evaluate.seen_before import NOTHING_SEEN, Seen
 
 MODEL, NEAREST, RANDOM, PEOPLE = "model", "nearest", "random", "people"
 COLUMNS = (MODEL, NEAREST, RANDOM, PEOPLE)
@@ -39,12 +39,17 @@ TASK = "measure answers"
 
 
 class Counts(NamedTuple):
-    """How many records there were and were used."""
+    """How many records there were and were used.
+
+    The base may have read those `left_out`; those `too_short` could be looked for by their opening only.
+    """
 
     in_split: int
     scored: int
     answered: int
     training: int
+    left_out: int = 0
+    too_short: int = 0
 
 
 class Findings(NamedTuple):
@@ -59,17 +64,21 @@ class Findings(NamedTuple):
     against: Against | None = None
 
 
-def find_out(model: Path, corpus: Path, settings: EvaluateSettings, other: Other | None = None) -> Findings:
+def find_out(
+    model: Path,
+    corpus: Path,
+    settings: EvaluateSettings,
+    other: Other | None = None,
+    seen: Seen = NOTHING_SEEN,
+) -> Findings:
     """Return what the model, the baselines and people do on the split, and how the model differs from another.
+
+    What a base may have `seen` is left out.
 
     Raises:
         EmptyCorpus: the split holds nothing that can be asked.
     """
-    everything = list(questions_of(read_records(corpus, prefix=settings.split)))
-    if not everything:
-        message = f"the {settings.split} split of {corpus} holds no question with an answer and no dialogue"
-        next_step = "collect more questions or dialogues, or raise corpus.test_share, then run clean and on"
-        raise EmptyCorpus(message, next_step)
+    everything, left_out = asked_of(corpus, settings.split, seen.ids)
     read = track(read_records(corpus, prefix="train"), "read training records")
     training = list(questions_of(record for record in read if record.may_train))
     scored = draw(everything, settings.most_scored, settings.seed)
@@ -90,7 +99,9 @@ def find_out(model: Path, corpus: Path, settings: EvaluateSettings, other: Other
     figures[MODEL] |= perplexity_figures(surprised, **resampling._asdict())
     ended = share_interval([answer.finish == "end" for answer in drawn])
     figures[MODEL]["ended_percent"] = ended.scaled(PERCENT)
-    counts = Counts(len(everything), len(scored), len(asked), len(training))
+    counts = Counts(
+        len(everything) + left_out, len(scored), len(asked), len(training), left_out, seen.too_short
+    )
     found = Findings(asked, drawn, looked_up, judged, figures, counts)
     if other is None or other.folder is None:
         return found

@@ -7,12 +7,14 @@ asks, give none. Nothing here is scored or drawn from a model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from psyllm.core.records import Record
+from psyllm.core.errors import EmptyCorpus
+from psyllm.core.records import Record, read_records
 from psyllm.lm.template import Message, record_messages
 
 
@@ -39,6 +41,26 @@ def questions_of(records: Iterable[Record]) -> Iterator[Asked]:
         if dialogues and any(message.role == "visitor" for message in dialogues[0]):
             references = tuple(dialogue[-1].text for dialogue in dialogues)
             yield Asked(record.id, tuple(dialogues[0][:-1]), references)
+
+
+def asked_of(corpus: Path, split: str, left_out: Collection[str]) -> tuple[list[Asked], int]:
+    """Return what can be asked of a split, less the records left out, and how many those are.
+
+    Raises:
+        EmptyCorpus: nothing is left.
+    """
+    everything = list(questions_of(read_records(corpus, prefix=split)))
+    kept = [question for question in everything if question.id not in left_out]
+    if not everything:
+        message = f"the {split} split of {corpus} holds no question with an answer and no dialogue"
+        next_step = "collect more questions or dialogues, or raise corpus.test_share, then run clean and on"
+        raise EmptyCorpus(message, next_step)
+    if not kept:
+        message = f"the base may have read all {len(everything):,} records of the {split} split of {corpus}"
+        raise EmptyCorpus(
+            message, "measure on texts that the base has not read: collect others, then clean and on"
+        )
+    return kept, len(everything) - len(kept)
 
 
 def draw(questions: Sequence[Asked], most: int, seed: int) -> list[Asked]:

@@ -25,6 +25,7 @@ from psyllm.evaluate.guarding import Judged, count_reasons
 from psyllm.evaluate.intervals import Interval
 from psyllm.evaluate.losses import Curves
 from psyllm.evaluate.plots import loss_plot
+from psyllm.evaluate.seen_before import NOTHING_SEEN, Seen
 
 HERE = Path(__file__).parent
 COLUMN_NAMES = {
@@ -50,6 +51,7 @@ class Origin(NamedTuple):
     settings: EvaluateSettings
     curves: list[Curves]
     other: Other | None = None
+    seen: Seen = NOTHING_SEEN
 
 
 def write_report(folder: Path, findings: Findings, origin: Origin) -> None:
@@ -69,6 +71,7 @@ def metrics_of(findings: Findings, origin: Origin) -> dict[str, Any]:
         "corpus": origin.corpus.run,
         "split": origin.settings.split,
         "records": findings.counts._asdict(),
+        **said_of_seen(origin.seen),
         "figures": {
             column: {key: rounded(figure) for key, figure in figures.items()}
             for column, figures in findings.figures.items()
@@ -117,6 +120,7 @@ def render_report(findings: Findings, origin: Origin) -> str:
         against=_against_rows(findings.against) if findings.against else [],
         compared=findings.against,
         other=origin.other,
+        seen=origin.seen,
         verdicts=VERDICTS,
         fewest=(FEWEST_CONVERSATIONS, FEWEST_RATERS),
         shown=shown,
@@ -169,6 +173,11 @@ def shown_figure(figure: Interval, decimals: int) -> tuple[str, str]:
     if figure.low is None or figure.high is None:
         return value, ""
     return value, f"{figure.low:,.{decimals}f} – {figure.high:,.{decimals}f}"
+
+
+def said_of_seen(seen: Seen) -> dict[str, Any]:
+    """Return what `metrics.json` says of the base whose texts were looked for in the split, if any were."""
+    return {"left_out_as_read_by": seen.base} if seen.base else {}
 
 
 def _against(findings: Findings, origin: Origin) -> dict[str, Any]:

@@ -19,9 +19,7 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import LCSseq
 
-from psyllm.core.errors import EmptyCorpus
 from psyllm.core.progress import report
-from psyllm.core.records import read_records
 from psyllm.core.settings import EvaluateSettings
 from psyllm.evaluate.against import Spoken
 from psyllm.evaluate.findings import PEOPLE
@@ -37,19 +35,25 @@ from psyllm.evaluate.measure import (
     variety_at_equal_size,
 )
 from psyllm.evaluate.perplexity import perplexity_figures, surprises
-from psyllm.evaluate.questions import Asked, draw, questions_of
+from psyllm.evaluate.questions import Asked, asked_of, draw
 from psyllm.evaluate.sample import draw_answers
+from psyllm.evaluate.seen_before import NOTHING_SEEN, Seen
 from psyllm.lm.tokenizer import Tokenizer, read_tokenizer
 
 TASK = "models side by side"
 
 
 class Counted(NamedTuple):
-    """How many records there were and were used."""
+    """How many records there were and were used.
+
+    A base may have read those `left_out`; those `too_short` could be looked for by their opening only.
+    """
 
     in_split: int
     scored: int
     answered: int
+    left_out: int = 0
+    too_short: int = 0
 
 
 class SideBySide(NamedTuple):
@@ -68,18 +72,16 @@ class SideBySide(NamedTuple):
         return list(self.spoken)
 
 
-def stand(models: Mapping[str, Path], corpus: Path, settings: EvaluateSettings) -> SideBySide:
-    """Return what each model does on the split.
+def stand(
+    models: Mapping[str, Path], corpus: Path, settings: EvaluateSettings, seen: Seen = NOTHING_SEEN
+) -> SideBySide:
+    """Return what each model does on the split, less what a base may have read.
 
     Raises:
         EmptyCorpus: the split holds nothing that can be asked.
         BadCheckpoint: a model can't be loaded.
     """
-    everything = list(questions_of(read_records(corpus, prefix=settings.split)))
-    if not everything:
-        message = f"the {settings.split} split of {corpus} holds no question with an answer and no dialogue"
-        next_step = "collect more questions or dialogues, or raise corpus.test_share, then run clean and on"
-        raise EmptyCorpus(message, next_step)
+    everything, left_out = asked_of(corpus, settings.split, seen.ids)
     scored = draw(everything, settings.most_scored, settings.seed)
     asked = draw(everything, settings.most_generated, settings.seed)
     resampling = Resampling(settings.bootstrap_samples, settings.seed)
@@ -97,7 +99,7 @@ def stand(models: Mapping[str, Path], corpus: Path, settings: EvaluateSettings) 
     first, *later = spoken
     references = [[fold(text) for text in question.references] for question in asked]
     changes = {name: changes_of(spoken[name], spoken[first], references, resampling) for name in later}
-    counts = Counted(len(everything), len(scored), len(asked))
+    counts = Counted(len(everything) + left_out, len(scored), len(asked), left_out, seen.too_short)
     return SideBySide(asked, spoken, people, figures, changes, counts)
 
 
