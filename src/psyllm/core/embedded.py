@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from psyllm.core.base_models import MARKS_FILE, base_hash
 from psyllm.core.errors import MissingFile
@@ -48,11 +48,15 @@ ASKED = {
 
 
 class Marks(Frozen):
-    """What `marks.json` holds: the hash of the weights that were measured, the figures, and what was asked of them."""
+    """What `marks.json` holds: the hash of the weights that were measured, the figures, and what was asked of them.
+
+    `told` is for the card only.
+    """
 
     base_sha256: str
     measured: dict[str, float]
     asked: dict[str, tuple[float, float]]
+    told: dict[str, Any] = Field(default_factory=dict)
 
 
 class Standing(NamedTuple):

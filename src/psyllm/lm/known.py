@@ -13,6 +13,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from psyllm.core import embedded
 from psyllm.core.errors import BadSetting, MissingFile
 from psyllm.core.records import Frozen
@@ -61,7 +63,7 @@ class Embedded(Frozen):
     purpose: str = EMBEDDED_PURPOSE
     parameters: int = 0
     file_bytes: int = 0
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default_factory=dict)
 
 
 class Known(Frozen):
