@@ -7,7 +7,7 @@ import pytest
 from evaluate.world import dialogue, make_corpus, make_model, question
 from psyllm.core.errors import EmptyCorpus
 from psyllm.core.permits import BASE
-from psyllm.core.records import read_records
+from psyllm.core.records import read_records, write_records
 from psyllm.core.settings import EvaluateSettings
 from psyllm.core.stages import Manifest, Parent, Stage, stage_folder
 from psyllm.evaluate.learnt_from import check_unseen
@@ -89,8 +89,6 @@ def test_a_sample_finds_long_records_with_small_changes_and_says_what_is_too_sho
     corpus_folder = tmp_path / "corpus"
     changed = "".join("改" if place % 30 == 0 else char for place, char in enumerate(LONG))
     new = LONG[1:] + LONG[350:]  # neither half opens like it
-    from psyllm.core.records import write_records
-
     write_records(
         [
             talk("t:1", changed, "别的话" * 3),
