@@ -5,9 +5,9 @@
 
 The second form measures the fingerprints that go with a model (`psyllm corpus
 fingerprints --out DIR`, made of the corpus in use of --data) as `psyllm evaluate`
-uses them: what they take and find of 200 training dialogues, whole and with every
-20th or 10th character replaced and the beginning cut off, of 200 dev dialogues, of
-the test split, and of the corpus in use of another data folder (--strangers, e.g.
+uses them: what they take and find of 200 training dialogues, whole and with one in
+20 or 10 characters replaced (drawn at random) and the beginning cut off, of 200 dev
+dialogues, of the test split, and of the corpus in use of another data folder (--strangers, e.g.
 the starter's), where every find is a false alarm. All else here is the first form.
 
 Reads the Parquet files of `3_corpus/current` with pyarrow alone and shares no
@@ -171,12 +171,13 @@ def found_share(folder: Path, talks: list[tuple[str, list[str]]]) -> str:
     return f"{len(talks):>8,}" + "".join(f"{cell:>12,}" for cell in cells)
 
 
-def talks_of(found: list[Row], every: int = 0, cut: int = 0) -> list[tuple[str, list[str]]]:
-    """Return opening and texts of rows; every so-manieth character replaced, so many cut off at the beginning."""
+def talks_of(found: list[Row], changed: float = 0, cut: int = 0) -> list[tuple[str, list[str]]]:
+    """Return opening and texts of rows; such a share of characters replaced, so many cut off at the beginning."""
+    chance = random.Random(2)
     talks = []
     for row in found:
         opening = next(iter(questions(row)[-1:]), "") or row["title"] + "\n" + row["text"]
-        edited = [edit(text, every) for text in [opening[cut:], *texts_beside(row)]]
+        edited = [edit(text, changed, chance) for text in [opening[cut:], *texts_beside(row)]]
         talks.append((edited[0], [text for text in edited if text]))
     return talks
 
@@ -190,10 +191,8 @@ def texts_beside(row: Row) -> list[str]:
     ]
 
 
-def edit(text: str, every: int) -> str:
-    if not every:
-        return text
-    return "".join("某" if place % every == every - 1 else character for place, character in enumerate(text))
+def edit(text: str, changed: float, chance: random.Random) -> str:
+    return "".join("某" if chance.random() < changed else character for character in text)
 
 
 def measure_fingerprints(folder: Path, own: Path, strangers: Path | None) -> None:
@@ -204,8 +203,8 @@ def measure_fingerprints(folder: Path, own: Path, strangers: Path | None) -> Non
     known, chosen = chance.sample(train, min(200, len(train))), chance.sample(dev, min(200, len(dev)))
     kinds = {
         "200 training, whole": talks_of(known),
-        "every 20th changed, cut": talks_of(known, 20, FIRST + 6),
-        "every 10th changed, cut": talks_of(known, 10, FIRST + 6),
+        "1 in 20 changed, cut": talks_of(known, 0.05, FIRST + 6),
+        "1 in 10 changed, cut": talks_of(known, 0.1, FIRST + 6),
         "200 dev": talks_of(chosen),
         "test split": talks_of(test),
     }

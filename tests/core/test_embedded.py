@@ -18,7 +18,7 @@ def shipped(tmp_path, monkeypatch):
         tmp_path / "there", [talk("a:1", "我最近总是睡不着，躺下就想着白天的事情。", "听起来很累。")]
     )
     folder = tmp_path / "embedded"
-    ship_fingerprints(tmp_path / "there", folder, sample_bits=2)
+    ship_fingerprints(tmp_path / "there", folder)
     (folder / "config.json").write_text("{}")
     (folder / "model.int8.safetensors").write_bytes(b"weights")
     card = {"lineage": {"run": "model-1", "parents": [read.as_parent().model_dump()]}}
