@@ -96,10 +96,11 @@ def _failing_base(run: Path) -> str:
 def _bases(model: Manifest) -> set[str]:
     """Return the content hashes of a model's base, of that one's base, and so on."""
     parents = [*model.parents]
-    lineage: object = model.details.get("lineage")
-    while isinstance(lineage, Mapping) and isinstance(lineage.get("base_lineage"), Mapping):
-        lineage = lineage["base_lineage"]
-        parents += [Parent.model_validate(parent) for parent in lineage.get("parents", ())]
+    said: object = model.details.get("lineage")
+    while isinstance(said, Mapping):
+        said = said.get("base_lineage")
+        if isinstance(said, Mapping):
+            parents += [Parent.model_validate(parent) for parent in said.get("parents", ())]
     return {parent.content_hash for parent in parents if parent.stage == BASE}
 
 
