@@ -4,13 +4,13 @@ An evaluation file and the fingerprints of corpora come in; counts go out, by
 source: items of which a share of the runs of 13 Chinese characters is known,
 and items that open as a training record does. A source that is known to grow
 out of what is measured on makes a leak likely, whatever the counts; what is
-measured on is told by a name given, or by the names in its path. What has no
-fingerprints, or not those that its manifest vouches for, is unknown, and so is
-what is too short to be found in a sample of runs (of the embedded model), and so is
-a derived source where no name fits, and a source of which neither a published
-derivation is known nor somebody said that it is first-hand: names tell nothing
-of data under another name. Then no number speaks for the whole. It does not
-see what is told in other words.
+measured on is told by a name given, or by the names in its path. Unknown is what
+has no fingerprints, or not those that its manifest vouches for; an item too short
+for a sample of runs, which is all that goes with the embedded model; a derived
+source where no name fits; and a source of which neither a published derivation
+is known nor somebody said that it is first-hand: names tell nothing of data
+under another name. Then no number speaks for the whole. It does not see what is
+told in other words.
 """
 
 from __future__ import annotations

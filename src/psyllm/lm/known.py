@@ -18,6 +18,7 @@ from pydantic import Field
 from psyllm.core import embedded
 from psyllm.core.errors import BadSetting, MissingFile
 from psyllm.core.records import Frozen
+from psyllm.lm.export_card import NOT_CLEARED
 from psyllm.lm.folder import MOST_CONTEXT_TOKENS
 from psyllm.lm.memory import Device, Way, estimate
 from psyllm.lm.model_card import positions_of, read_config
@@ -45,10 +46,7 @@ EMBEDDED_PURPOSE = (
     "ships in the package: the demo and small trainings start from it without a download; "
     "never to speak unsupervised, not in crises"
 )
-EMBEDDED_LICENCES = (
-    "made from SmileChat (CC0-1.0 as published), which rewrites PsyQA questions; PsyQA's terms are for research "
-    "only: a person must clear this chain before a public release"
-)
+EMBEDDED_LICENCES = f"made from SmileChat, CC0-1.0 as published; {NOT_CLEARED['smilechat']}"
 
 
 class Embedded(Frozen):
