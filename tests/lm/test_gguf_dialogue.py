@@ -132,7 +132,7 @@ class AsLlamaCpp:
         else:
             merges = [tuple(merge.split(" ")) for merge in field(reader, "tokenizer.ggml.merges")]
             self._words = lambda text: bpe.encode(text).ids
-            bpe = FilePieces(models.BPE({text: id for id, text in enumerate(self.texts)}, merges))
+            bpe = FilePieces(models.BPE({text: number for number, text in enumerate(self.texts)}, merges))
             bpe.pre_tokenizer, bpe.decoder = cutter(cut), decoders.ByteLevel()
 
     def encode(self, text):
