@@ -19,22 +19,22 @@ from psyllm.lm.wording import Wording
 ESCAPED = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # An answer after which the visitor said nothing is no part of a prompt, and is a new one where none is asked for.
 BODY = """\
-{%- set at = namespace(last=-1, said='nothing') -%}
+{%- set at = namespace(last=0, said='nothing') -%}
 {%- for message in messages -%}
-{%- if message.role == 'user' -%}{%- set at.last = loop.index0 -%}{%- endif -%}
-{%- if message.role == 'assistant' and not add_generation_prompt -%}{%- set at.last = loop.index0 -%}{%- endif -%}
+{%- if message.role == 'user' -%}{%- set at.last = loop.index -%}{%- endif -%}
+{%- if message.role == 'assistant' and not add_generation_prompt -%}{%- set at.last = loop.index -%}{%- endif -%}
 {%- endfor -%}
 {%- for message in messages -%}
-{%- if message.role == 'user' and loop.index0 <= at.last -%}
+{%- if message.role == 'user' and loop.index <= at.last -%}
 {%- if at.said == 'nothing' -%}{{- first -}}{%- endif -%}
 {%- if at.said == 'user' -%}{{- again -}}{%- endif -%}
 {%- if at.said == 'assistant' -%}{{- following -}}{%- endif -%}
 {{- message.content -}}
 {%- set at.said = 'user' -%}
 {%- endif -%}
-{%- if message.role == 'assistant' and loop.index0 <= at.last -%}
+{%- if message.role == 'assistant' and loop.index <= at.last -%}
 {%- if at.said == 'nothing' -%}{{- unasked -}}{%- endif -%}
-{%- if loop.index0 == at.last -%}{{- answer -}}{%- else -%}{{- past_answer -}}{%- endif -%}
+{%- if loop.index == at.last -%}{{- answer -}}{%- else -%}{{- past_answer -}}{%- endif -%}
 {{- message.content -}}
 {{- end -}}
 {%- set at.said = 'assistant' -%}

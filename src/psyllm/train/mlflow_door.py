@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -111,7 +111,8 @@ def _begin_database(address: str) -> None:
 
     # a client can't name the place of that experiment; the store that it opens takes it as an argument
     if address.partition(":")[0].partition("+")[0] in DATABASE_ENGINES:
-        SqlAlchemyStore(address, NO_PLACE)
+        begin: Callable[[str, str], object] = SqlAlchemyStore
+        begin(address, NO_PLACE)
 
 
 def sayable(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
