@@ -187,3 +187,13 @@ def test_an_untied_head_comes_through_every_size(tmp_path):
         head = load_weights(tmp_path / dtype).state_dict()["lm_head.weight"]
         assert (head - said).abs().max() < 0.01 * said.abs().max()
     assert shaped("llama", 8, tied=False).config.tie_word_embeddings is False
+
+
+def test_a_fetched_model_leaves_under_its_own_licence(tmp_path):
+    write_base(tmp_path / "qwen3", "qwen3")
+    said = {"repository": "a/b", "revision": "c0ffee", "licence": "cc-by-nc-4.0", "files": {}}
+    (tmp_path / "qwen3" / "fetched.json").write_text(json.dumps(said))
+    export(tmp_path / "qwen3", tmp_path / "out", "safetensors", "fp16")
+    text = (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    assert "non-commercial use only" in text
+    assert "Source `base qwen3`: cc-by-nc-4.0, non_commercial." in text

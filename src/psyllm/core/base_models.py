@@ -12,7 +12,8 @@ from pathlib import Path
 from psyllm.core.progress import track
 from psyllm.core.stages import file_hash
 
-SUFFIXES = frozenset({".json", ".safetensors", ".bin", ".model", ".txt"})
+# .jinja: what a model is asked with is learnt with it
+SUFFIXES = frozenset({".json", ".safetensors", ".bin", ".model", ".txt", ".jinja"})
 
 
 def base_hash(folder: Path) -> str:
