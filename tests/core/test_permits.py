@@ -83,3 +83,17 @@ def test_the_last_day_is_still_good_and_the_next_is_refused():
     refuse_ended(permit, "corpus c", "do", dt.date(2027, 6, 30))
     with pytest.raises(MissingStage, match="corpus c rests on a source whose agreement ended on 2027-06-30"):
         refuse_ended(permit, "corpus c", "do", dt.date(2027, 7, 1))
+
+
+def test_a_published_base_is_bound_by_its_licence_and_so_is_what_is_made_of_that_in_turn():
+    lineage = {"permit": FREE, "base": "x", "base_lineage": None, "base_permit": BOUND}
+    parents = (Parent(stage="base", run="x", content_hash="y"),)
+    model = Manifest(
+        stage="4_models", run="m", fingerprint="f", parents=parents, details={"lineage": lineage}
+    )
+    next_one = {"permit": FREE, "base": "m", "base_lineage": lineage}
+    for permit in (permit_of_model(model), permit_of_base(lineage, "m"), permit_of_base(next_one, "n")):
+        assert permit[:3] == ("research", False, "2027-06-30")
+    free = {**lineage, "base_permit": FREE}
+    assert permit_of_base({**next_one, "base_lineage": free}, "n").uses == "any"
+    assert permit_of_base({**lineage, "base_permit": None}, "m").uses == "unknown"

@@ -1,7 +1,8 @@
 import pytest
 
+from psyllm.core.licences import UNKNOWN
 from psyllm.corpus.sources import SourceTerms
-from psyllm.corpus.terms import UNKNOWN, permit, terms
+from psyllm.corpus.terms import permit, terms
 
 
 def test_the_strictest_licence_comes_first_and_each_comes_once():

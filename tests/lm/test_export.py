@@ -198,3 +198,13 @@ def test_a_card_says_that_a_sources_own_licence_is_not_the_whole_chain():
     card = card_text(Told("model-1", "safetensors", "int8", {}, permit))
     assert card.count("**Not cleared:**") == 1
     assert "a person must clear this chain" in card.split("SmileChat-part")[1].split("own")[0]
+
+
+def test_a_fetched_model_leaves_under_its_own_licence(tmp_path):
+    write_base(tmp_path / "qwen3", "qwen3")
+    said = {"repository": "a/b", "revision": "c0ffee", "licence": "cc-by-nc-4.0", "files": {}}
+    (tmp_path / "qwen3" / "fetched.json").write_text(json.dumps(said))
+    export(tmp_path / "qwen3", tmp_path / "out", "safetensors", "fp16")
+    text = (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    assert "non-commercial use only" in text
+    assert "Source `base qwen3`: cc-by-nc-4.0, non_commercial." in text

@@ -5,7 +5,6 @@ import random
 from itertools import pairwise
 
 import gguf
-import jinja2
 import numpy as np
 import pytest
 import torch
@@ -18,11 +17,12 @@ from made_up import text
 from psyllm.core.errors import BadCheckpoint
 from psyllm.lm.checkpoint import build, load_base, load_weights, quiet_transformers, save
 from psyllm.lm.export import export
-from psyllm.lm.gguf_file import DIALOGUE
+from psyllm.lm.gguf_dialogue import dialogue_form
 from psyllm.lm.gguf_tensors import turn_pairs
 from psyllm.lm.gguf_tokens import CUTS, Kind, read_pieces
-from psyllm.lm.template import SPECIAL_TOKENS, Message, encode_prompt
+from psyllm.lm.template import SPECIAL_TOKENS
 from psyllm.lm.tokenizer import Tokenizer, read_tokenizer, train_tokenizer
+from psyllm.lm.wording import TURNS
 
 IDS = torch.randint(0, 290, (1, 20), generator=torch.Generator().manual_seed(1))
 ALIKE = {"fp32": 1e-5, "fp16": 0.01, "bf16": 0.05, "q8_0": 0.1}
@@ -231,7 +231,7 @@ def test_byte_level_pieces_go_over_as_they_are(tmp_path):
     assert field(reader, "tokenizer.ggml.pre") == "gpt-2"
     assert len(field(reader, "tokenizer.ggml.merges")) > 10
     assert field(reader, "tokenizer.ggml.eos_token_id") == tokenizer.mark("<|end|>")
-    assert field(reader, "tokenizer.chat_template") == DIALOGUE
+    assert field(reader, "tokenizer.chat_template") == dialogue_form(TURNS)
 
 
 def test_the_way_of_cutting_is_named_or_refused(tmp_path):
@@ -262,16 +262,6 @@ def test_a_tokenizer_that_changes_texts_is_refused(tmp_path):
 def test_a_folder_without_the_tokenizers_file_is_refused(tmp_path):
     with pytest.raises(BadCheckpoint, match="from which a GGUF file takes its pieces"):
         read_pieces(tmp_path, 300)
-
-
-def test_the_form_of_a_dialogue_is_the_template_of_the_house(tmp_path):
-    train_tokenizer(TEXTS, SHAPE.vocabulary).save(tmp_path)
-    said = [Message("visitor", "心理咨询"), Message("counsellor", "今天是"), Message("visitor", "心理咨询")]
-    names = {"visitor": "user", "counsellor": "assistant"}
-    messages = [{"role": names[message.role], "content": message.text} for message in said]
-    rendered = jinja2.Template(DIALOGUE).render(messages=messages, add_generation_prompt=True)
-    texts = read_pieces(tmp_path, 300).texts
-    assert rendered == "".join(texts[number] for number in encode_prompt(read_tokenizer(tmp_path), said, 500))
 
 
 def refused(tmp_path, **changes):

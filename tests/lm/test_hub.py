@@ -10,7 +10,7 @@ import pytest
 from psyllm.core.errors import BadCheckpoint, BadSetting, DiskFull, HubFailed
 from psyllm.core.progress import listening
 from psyllm.core.stages import file_hash
-from psyllm.lm.hub import FETCHED, HuggingFace, Listing, fetch, read_fetched, wanted_files
+from psyllm.lm.hub import FETCHED, HuggingFace, Listing, fetch, fetched_permit, read_fetched, wanted_files
 from psyllm.lm.known import known_model
 
 REVISION = "c0ffee" * 6 + "c0ff"
@@ -201,3 +201,35 @@ def test_a_hub_out_of_reach_is_told_with_what_to_do(monkeypatch):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "told\n"
+
+
+@pytest.mark.parametrize(
+    ("licence", "uses", "said"),
+    [
+        ("apache-2.0", "any", "apache-2.0"),
+        ("cc-by-nc-4.0", "non_commercial", "cc-by-nc-4.0"),
+        ("llama3", "unknown", "llama3"),
+        ("not stated", "unknown", ""),
+    ],
+)
+def test_a_fetched_model_permits_what_its_licence_does_and_an_unknown_one_nothing(
+    licence, uses, said, tmp_path
+):
+    assert fetched_permit(tmp_path) is None
+    folder = fetch(KNOWN, tmp_path, accept_licence=True, hub=FakeHub(licence=licence))
+    permit = fetched_permit(folder)
+    row = {"source": "base qwen3-0.6b", "licence": said, "uses": uses, "expires": "", "agreement": ""}
+    assert permit == (uses, False, "", [row])
+
+
+def test_of_several_licences_all_are_named(monkeypatch):
+    import huggingface_hub
+
+    found = {"sha": REVISION, "card_data": {"license": ["mit", "cc-by-nc-4.0"]}, "siblings": []}
+
+    class Api:
+        def model_info(self, *_given, **_named):
+            return type("Info", (), found)
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    assert HuggingFace().listing("a/b", "main").licence == "mit AND cc-by-nc-4.0"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import psyllm
-from psyllm.train.mlflow_door import sayable
+from psyllm.train.mlflow_door import NO_PLACE, sayable
 
 # A process of its own each time: MLflow keeps one connection a process, as two trainings do.
 TRAINING = """
@@ -66,6 +66,7 @@ def test_a_training_is_one_run_over_a_stop_with_each_step_once(tmp_path):
 def test_the_database_names_no_folder_of_this_machine(tmp_path):
     folder = tmp_path / "li-hua"
     folder.mkdir()
+    # what this rests on is said by no page of MLflow's: a version that does otherwise fails here
     command = [sys.executable, "-c", TRAINING, str(tmp_path / "data"), "0", "2", "whole"]
     named = str(Path(psyllm.__file__).parents[1])
     subprocess.run(
@@ -76,6 +77,10 @@ def test_the_database_names_no_folder_of_this_machine(tmp_path):
     assert b"li-hua" not in kept
     assert str(tmp_path).encode() not in kept
     assert b"mlruns" not in kept
+    with sqlite3.connect(tmp_path / "data" / "mlflow.db") as database:
+        places = dict(database.execute("select name, artifact_location from experiments"))
+    database.close()
+    assert places == {"Default": f"{NO_PLACE}/0", "psyllm": NO_PLACE}
 
 
 def test_an_unreachable_server_costs_seconds_and_one_line(tmp_path):

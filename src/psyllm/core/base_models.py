@@ -14,7 +14,8 @@ from psyllm.core.progress import track
 from psyllm.core.stages import file_hash
 
 MARKS_FILE = "marks.json"  # see `core.embedded`
-SUFFIXES = frozenset({".json", ".safetensors", ".bin", ".model", ".txt"})
+# .jinja: what a model is asked with is learnt with it
+SUFFIXES = frozenset({".json", ".safetensors", ".bin", ".model", ".txt", ".jinja"})
 
 
 def base_hash(folder: Path) -> str:

@@ -4,7 +4,7 @@ Permits come in as a manifest or a model card holds them, or in parts; out go
 the strictest of them together, a refusal where one has ended, and why one keeps
 a model from speaking to visitors. What is not said, or can't be read, is
 unknown, which is stricter than every known use. What a licence permits is
-`corpus/terms.py`'s.
+`licences.py`'s.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def permit_of_model(model: Manifest) -> Permit:
     said = model.details.get("lineage")
     lineage: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
     permits = [read_permit(lineage.get("permit"), f"model {model.run}")]
-    return together([*permits, *(permit_of_base(lineage.get("base_lineage"), base) for base in bases)])
+    return together([*permits, *(_of_base_below(lineage, base) for base in bases)])
 
 
 def permit_of_base(lineage: object, base: str) -> Permit:
@@ -86,8 +86,15 @@ def permit_of_base(lineage: object, base: str) -> Permit:
     said: Mapping[str, Any] = lineage if isinstance(lineage, Mapping) else {}
     permits = [read_permit(said.get("permit"), f"base {base}")]
     if said.get("base") or said.get("base_lineage"):
-        permits.append(permit_of_base(said.get("base_lineage"), str(said.get("base") or "of no name")))
+        permits.append(_of_base_below(said, str(said.get("base") or "of no name")))
     return together(permits)
+
+
+def _of_base_below(lineage: Mapping[str, Any], base: str) -> Permit:
+    """Return what the base of a model permits: a published one says nothing of itself but its licence."""
+    if not lineage.get("base_lineage") and "base_permit" in lineage:
+        return read_permit(lineage["base_permit"], f"base {base}")
+    return permit_of_base(lineage.get("base_lineage"), base)
 
 
 def refuse_ended(permit: Permit, what: str, next_step: str, today: dt.date) -> None:

@@ -1,31 +1,19 @@
 """Terms travel: what the licences of texts ask of whoever holds them or uses a model trained on them.
 
-Names of licences come in; they go out the strictest first with what each asks
-(`licences.toml`), and as one permit: the narrowest use, whether what is made
-must be shared alike, and the earliest end. Only whole SPDX names are known, and
-of several joined by AND, OR or WITH the strictest counts; free text and unknown
-names count as the strictest. What somebody says of a source narrows what its
-licence permits; to widen it takes the agreement itself.
+Names of licences come in; they go out the strictest first with what each asks, and
+as one permit: the narrowest use, whether what is made must be shared alike, and the
+earliest end. What a single licence asks is `core/licences.py`'s. What somebody says of
+a source narrows what its licence permits; to widen it takes the agreement itself.
 """
 
 from __future__ import annotations
 
-import functools
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from psyllm.core.licences import all_asked, shares_alike, strictness, uses_of
 from psyllm.core.permits import Permit, Uses, strictest
 from psyllm.corpus.sources import SourceTerms
-
-_TABLE = Path(__file__).parent / "licences.toml"
-UNKNOWN = "read its own terms"
-NOTHING = "nothing"
-
-# Which of two licences holds (OR) nobody has said, and an exception (WITH) is no name of the table.
-_JOINED = re.compile(r"\s+(?:AND|OR|WITH)\s+", re.IGNORECASE)
 
 
 class Term(NamedTuple):
@@ -37,10 +25,8 @@ class Term(NamedTuple):
 
 def terms(licences: Iterable[str]) -> list[Term]:
     """Return each licence once, the strictest first."""
-    ranked = sorted(
-        {(_ranks(licence)[0], licence) for licence in licences}, key=lambda pair: (-pair[0], pair[1])
-    )
-    return [Term(licence, _all_asked(licence)) for _, licence in ranked]
+    ranked = sorted(set(licences), key=lambda licence: (-strictness(licence), licence))
+    return [Term(licence, all_asked(licence)) for licence in ranked]
 
 
 def permit(licences_by_source: Mapping[str, Iterable[str]], known: Mapping[str, SourceTerms]) -> Permit:
@@ -61,7 +47,7 @@ def permit(licences_by_source: Mapping[str, Iterable[str]], known: Mapping[str, 
     every = {licence for licences in licences_by_source.values() for licence in licences}
     return Permit(
         uses=strictest(row["uses"] for row in rows),
-        share_alike=any(_shares_alike(licence) for licence in every),
+        share_alike=any(shares_alike(licence) for licence in every),
         expires=min((row["expires"] for row in rows if row["expires"]), default=""),
         sources=rows,
     )
@@ -70,44 +56,10 @@ def permit(licences_by_source: Mapping[str, Iterable[str]], known: Mapping[str, 
 def _uses(licences: Iterable[str], agreed: SourceTerms | None) -> Uses:
     if agreed is None:
         return "unknown"
-    by_licence = strictest(use for licence in licences for use in _uses_of(licence))
+    by_licence = strictest(uses_of(licence) for licence in licences)
     if agreed.uses and agreed.agreement:
         return strictest([agreed.uses])
     if agreed.uses == "research":
         # The narrowest use there is may be taken at the importer's word, also of terms that no table knows.
         return "research"
     return strictest([by_licence, agreed.uses] if agreed.uses else [by_licence])
-
-
-def _uses_of(licence: str) -> list[str]:
-    return ["unknown" if rank == len(_rows()) else _rows()[rank]["uses"] for rank in _ranks(licence)]
-
-
-def _shares_alike(licence: str) -> bool:
-    return any(rank < len(_rows()) and bool(_rows()[rank]["share_alike"]) for rank in _ranks(licence))
-
-
-def _ranks(licence: str) -> list[int]:
-    """Return the place in the table of each licence that is joined here, the strictest first."""
-    parts = (part.strip("() ") for part in _JOINED.split(licence))
-    return sorted({_places().get(part.casefold(), len(_rows())) for part in parts}, reverse=True)
-
-
-def _all_asked(licence: str) -> str:
-    asked = [_asks(rank) for rank in _ranks(licence)]
-    return "; ".join(ask for ask in asked if ask != NOTHING) or NOTHING
-
-
-def _asks(rank: int) -> str:
-    return UNKNOWN if rank == len(_rows()) else str(_rows()[rank]["asks"])
-
-
-@functools.cache
-def _places() -> dict[str, int]:
-    return {name.casefold(): rank for rank, row in enumerate(_rows()) for name in row["ids"]}
-
-
-@functools.cache
-def _rows() -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = tomllib.loads(_TABLE.read_text("utf-8"))["licence"]
-    return rows

@@ -27,6 +27,7 @@ from psyllm.lm.export_card import CARD_NAME, Told, card_text, licences
 from psyllm.lm.full_disk import full_disk_told
 from psyllm.lm.gguf_file import FORMS as GGUF_FORMS
 from psyllm.lm.gguf_file import GGUF_FILE, write_gguf
+from psyllm.lm.hub import fetched_permit
 from psyllm.lm.int8 import write_int8
 from psyllm.lm.model_card import CONFIG_FILE, ModelCard, read_card, read_config, write_card
 
@@ -62,7 +63,8 @@ def export(source: Path, target: Path, form: str, dtype: str) -> Exported:
         raise BadInput(message, f"choose one of {forms}")
     read_config(source)
     card = read_card(source)
-    permit = permit_of_base(None if card is None else card.lineage, source.name)
+    published = fetched_permit(source) if card is None else None
+    permit = published or permit_of_base(None if card is None else card.lineage, source.name)
     refuse_ended(permit, str(source), "train without it: psyllm corpus; psyllm train", _today())
     with new_folder(target, wanted_bytes=_bytes(source)) as folder:
         if form == GGUF:

@@ -31,7 +31,8 @@ wrong, it can harm, and it can repeat words that it was trained on.
 """
 GGUF_ONLY = """\
 Programs that read this file turn marks such as `<|end|>` into control pieces also where a person typed them;
-Psy-LLM's own service does not. Strip them from what people write.
+Psy-LLM's own service does not. Strip them from what people write. The form of a dialogue that this model was
+trained in is in the file; an older llama.cpp uses it only with `--jinja`. It has no place for a system message.
 """
 
 

@@ -15,24 +15,28 @@ from typing import Any, NamedTuple
 
 import gguf
 import numpy as np
+from transformers import PreTrainedModel
 
 from psyllm.core.errors import BadCheckpoint
+from psyllm.lm.chat import read_template
 from psyllm.lm.checkpoint import load_weights
+from psyllm.lm.gguf_dialogue import dialogue_form
 from psyllm.lm.gguf_tensors import Array, check_type, describe, named_weights
 from psyllm.lm.gguf_tokens import Pieces, read_pieces
 from psyllm.lm.model_card import ModelCard, read_config
-from psyllm.lm.template import COUNSELLOR, END, VISITOR
+from psyllm.lm.template import END
+from psyllm.lm.tokenizer import Tokenizer, read_tokenizer
 
 GGUF_FILE = "model.gguf"
 ALIKE_BLOCK = 32  # weights that share a scale in q8_0
-# What `lm/template.py` does, in the form that llama.cpp takes; a test holds the two together.
-DIALOGUE = (
-    "{% for message in messages %}"
-    "{% if message.role == 'assistant' %}" + COUNSELLOR + "{{ message.content }}" + END + "{% else %}"
-    "" + VISITOR + "{{ message.content }}{% endif %}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}" + COUNSELLOR + "{% endif %}"
-)
+
+
+class _Marks(NamedTuple):
+    """The ids that begin, end and fill."""
+
+    begin: int
+    end: int | None
+    pad: int | None
 
 
 class Form(NamedTuple):
@@ -63,6 +67,7 @@ def write_gguf(source: Path, path: Path, dtype: str, card: ModelCard | None, nam
     context = card.context_tokens if card is not None else int(positions or 0)
     described = describe(model, context)
     pieces = read_pieces(source, config.vocab_size)
+    spoken = _spoken(source, card)
     writer = gguf.GGUFWriter(path, described.architecture)
     writer.add_type("model")
     writer.add_name(name)
@@ -77,8 +82,8 @@ def write_gguf(source: Path, path: Path, dtype: str, card: ModelCard | None, nam
             writer.add_float32(f"{described.architecture}.{key}", number)
         else:
             writer.add_uint32(f"{described.architecture}.{key}", number)
-    _add_tokens(writer, pieces, config)
-    dialogue = _dialogue(source, pieces)
+    _add_tokens(writer, pieces, _marks(model, spoken))
+    dialogue = dialogue_form(spoken.wording) if spoken is not None else read_template(source)
     if dialogue:
         writer.add_chat_template(dialogue)
     for tensor_name, array in named_weights(model, described):
@@ -94,7 +99,29 @@ def write_gguf(source: Path, path: Path, dtype: str, card: ModelCard | None, nam
         writer.close()
 
 
-def _add_tokens(writer: gguf.GGUFWriter, pieces: Pieces, config: Any) -> None:  # noqa: ANN401 - transformers' own
+def _spoken(source: Path, card: ModelCard | None) -> Tokenizer | None:
+    """Return the tokenizer of a model that is spoken to in a known wording; None where its own template is all there is."""
+    try:
+        tokenizer = read_tokenizer(source)
+        tokenizer.need_marks()
+    except BadCheckpoint:
+        if card is not None:
+            raise
+        return None  # from elsewhere, and neither trained nor served here
+    return tokenizer
+
+
+def _marks(model: PreTrainedModel, spoken: Tokenizer | None) -> _Marks:
+    config: Any = model.config
+    end = config.eos_token_id[0] if isinstance(config.eos_token_id, list) else config.eos_token_id
+    if spoken is not None:
+        end = spoken.mark(END)  # a published config may name the end of a text, not of an answer
+    # without one llama.cpp takes a number of its own, which is some piece of ours
+    begin = end if config.bos_token_id is None else config.bos_token_id
+    return _Marks(begin, end, config.pad_token_id)
+
+
+def _add_tokens(writer: gguf.GGUFWriter, pieces: Pieces, marks: _Marks) -> None:
     writer.add_tokenizer_model(pieces.make)
     writer.add_tokenizer_pre(pieces.cut or "default")
     writer.add_token_list(pieces.texts)
@@ -103,25 +130,15 @@ def _add_tokens(writer: gguf.GGUFWriter, pieces: Pieces, config: Any) -> None:  
         writer.add_token_scores(pieces.scores)
     if pieces.merges:
         writer.add_token_merges(pieces.merges)
-    end = config.eos_token_id[0] if isinstance(config.eos_token_id, list) else config.eos_token_id
-    if end is not None:
-        writer.add_eos_token_id(end)
-        # without one llama.cpp takes a number of its own, which is some piece of ours
-        writer.add_bos_token_id(end if config.bos_token_id is None else config.bos_token_id)
-    if config.pad_token_id is not None:
-        writer.add_pad_token_id(config.pad_token_id)
-        writer.add_unk_token_id(config.pad_token_id)
+    if marks.end is not None:
+        writer.add_eos_token_id(marks.end)
+        writer.add_bos_token_id(marks.begin)
+    if marks.pad is not None:
+        writer.add_pad_token_id(marks.pad)
+        writer.add_unk_token_id(marks.pad)
     writer.add_add_bos_token(value=False)
     writer.add_add_eos_token(value=False)
     writer.add_add_space_prefix(value=False)
-
-
-def _dialogue(source: Path, pieces: Pieces) -> str:
-    """Return the form of a dialogue: ours where the tokenizer has our marks, else the folder's own."""
-    if {COUNSELLOR, END, VISITOR} <= set(pieces.texts):
-        return DIALOGUE
-    own = source / "chat_template.jinja"
-    return own.read_text("utf-8") if own.is_file() else ""
 
 
 def _kind(name: str, array: Array, matrices: gguf.GGMLQuantizationType) -> gguf.GGMLQuantizationType:

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, Protocol
 from pydantic import ValidationError
 
 from psyllm.core.errors import BadCheckpoint, BadSetting, DiskFull, HubFailed
+from psyllm.core.licences import shares_alike, uses_of
+from psyllm.core.permits import Permit
 from psyllm.core.progress import report
 from psyllm.core.records import Frozen
 from psyllm.core.stages import file_hash, write_text_atomically
@@ -76,7 +78,10 @@ class HuggingFace:
             raise _failed(repository, error) from error
         card: Any = found.card_data
         files = {one.rfilename: one.size or 0 for one in found.siblings or []}
-        return Listing(found.sha or revision, (card.get("license") if card else None) or NOT_STATED, files)
+        licence: Any = (card.get("license") if card else None) or NOT_STATED
+        # of several the strictest counts
+        licence = " AND ".join(licence) if isinstance(licence, list) else str(licence)
+        return Listing(found.sha or revision, licence, files)
 
     def download(self, repository: str, revision: str, names: list[str], target: Path) -> None:
         """Write the named files of a revision into a folder.
@@ -145,6 +150,21 @@ def read_fetched(folder: Path) -> Fetched:
     except (OSError, ValidationError, UnicodeDecodeError) as error:
         message = f"{folder / FETCHED} can't be read"
         raise BadCheckpoint(message, f"delete {folder} and fetch it again") from error
+
+
+def fetched_permit(folder: Path) -> Permit | None:
+    """Return what a fetched model's licence permits; None where the folder was not fetched.
+
+    Raises:
+        BadCheckpoint: its note can't be read.
+    """
+    if not (folder / FETCHED).is_file():
+        return None
+    licence = read_fetched(folder).licence
+    named = "" if licence == NOT_STATED else licence
+    row = {"source": f"base {folder.name}", "licence": named, "uses": uses_of(named)}
+    row |= {"expires": "", "agreement": ""}
+    return Permit(uses_of(named), shares_alike(named), "", [row])
 
 
 def wanted_files(files: Mapping[str, int]) -> list[str]:

@@ -47,7 +47,8 @@ def inherited(base: Path | None, corpus: Manifest) -> dict[str, Any]:
     """Return the one permit of corpus and base, and what the base says of itself: none where it says nothing.
 
     A base's own terms and the texts that it has seen bind this model as well; who asks later
-    (`psyllm corpus leak-check --model`) must be able to tell "nothing" from "unknown".
+    (`psyllm corpus leak-check --model`) must be able to tell "nothing" from "unknown". Of a model
+    fetched from the hub the licence is known, and no more (`base_permit`).
     What has ended is refused, also where the model was made before it ended.
     """
     today = dt.datetime.now(dt.UTC).date()
@@ -56,13 +57,19 @@ def inherited(base: Path | None, corpus: Manifest) -> dict[str, Any]:
     if base is None:
         return {"permit": permit._asdict(), "base_lineage": None}
     # late: what reads a card knows tokenizers, and most runs have no base
+    from psyllm.lm.hub import fetched_permit
     from psyllm.lm.model_card import read_card
 
     card = read_card(base)
     lineage = None if card is None else card.lineage
-    of_base = permit_of_base(lineage, base_name(base))
+    published = fetched_permit(base) if card is None else None
+    of_base = published or permit_of_base(lineage, base_name(base))
     refuse_ended(of_base, f"the base {base}", "take another base: --set train.base=FOLDER", today)
-    return {"permit": together([permit, of_base])._asdict(), "base_lineage": lineage}
+    return {
+        "permit": together([permit, of_base])._asdict(),
+        "base_lineage": lineage,
+        **({} if published is None else {"base_permit": published._asdict()}),
+    }
 
 
 def corpus_of(parents: tuple[Parent, ...], data: Path, next_step: str) -> tuple[Path, Manifest]:

@@ -16,7 +16,6 @@ from typing import Any
 
 from psyllm.core.stages import write_text_atomically
 
-METRICS_FILE = "metrics.jsonl"
 DEV_LOSS = "dev_loss"
 # The last three of the stage `prefer`: how much likelier good answers have become than bad ones.
 KEPT = ("loss", DEV_LOSS, "learning_rate", "grad_norm", "margin", "dev_margin", "dev_accuracy")

@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,6 @@ EXPERIMENT = "psyllm"
 KEPT_ID = "mlflow.json"
 # Without it MLflow notes the working folder in its database, as the place of files that nobody logs here.
 NO_PLACE = "mlflow-artifacts:/psyllm"
-LOCAL_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"  # mlflow 3's name of what a local store takes for it
 # A server that does not answer costs a training seconds, once; MLflow's own patience is many minutes.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 NOT_METRICS = frozenset({"stage", "step", "at", "left_s", "best_step", "saved_step"})
@@ -43,8 +42,9 @@ class MLflow:
             address = os.environ.get("MLFLOW_TRACKING_URI")
             if not address:
                 address = f"sqlite:///{(run.data / 'mlflow.db').absolute()}"
-            if not address.startswith(("http://", "https://")):  # a server has its own place
-                os.environ[LOCAL_ROOT] = NO_PLACE
+            self._place = None if address.startswith(("http://", "https://")) else NO_PLACE
+            if self._place is not None:  # a server has a place of its own
+                _begin_database(address)
             self._client = MlflowClient(address)
             self._id = self._go_on_or_begin(run)
         self._written: dict[str, int] = {}
@@ -92,7 +92,9 @@ class MLflow:
             self._client.update_run(known, status="RUNNING")
             return known
         found = self._client.get_experiment_by_name(EXPERIMENT)
-        experiment = self._client.create_experiment(EXPERIMENT) if found is None else found.experiment_id
+        experiment = found.experiment_id if found is not None else None
+        if experiment is None:
+            experiment = self._client.create_experiment(EXPERIMENT, self._place)
         tags = {"fingerprint": run.fingerprint}
         tags |= {f"parent.{parent.stage}": parent.content_hash for parent in run.parents}
         made = str(self._client.create_run(experiment, tags=tags, run_name=run.name).info.run_id)
@@ -100,6 +102,17 @@ class MLflow:
             self._client.log_param(made, name, value)
         write_text_atomically(kept, json.dumps({"run_id": made}))
         return made
+
+
+def _begin_database(address: str) -> None:
+    """Make a database that is not there yet, with the experiment that MLflow puts into each, at no place."""
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    # a client can't name the place of that experiment; the store that it opens takes it as an argument
+    if address.partition(":")[0].partition("+")[0] in DATABASE_ENGINES:
+        begin: Callable[[str, str], object] = SqlAlchemyStore
+        begin(address, NO_PLACE)
 
 
 def sayable(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

@@ -3,23 +3,23 @@
 Leaves `model/` (weights, tokenizer, card), `adapt/model/` (the first stage's
 result), with `prefer` also `answer/model/` (what ratings then changed),
 `metrics.jsonl` and a manifest. An interrupted run goes on from its last whole checkpoint, with
-the number of threads and the precision that it began with (`began.json`), and
-ends in the same bytes. Of several processes the first one alone writes. Nothing
+the number of threads and the precision that it began with (`began.json`, see
+`began`), and ends in the same bytes. Of several processes the first one alone writes. Nothing
 here measures the model on the test split.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psyllm.core.errors import EmptyCorpus
-from psyllm.core.stages import BEGAN, Manifest, Stage, StageRun, up_to_date, write_text_atomically
+from psyllm.core.stages import Manifest, Stage, StageRun, up_to_date
 from psyllm.core.train_settings import TrainSettings
 from psyllm.train.ancestry import MODEL, base_name, words_held
+from psyllm.train.began import began
 from psyllm.train.processes import Sharing, Team, joined
 from psyllm.train.stopping import STOP_FILE, Stop
 from psyllm.train.undertaking import Undertaking, anew
@@ -78,7 +78,7 @@ def _train(undertaking: Undertaking, writer: StageRun, team: Team) -> Manifest:
     settings, corpus = undertaking.settings, undertaking.corpus
     check_settings(settings)
     check_sharing(settings, team.count)
-    began = team.tell(lambda: _began(undertaking, writer, team.on_this_machine))
+    kept = team.tell(lambda: began(undertaking, writer, team.on_this_machine))
     ratings = read_ratings(corpus, settings.prefer) if settings.prefer.steps else None
     train, dev = read_material(corpus, "train"), read_material(corpus, "dev")
     if not train.records:
@@ -96,23 +96,23 @@ def _train(undertaking: Undertaking, writer: StageRun, team: Team) -> Manifest:
         settings,
         train,
         dev,
-        began["precision"],
+        kept["precision"],
         lineage,
         ratings=ratings,
         corpus_hash=writer.parents[0].content_hash,
         earlier=undertaking.earlier,
         sharing=Sharing(team, settings.processes, stop),
     )
-    machine = {"threads": began["threads"], "precision": began["precision"], **machine_facts()}
+    machine = {"threads": kept["threads"], "precision": kept["precision"], **machine_facts()}
     with (
-        on_threads(began["threads"]),
+        on_threads(kept["threads"]),
         recorded(writer, settings.trackers, machine, lineage, writes=team.is_first),
     ):
         run_stages(work)
-    return team.tell(lambda: _finish(undertaking, writer, work, began))
+    return team.tell(lambda: _finish(undertaking, writer, work, kept))
 
 
-def _finish(undertaking: Undertaking, writer: StageRun, work: Work, began: dict[str, Any]) -> Manifest:
+def _finish(undertaking: Undertaking, writer: StageRun, work: Work, kept: dict[str, Any]) -> Manifest:
     from psyllm.train.peak import machine_facts
     from psyllm.train.precision import processor_facts
 
@@ -128,8 +128,8 @@ def _finish(undertaking: Undertaking, writer: StageRun, work: Work, began: dict[
             drops={"may_not_train": work.train.refused + work.dev.refused},
             seeds={"train": work.settings.seed},
             details={
-                "threads": began["threads"],
-                "precision": began["precision"],
+                "threads": kept["threads"],
+                "precision": kept["precision"],
                 "processes": work.sharing.team.count,
                 "changed_code": undertaking.changed_code,
                 "lineage": undertaking.inherited,
@@ -159,34 +159,3 @@ def _lineage(undertaking: Undertaking) -> dict[str, Any]:
         "way": "more" if earlier is not None else "nothing" if base is None else "base",
         **undertaking.inherited,
     }
-
-
-def _began(undertaking: Undertaking, writer: StageRun, processes_here: int) -> dict[str, Any]:
-    """Return threads and precision, those of the interrupted run if there is one, or of the run gone on from.
-
-    What `psyllm train resume` needs to know stands beside them.
-    """
-    path = writer.folder / BEGAN
-    if path.is_file():
-        began: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return began
-    settings, earlier = undertaking.settings, undertaking.earlier
-    before = {} if earlier is None else json.loads((earlier / BEGAN).read_text("utf-8"))
-    began = {
-        "threads": before.get("threads")
-        or settings.threads
-        or max(1, (os.cpu_count() or 1) // processes_here),
-        "precision": _precision(before.get("precision") or settings.precision),
-        "fingerprint": writer.fingerprint,
-        "parents": [parent.model_dump() for parent in writer.parents],
-        "settings": writer.settings,
-        "earlier": "" if earlier is None else earlier.name,
-    }
-    write_text_atomically(path, json.dumps(began))
-    return began
-
-
-def _precision(asked: str) -> str:
-    from psyllm.train.precision import choose_precision, processor_has_bf16, this_card
-
-    return choose_precision(asked, this_card(), processor_has_bf16=processor_has_bf16())

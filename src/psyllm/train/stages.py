@@ -22,6 +22,7 @@ from transformers import PreTrainedModel
 
 from psyllm.core.errors import BadSetting, EmptyCorpus
 from psyllm.core.progress import report
+from psyllm.core.run_events import METRICS
 from psyllm.core.stages import write_text_atomically
 from psyllm.core.train_settings import TrainingStage, TrainSettings
 from psyllm.lm.activation import fuse_activations
@@ -34,7 +35,7 @@ from psyllm.train import saved
 from psyllm.train.adapters import check_adapter, leave, load_to_train, restore, result_of
 from psyllm.train.ancestry import MODEL
 from psyllm.train.fitness import check_base, check_length
-from psyllm.train.history import METRICS_FILE, dev_losses, metric_lines, write_metrics
+from psyllm.train.history import dev_losses, metric_lines, write_metrics
 from psyllm.train.loop import train_stage
 from psyllm.train.machine import choose_attention, keep_freed_memory
 from psyllm.train.material import Material, adapt_rows, answer_rows
@@ -156,7 +157,7 @@ def run_stages(work: Work) -> None:
     if work.ratings is not None:
         _prefer(work, model, tokenizer, work.ratings, context)
     if team.is_first:
-        write_metrics(work.folder / METRICS_FILE, work.lines)
+        write_metrics(work.folder / METRICS, work.lines)
         drop_prepared(work.folder)
 
 
@@ -187,7 +188,7 @@ def _prefer(work: Work, model: PreTrainedModel, tokenizer: Tokenizer, ratings: R
 
     def heard(logged: list[dict[str, Any]]) -> None:
         work.lines = before + metric_lines(PREFER, logged)
-        write_metrics(work.folder / METRICS_FILE, work.lines)
+        write_metrics(work.folder / METRICS, work.lines)
 
     result_file = folder / RESULT
     if not result_file.is_file():
@@ -308,7 +309,7 @@ def _stage(
     def heard(logged: list[dict[str, Any]]) -> None:
         work.lines = before + metric_lines(name, logged)
         if team.is_first:
-            write_metrics(work.folder / METRICS_FILE, work.lines)
+            write_metrics(work.folder / METRICS, work.lines)
 
     result_file = folder / RESULT
     speed = 0.0
