@@ -35,9 +35,8 @@ def write_lines(folder: Path, lines=LINES) -> None:
 def put_complete(
     data: Path, name: str, *parents: Parent, lineage: dict[str, Any] | None = None, **changes: Any
 ) -> Manifest:
-    stages = {
-        "adapt": {"steps": 20, "best_step": 20, "dev_loss": 5.5, "tokens_per_s": 900, "tokens_seen": 30_720}
-    }
+    adapt = {"steps": 20, "planned_steps": 40, "best_step": 20, "dev_loss": 5.5}
+    stages = {"adapt": {**adapt, "tokens_per_s": 900, "tokens_seen": 30_720}}
     with writing(StageRun(data, Stage.MODELS, name, "mark", parents, settings(**changes))) as run:
         write_lines(run.folder)
         (run.folder / "model").mkdir()
