@@ -24,7 +24,7 @@ from psyllm.casebook.open import open_casebook
 from psyllm.casebook.place import casebook_at, has_casebook
 from psyllm.core.data_folder import need_data_folder
 from psyllm.core.progress import report
-from psyllm.core.rated_answers import RATINGS, read_rated, write_rated
+from psyllm.core.rated_answers import RATINGS, read_rated, tally_of, write_rated
 from psyllm.core.records import Record, read_records, write_records
 from psyllm.core.settings import FeedbackSettings
 from psyllm.core.stages import (
@@ -141,13 +141,7 @@ def _remove_left_over(data: Path) -> None:
 
 def _figures(chosen: Chosen) -> dict[str, object]:
     """Return how many rated answers there are of which kind, of how many people, and what was left out."""
-    desirable = sum(row.desirable for row in chosen.rated)
-    return {
-        "desirable": desirable,
-        "undesirable": len(chosen.rated) - desirable,
-        "raters": len({row.rater for row in chosen.rated}),
-        "left_out": dict(sorted(chosen.rated_drops.items())),
-    }
+    return {**tally_of(chosen.rated)._asdict(), "left_out": dict(sorted(chosen.rated_drops.items()))}
 
 
 async def _consented(data: Path, database: str) -> list[Consented]:
