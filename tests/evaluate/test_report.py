@@ -248,3 +248,4 @@ def test_the_files_beside_it_hold_everything(findings, origin, tmp_path):
 def test_figures_are_written_with_their_decimals():
     assert shown_figure(Interval(1234.5, 1000.0, 2000.26), 1) == ("1,234.5", "1,000.0 – 2,000.3")
     assert shown_figure(Interval(0.5, None, None), 2) == ("0.50", "")
+    assert shown_figure(Interval(0.5, -0.25, 1200), 2, signed=True) == ("+0.50", "-0.25 – +1,200.00")

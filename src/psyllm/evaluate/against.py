@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from psyllm.core.base_models import base_hash
 from psyllm.core.permits import BASE
-from psyllm.core.rated_answers import RatedAnswer, rated_prefix, read_rated
+from psyllm.core.rated_answers import RatedAnswer, Tally, rated_prefix, read_rated, tally_of
 from psyllm.core.settings import EvaluateSettings
 from psyllm.core.stages import Manifest
 from psyllm.evaluate.intervals import CONFIDENCE, Interval
@@ -69,7 +69,7 @@ class Against(NamedTuple):
 
     other: str
     figures: Figures
-    ratings: dict[str, int]
+    ratings: Tally
     verdict: Verdict
     too_few: bool = False
 
@@ -118,10 +118,8 @@ def compare(
         before = score(other.folder, dialogues, threads=settings.threads)
         gains = [old.nll_nats - new.nll_nats for new, old in zip(after, before, strict=True)]
         figures |= rating_figures(rated, gains, resampling)
-    good = sum(row.desirable for row in rated)
-    counts = {"desirable": good, "undesirable": len(rated) - good, "raters": _raters(rated)}
     too_few = bool(rated) and not are_enough(rated)
-    return Against(other.name, figures, counts, verdict(figures, too_few=too_few), too_few)
+    return Against(other.name, figures, tally_of(rated), verdict(figures, too_few=too_few), too_few)
 
 
 def differences(now: Spoken, before: Spoken, resampling: Resampling) -> Figures:
@@ -167,11 +165,7 @@ def are_enough(rated: Sequence[RatedAnswer]) -> bool:
     conversations = (
         len({row.record.group for row in rated if row.desirable is kind}) for kind in (True, False)
     )
-    return min(conversations) >= FEWEST_CONVERSATIONS and _raters(rated) >= FEWEST_RATERS
-
-
-def _raters(rated: Sequence[RatedAnswer]) -> int:
-    return len({row.rater for row in rated})
+    return min(conversations) >= FEWEST_CONVERSATIONS and tally_of(rated).raters >= FEWEST_RATERS
 
 
 def _weighted(

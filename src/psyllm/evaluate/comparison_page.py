@@ -22,6 +22,7 @@ from psyllm.evaluate.intervals import Interval
 from psyllm.evaluate.losses import Curves
 from psyllm.evaluate.page import (
     flat,
+    grouped,
     permit_rows,
     read_metrics,
     read_table,
@@ -94,15 +95,16 @@ def answers_of(found: SideBySide) -> Iterator[dict[str, Any]]:
 
 def render_comparison(found: SideBySide, origin: Compared) -> str:
     """Return the page."""
-    columns = [*found.models, PEOPLE]
+    metrics = compared_metrics(found)
+    warned = [{**metric, "warned": metric["key"] == NOT_ACROSS} for metric in metrics]
     shown = list(answers_of(found))[: origin.settings.shown]
     return render(
         "comparison.html.jinja",
         models=found.models,
-        groups=_groups(found, columns),
+        groups=grouped(warned, [found.figures[column] for column in (*found.models, PEOPLE)]),
         changes=_change_rows(found),
         told=[told(name, found.changes[name][TOLD_BY], found.models[0]) for name in found.changes],
-        metrics=compared_metrics(found),
+        metrics=metrics,
         paper=_paper_rows(found),
         paper_source=read_table("paper"),
         plots=[
@@ -130,25 +132,14 @@ def compared_metrics(found: SideBySide) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda metric: groups.index(metric["group"]))
 
 
-def _groups(found: SideBySide, columns: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for metric in compared_metrics(found):
-        cells = []
-        for column in columns:
-            figure = found.figures[column].get(metric["key"])
-            cells.append(None if figure is None else shown_figure(figure, metric["decimals"]))
-        row = {**metric, "cells": cells, "warned": metric["key"] == NOT_ACROSS}
-        groups.setdefault(metric["group"], []).append(row)
-    return groups
-
-
 def _change_rows(found: SideBySide) -> list[dict[str, Any]]:
     compared = next(iter(found.changes.values()))  # all models have the same figures
     return [
         {
             **metric,
             "cells": [
-                shown_figure(one[metric["key"]], metric["decimals"] + 1) for one in found.changes.values()
+                shown_figure(one[metric["key"]], metric["decimals"] + 1, signed=True)
+                for one in found.changes.values()
             ],
         }
         for metric in compared_metrics(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +59,11 @@ def read_table(name: str) -> dict[str, Any]:
     return tomllib.loads((HERE / f"{name}.toml").read_text("utf-8"))
 
 
-def shown_figure(figure: Interval, decimals: int) -> tuple[str, str]:
-    """Return a figure and its interval as the pages write them; the interval may be empty."""
-    value = f"{figure.value:,.{decimals}f}"
-    if figure.low is None or figure.high is None:
-        return value, ""
-    return value, f"{figure.low:,.{decimals}f} – {figure.high:,.{decimals}f}"
+def shown_figure(figure: Interval, decimals: int, *, signed: bool = False) -> tuple[str, str]:
+    """Return a figure and its interval as the pages write them, a difference `signed`; the interval may be empty."""
+    form = f"{'+' if signed else ''},.{decimals}f"
+    low, high = (None if end is None else format(end, form) for end in (figure.low, figure.high))
+    return format(figure.value, form), "" if low is None or high is None else f"{low} – {high}"
 
 
 def rounded(figures: Figures) -> dict[str, dict[str, float | None]]:
@@ -77,6 +76,16 @@ def _rounded(figure: Interval) -> dict[str, float | None]:
         name: None if value is None else round(value, DECIMALS_KEPT)
         for name, value in figure._asdict().items()
     }
+
+
+def grouped(metrics: Iterable[dict[str, Any]], columns: Sequence[Figures]) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of a table by their group: each metric with a cell a column, None where it has no such figure."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for metric in metrics:
+        figures = (column.get(metric["key"]) for column in columns)
+        cells = [None if one is None else shown_figure(one, metric["decimals"]) for one in figures]
+        groups.setdefault(metric["group"], []).append({**metric, "cells": cells})
+    return groups
 
 
 def permit_rows(permit: Permit) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from psyllm.core.permits import permit_of_model
 from psyllm.core.settings import EvaluateSettings, setting_rows
 from psyllm.core.stages import Manifest
 from psyllm.evaluate.against import (
+    CHANGES,
     FEWEST_CONVERSATIONS,
     FEWEST_RATERS,
     Against,
@@ -28,6 +29,7 @@ from psyllm.evaluate.guarding import Judged, count_reasons
 from psyllm.evaluate.losses import Curves
 from psyllm.evaluate.page import (
     flat,
+    grouped,
     permit_rows,
     read_metrics,
     read_table,
@@ -44,6 +46,7 @@ COLUMN_NAMES = {
     RANDOM: ("随机训练回答", "random"),
     PEOPLE: ("人工回答", "people"),
 }
+DIFFERENCES = frozenset({*CHANGES.values(), "reward_margin_nats"})
 VERDICTS: dict[Verdict, str] = {
     "helped": "有帮助：好评回答相对差评回答（无评分时：人写的回答）的概率上升，区间不含“没有差别”；没有显出变差的地方。",
     "harmed": "变差了：至少一项变差，区间不含“没有差别”，而没有显出变好的地方。",
@@ -109,7 +112,7 @@ def render_report(findings: Findings, origin: Origin) -> str:
         "report.html.jinja",
         columns=columns,
         column_names=COLUMN_NAMES,
-        groups=_groups(findings, columns),
+        groups=grouped(read_metrics(), [findings.figures[column] for column in columns]),
         metrics=_metrics(findings),
         paper=_paper_rows(findings),
         paper_source=read_table("paper"),
@@ -149,7 +152,7 @@ def _against(findings: Findings, origin: Origin) -> dict[str, Any]:
         "against": {
             "model": found.other,
             "verdict": found.verdict,
-            "ratings": found.ratings,
+            "ratings": found.ratings._asdict(),
             "too_few_ratings": found.too_few,
             "figures": rounded(found.figures),
         }
@@ -158,21 +161,10 @@ def _against(findings: Findings, origin: Origin) -> dict[str, Any]:
 
 def _against_rows(found: Against) -> list[dict[str, Any]]:
     return [
-        {**metric, "cell": shown_figure(found.figures[metric["key"]], metric["decimals"])}
+        {**metric, "cell": shown_figure(found.figures[key], metric["decimals"], signed=key in DIFFERENCES)}
         for metric in read_metrics("against")
-        if metric["key"] in found.figures
+        if (key := metric["key"]) in found.figures
     ]
-
-
-def _groups(findings: Findings, columns: list[str]) -> dict[str, list[dict[str, Any]]]:
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for metric in read_metrics():
-        cells = []
-        for column in columns:
-            figure = findings.figures[column].get(metric["key"])
-            cells.append(None if figure is None else shown_figure(figure, metric["decimals"]))
-        groups.setdefault(metric["group"], []).append({**metric, "cells": cells})
-    return groups
 
 
 def _paper_rows(findings: Findings) -> list[dict[str, Any]]:
