@@ -8,11 +8,13 @@ asks, give none. Nothing here is scored or drawn from a model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from psyllm.core.records import Record
+from psyllm.core.errors import EmptyCorpus
+from psyllm.core.records import Record, read_records
 from psyllm.lm.template import Message, record_messages
 
 
@@ -30,6 +32,20 @@ class Asked(NamedTuple):
     def dialogues(self) -> list[list[Message]]:
         """Return one whole dialogue for each of the people's answers."""
         return [[*self.prompt, Message("counsellor", answer)] for answer in self.references]
+
+
+def questions_in(corpus: Path, split: str) -> list[Asked]:
+    """Return all that can be asked of a split, in the order of its records.
+
+    Raises:
+        EmptyCorpus: it holds nothing that can be asked.
+    """
+    found = list(questions_of(read_records(corpus, prefix=split)))
+    if not found:
+        message = f"the {split} split of {corpus} holds no question with an answer and no dialogue"
+        next_step = "collect more questions or dialogues, or raise corpus.test_share, then run clean and on"
+        raise EmptyCorpus(message, next_step)
+    return found
 
 
 def questions_of(records: Iterable[Record]) -> Iterator[Asked]:
