@@ -21,7 +21,7 @@ from psyllm.core.base_models import base_hash
 from psyllm.core.permits import BASE
 from psyllm.core.rated_answers import RatedAnswer, Tally, rated_prefix, read_rated, tally_of
 from psyllm.core.settings import EvaluateSettings
-from psyllm.core.stages import Manifest
+from psyllm.core.stages import Manifest, read_manifest
 from psyllm.evaluate.intervals import CONFIDENCE, Interval
 from psyllm.evaluate.measure import PERCENT, Figures, Resampling
 from psyllm.evaluate.questions import Asked
@@ -93,7 +93,9 @@ def other_of(run_folder: Path, model: Manifest) -> Other | NotCompared | None:
         return NotCompared(named[0].run, "it holds another model now")
     if not (folder / "psyllm.json").is_file():
         return NotCompared(named[0].run, "it was not trained here and does not know the template")
-    return Other(f"{folder.parent.name}/{folder.name}", folder)
+    # Only a run of ours is called by the folder around it: others can be called after a person.
+    made = read_manifest(folder.parent)
+    return Other(f"{made.run}/{folder.name}" if made else named[0].run, folder)
 
 
 def compare(

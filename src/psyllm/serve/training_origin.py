@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+from psyllm.core.errors import MalformedInput
 from psyllm.core.permits import BASE, permit_of_model
 from psyllm.core.stages import Manifest, Parent, Stage, read_manifest, stage_folder
 from psyllm.core.train_settings import TrainSettings
@@ -187,5 +188,5 @@ def _object(said: object) -> Mapping[str, Any]:
 def _manifest(folder: Path) -> Manifest | None:
     try:
         return read_manifest(folder)
-    except (ValueError, OSError, RecursionError):
+    except (MalformedInput, OSError):
         return None

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from psyllm.core.errors import NotFound
+from psyllm.core.errors import MalformedInput, NotFound
 from psyllm.core.run_events import DESCRIPTION, METRICS, NOW, is_being_made
 from psyllm.core.stages import CURRENT, EVENTS, Manifest, Stage, read_manifest, stage_folder
 from psyllm.serve import training_schema as schema
@@ -116,7 +116,7 @@ def _found(folder: Path) -> Found:
     description = read_object(folder / EVENTS / DESCRIPTION)
     try:
         manifest = read_manifest(folder)
-    except (ValueError, OSError, RecursionError):
+    except (MalformedInput, OSError):
         return Found(folder, None, description, "unreadable")
     if manifest is not None:
         return Found(folder, manifest, description, "complete")
