@@ -5,6 +5,7 @@ import pytest
 from psyllm.core.settings import load_settings, preset_names
 from psyllm.lm.known import known_models
 from psyllm.train.history import should_stop
+from psyllm.train.parts import check_sharing
 from psyllm.train.schedule import first_falling_step, rate_share
 from psyllm.train.stages import check_settings
 
@@ -17,6 +18,7 @@ def test_a_presets_training_agrees_with_itself(name, monkeypatch):
     # whether this machine has what holds 4 bits is no matter of the preset
     monkeypatch.setattr("psyllm.train.adapters._check_card", lambda: None)
     check_settings(train)
+    check_sharing(train, 1)
     for stage in (train.adapt, train.answer):
         if not stage.steps:
             continue

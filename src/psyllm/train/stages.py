@@ -72,20 +72,15 @@ class Work:
 
 
 def check_settings(settings: TrainSettings) -> None:
-    """Refuse stages that can't be run.
+    """Refuse stages that can't be run; how their rows are shared out is `parts.check_sharing`'s to look at.
 
     Raises:
-        BadSetting: rows computed at once do not divide a step's rows, a template needs a base, or an
-            adapter can't be trained so.
+        BadSetting: a template needs a base, an adapter can't be trained so, or ratings can't be learnt from so.
         MissingExtra: a package that the adapter needs is not installed.
     """
     if settings.base is None and settings.template not in {"auto", "turns"}:
         message = f"train.template={settings.template} is a base's own, and there is no base"
         raise BadSetting(message, "name one: --base FOLDER, or set train.template=auto")
-    for name, stage in (("adapt", settings.adapt), ("answer", settings.answer)):
-        if stage.rows_at_once and stage.batch_rows % stage.rows_at_once:
-            message = f"train.{name}.rows_at_once={stage.rows_at_once} does not divide batch_rows={stage.batch_rows}"
-            raise BadSetting(message, f"set train.{name}.rows_at_once to a divisor of batch_rows, or 0")
     check_adapter(settings)
     check_prefer(settings.prefer)
     if settings.prefer.steps and settings.adapter.method != "full":
