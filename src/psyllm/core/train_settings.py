@@ -161,7 +161,7 @@ class TrainSettings(Frozen):
     )
     loss: Literal["auto", "plain", "chunked"] = Field(
         "auto",
-        description="chunked computes the logits of some positions at a time, for large vocabularies; auto does where plain ones would be large",
+        description="chunked computes the logits of some positions at a time, for large vocabularies; auto does where plain ones would be large; the stage prefer takes TRL's own way, which is never plain",
     )
     plan: Literal["refuse", "warn", "off"] = Field(
         "refuse", description="what happens to a run that will not fit into the memory (psyllm train plan)"

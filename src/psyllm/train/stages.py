@@ -133,7 +133,7 @@ def run_stages(work: Work) -> None:
     context = min(context, getattr(model.config, "max_position_embeddings", context))
     choose_attention(model, context)
     fuse_activations(model)
-    check_memory(work.settings, model.config.to_dict(), work.precision, team)
+    check_memory(_with_known_method(work), model.config.to_dict(), work.precision, team)
     work.weights = sum(weight.numel() for weight in model.parameters())
     if work.settings.adapt.steps:
         rows = _adapt_rows(work, work.train, tokenizer, context)
@@ -160,6 +160,14 @@ def last_stage(settings: TrainSettings) -> str:
     if settings.prefer.steps:
         return PREFER
     return "answer" if settings.answer.steps else "adapt"
+
+
+def _with_known_method(work: Work) -> TrainSettings:
+    """Return the settings with KTO named where the ratings have chosen it: it takes half of what DPO takes."""
+    if work.ratings is None or work.ratings.method != "kto":
+        return work.settings
+    prefer = work.settings.prefer.model_copy(update={"method": "kto"})
+    return work.settings.model_copy(update={"prefer": prefer})
 
 
 def _take_over(work: Work) -> None:
