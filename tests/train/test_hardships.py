@@ -32,7 +32,7 @@ def same(first, second):
 def small_scales(monkeypatch, scale):
     """Begin with another scale than torch's 65,536, and let it grow after two good steps."""
     monkeypatch.setattr(
-        "psyllm.train.loop.scaler_for",
+        "psyllm.train.checked_steps.scaler_for",
         lambda _, device: torch.amp.GradScaler(device, init_scale=scale, growth_interval=2),
     )
 

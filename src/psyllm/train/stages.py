@@ -40,8 +40,9 @@ from psyllm.train.machine import choose_attention, keep_freed_memory
 from psyllm.train.material import Material, adapt_rows, answer_rows
 from psyllm.train.planning import check_memory
 from psyllm.train.prefer import NAME as PREFER
-from psyllm.train.prefer import PreferPlan, learn_preferences
+from psyllm.train.prefer import learn_preferences
 from psyllm.train.prefer_material import Ratings, check_prefer
+from psyllm.train.prefer_table import PreferPlan
 from psyllm.train.prepared import drop_prepared, prepared
 from psyllm.train.processes import BY_ITSELF, Sharing
 from psyllm.train.schedule import planned_steps
@@ -194,16 +195,17 @@ def _prefer(work: Work, model: PreTrainedModel, tokenizer: Tokenizer, ratings: R
 
     result_file = folder / RESULT
     if not result_file.is_file():
-        task = PreferPlan(
+        plan = PreferPlan(
             settings.prefer,
             folder,
             settings.seed,
             settings.keep_checkpoints,
             work.precision,
+            tokenizer.mark(PAD),
             context,
             settings.gradient_checkpointing,
         )
-        facts, logged = learn_preferences(model, tokenizer, ratings, task, heard)
+        facts, logged = learn_preferences(model, tokenizer, ratings, plan, heard)
         leave(target, model, tokenizer, None, context_tokens=context, lineage=work.lineage)
         write_text_atomically(result_file, json.dumps({"facts": facts, "logged": logged}))
     result = json.loads(result_file.read_text("utf-8"))
