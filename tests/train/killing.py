@@ -1,8 +1,8 @@
-"""Runs a training in children that kill themselves (-9) until there were enough kills; a program of its own.
+"""Runs a training in children that kill themselves (-9) until both stages had enough kills; a program of its own.
 
-In: settings, a data folder, a base seed and how many kills at least. Out: one
-JSON line with the kills and, for every data folder, the files of the finished
-run. The libraries are loaded once, before the children are made.
+In: settings, a data folder, a base seed and how many kills at least, one in each
+stage among them. Out: one JSON line with the kills of each stage and, for every
+data folder, the files of the finished run. The libraries are loaded once, before the children are made.
 """
 
 import contextlib
@@ -26,9 +26,10 @@ from psyllm.core.progress import listening
 from psyllm.core.stages import Stage, need_current
 from psyllm.core.train_settings import TrainSettings
 from psyllm.train.run import run
+from psyllm.train.undertaking import RESULT
 
 LOADED = (torch, transformers.trainer, psyllm.train.stages)
-STAGES_KILLED_IN = ("adapt", "answer")
+STAGES = ("adapt", "answer")
 
 
 def die() -> None:
@@ -93,6 +94,11 @@ def ended(settings: TrainSettings, data: Path, chance: random.Random | None) -> 
     return status == 0
 
 
+def stage_of(data: Path) -> str:
+    """Return the stage in which the unfinished run of a data folder is."""
+    return STAGES[any(data.glob(f"{Stage.MODELS.value}/*/{STAGES[0]}/{RESULT}"))]
+
+
 def load(modules: list[str]) -> None:
     """Load what a child needed, so that the next ones find it."""
     for name in modules:
@@ -105,15 +111,19 @@ def main() -> None:
     said, prepared, seed, least = sys.argv[1:]
     settings = TrainSettings.model_validate_json(said)
     chance = random.Random(int(seed))
-    kills, found = 0, []
-    while kills < int(least) or not found:
+    kills, found = dict.fromkeys(STAGES, 0), []
+
+    def is_enough() -> bool:
+        return sum(kills.values()) >= int(least) and all(kills.values())
+
+    while not is_enough() or not found:
         data = Path(f"{prepared}-{len(found)}")
         shutil.copytree(prepared, data)
         # drawn here: a child's draws are lost with it, and each would die at the same moment
         while not ended(
-            settings, data, random.Random(chance.random()) if found and kills < int(least) else None
+            settings, data, random.Random(chance.random()) if found and not is_enough() else None
         ):
-            kills += 1
+            kills[stage_of(data)] += 1
         found.append(need_current(data, Stage.MODELS)[1].files)
         load(data.with_suffix(".modules").read_text().split())
     sys.stdout.write(json.dumps({"kills": kills, "runs": found}) + "\n")
