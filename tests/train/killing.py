@@ -1,13 +1,13 @@
-"""Runs a training in children that kill themselves (-9) until both stages had enough kills; a program of its own.
+"""Runs a training in children that kill themselves (-9) until both stages had enough kills.
 
 In: settings, a data folder, a base seed and how many kills at least, one in each
-stage among them. Out: one JSON line with the kills of each stage and, for every
-data folder, the files of the finished run. The libraries are loaded once, before the children are made.
+stage among them. Out: the kills of each stage and, for every data folder, the
+files of the finished run. To be run in a fork (`forked.py`): children are forks
+of it in turn, and load nothing anew either.
 """
 
 import contextlib
 import importlib
-import json
 import os
 import random
 import shutil
@@ -18,17 +18,12 @@ import time
 import traceback
 from pathlib import Path
 
-import torch
-import transformers.trainer
-
-import psyllm.train.stages
 from psyllm.core.progress import listening
 from psyllm.core.stages import Stage, need_current
 from psyllm.core.train_settings import TrainSettings
 from psyllm.train.run import run
 from psyllm.train.undertaking import RESULT
 
-LOADED = (torch, transformers.trainer, psyllm.train.stages)
 STAGES = ("adapt", "answer")
 
 
@@ -107,14 +102,15 @@ def load(modules: list[str]) -> None:
                 importlib.import_module(name)
 
 
-def main() -> None:
-    said, prepared, seed, least = sys.argv[1:]
-    settings = TrainSettings.model_validate_json(said)
-    chance = random.Random(int(seed))
+def kill_until_enough(
+    settings: TrainSettings, prepared: Path, seed: int, least: int
+) -> tuple[dict[str, int], list[dict[str, str]]]:
+    """Return the kills of each stage, and the files of the undisturbed run and of the disturbed ones."""
+    chance = random.Random(seed)
     kills, found = dict.fromkeys(STAGES, 0), []
 
     def is_enough() -> bool:
-        return sum(kills.values()) >= int(least) and all(kills.values())
+        return sum(kills.values()) >= least and all(kills.values())
 
     while not is_enough() or not found:
         data = Path(f"{prepared}-{len(found)}")
@@ -126,8 +122,4 @@ def main() -> None:
             kills[stage_of(data)] += 1
         found.append(need_current(data, Stage.MODELS)[1].files)
         load(data.with_suffix(".modules").read_text().split())
-    sys.stdout.write(json.dumps({"kills": kills, "runs": found}) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    return kills, found

@@ -2,25 +2,21 @@
 
 Told their places as torchrun would tell them, but without its agent: what is
 tested is what the processes do by themselves. `start` starts a command in new
-ones; `trained` lets forks of one process, which has loaded the libraries once
-for all of them, train what `Task`s say.
+ones; `trained` lets forks train what `Task`s say.
 """
 
-import multiprocessing
 import os
 import socket
 import subprocess
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+from train.forked import PATIENCE_S, Fork
+
 TESTS = Path(__file__).parent.parent
-PATIENCE_S = 250
-LOADED = ("psyllm.train.loop", "psyllm.train.processes", "peft", "torch.distributed.tensor")
 
 
 class Task(NamedTuple):
@@ -98,23 +94,9 @@ def ended_by_force(processes: Sequence[subprocess.Popen]) -> None:
 
 def trained(tasks: Sequence[Task], count: int) -> list[dict]:
     """Train the tasks in so many processes and return what the first wrote down of each."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(LOADED))
-    pipes, processes = [], []
-    for environment in environments(count):
-        ours, theirs = context.Pipe(duplex=False)
-        processes.append(context.Process(target=_one_of_them, args=(environment, tasks, theirs)))
-        processes[-1].start()
-        theirs.close()
-        pipes.append(ours)
-    try:
-        said = [pipe.recv() if pipe.poll(PATIENCE_S) else "it hangs" for pipe in pipes]
-    finally:
-        for process in processes:
-            process.join(timeout=PATIENCE_S)
-            process.kill()
-    assert not any(isinstance(one, str) for one in said), "\n".join(map(str, said))
-    return said[0]
+    forks = [Fork(_train_all, environment, tasks) for environment in environments(count)]
+    first, *_ = [fork.result() for fork in forks]
+    return first
 
 
 FAMILIES = ("llama", "gpt2")
@@ -206,19 +188,14 @@ def train(task: Task, team) -> dict:
     return {"steps": done.steps, "best": done.best, "logged": logged, "weights": weights}
 
 
-def _one_of_them(environment: dict[str, str], tasks: Sequence[Task], told: Connection) -> None:
-    """Train the tasks in a process of its own; tell what came of them, or what went wrong."""
+def _train_all(environment: dict[str, str], tasks: Sequence[Task]) -> list[dict]:
+    """Train the tasks as the process that the environment says."""
     os.environ.update(environment)
     import torch
 
     from psyllm.train.processes import joined
 
     torch.set_num_threads(1)
-    try:
-        with joined("ddp", 60) as team:
-            assert team.count == int(environment["WORLD_SIZE"])
-            done = [train(task, team) for task in tasks]
-    except BaseException:
-        told.send(traceback.format_exc())
-        raise
-    told.send(done)
+    with joined("ddp", 60) as team:
+        assert team.count == int(environment["WORLD_SIZE"])
+        return [train(task, team) for task in tasks]

@@ -3,15 +3,15 @@
 import json
 import os
 import random
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from lm.small import foreign_base
 from lm.small_bases import write_base
 from psyllm.core.train_settings import Adapter
+from train.forked import Fork
+from train.killing import kill_until_enough
 
 
 @pytest.mark.timeout(1800)  # a dozen processes, on a machine that may have other work
@@ -35,14 +35,10 @@ def test_kills_at_random_moments_of_both_stages_change_no_byte(start, kills, dat
     seed = int(os.environ.get("PSYLLM_KILL_SEED", random.SystemRandom().randrange(1 << 32)))
     sys.stdout.write(f"PSYLLM_KILL_SEED={seed}\n")
     settings = begun_with(start, settings, tmp_path / "base")
-    program = Path(__file__).with_name("killing.py")
-    command = [sys.executable, str(program), settings.model_dump_json(), str(data), str(seed), str(kills)]
-    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    result = json.loads(said.splitlines()[-1])
-    sys.stdout.write(f"{result['kills']} kills, {len(result['runs']) - 1} disturbed runs\n")
-    undisturbed, *disturbed = result["runs"]
-    assert sum(result["kills"].values()) >= kills
-    assert all(result["kills"].values())
+    kills_of, (undisturbed, *disturbed) = Fork(kill_until_enough, settings, data, seed, kills).result(1500)
+    sys.stdout.write(f"{kills_of} kills, {len(disturbed)} disturbed runs\n")
+    assert sum(kills_of.values()) >= kills
+    assert all(kills_of.values())
     assert disturbed
     for files in disturbed:
         assert files == undisturbed

@@ -60,7 +60,6 @@ def test_nothing_has_moved_at_step_0_of_dpo(model, pairs, tokenizer, tmp_path):
         measured = dpo_trainer(model, pairs, pairs, planned(tmp_path, tokenizer)).evaluate()
     assert measured["dev_loss"] == pytest.approx(math.log(2), abs=1e-6)
     assert measured["dev_margin"] == pytest.approx(0, abs=1e-6)
-    assert measured["dev_accuracy"] == pytest.approx(0.5, abs=0.5)
 
 
 def test_nothing_has_moved_at_step_0_of_kto(model, thumbs, tokenizer, tmp_path):

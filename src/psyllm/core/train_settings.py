@@ -33,7 +33,8 @@ class TrainingStage(Frozen):
         0, description="tokens in a row; 0 takes the model's context; shorter rows are quicker"
     )
     rows_at_once: NotNegative = Field(
-        0, description="rows computed at once, to fit a small memory; 0 takes all; must divide `batch_rows`"
+        0,
+        description="rows that a process computes at once, to fit a small memory; 0 takes all; must divide its part of `batch_rows`",
     )
     optimizer: Literal["adamw", "muon"] = Field(
         "adamw",

@@ -17,7 +17,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from psyllm.core.progress import TRAINING, report
 from psyllm.lm.pack import Rows
-from psyllm.train.history import DEV_LOSS, KEPT, best_step
+from psyllm.train.history import DEV_LOSS, FIGURES, best_step
 from psyllm.train.peak import Peak, memory_in_use, operations_a_token, peak_of_this_machine
 from psyllm.train.watch import Plan
 
@@ -58,7 +58,7 @@ class Teller(TrainerCallback):
         """Report the losses of a line of the log."""
         del kwargs
         line = state.log_history[-1]
-        figures = {name: float(line[name]) for name in KEPT if name in line}
+        figures = {name: float(line[name]) for name in FIGURES if name in line}
         if not figures:
             return
         for name, word in (("loss", "loss"), (DEV_LOSS, "dev loss")):

@@ -23,7 +23,7 @@ from psyllm.lm.tokenizer import Tokenizer
 from psyllm.train import saved
 from psyllm.train.adapters import restore
 from psyllm.train.gauge import Teller
-from psyllm.train.history import DEV_LOSS, KEPT
+from psyllm.train.history import DEV_LOSS, FIGURES
 from psyllm.train.loop import need_checkpointing
 from psyllm.train.memory_full import is_about_memory, memory_full
 from psyllm.train.prefer_material import (
@@ -63,7 +63,7 @@ def learn_preferences(
     restore(model, saved.folder_of(plan.folder, ended.best))
     report(f"{TRAINING}{NAME}", ended.last, ended.last, f"best step {ended.best}", doing="done")
     # TRL counts tokens of this process only: what is told must not depend on where a run broke off.
-    kept = [{name: entry[name] for name in ("step", *KEPT) if name in entry} for entry in ended.logged]
+    kept = [{name: entry[name] for name in ("step", *FIGURES) if name in entry} for entry in ended.logged]
     return Preferred(_facts(ratings, train, dev, ended.last, ended.best, kept), kept)
 
 
