@@ -4,7 +4,9 @@ For tests that need several processes, or one that dies. In: a function of a tes
 Out: what it returns, or a failure with its traceback.
 """
 
+import importlib
 import multiprocessing
+import sys
 import traceback
 from multiprocessing.connection import Connection
 
@@ -34,6 +36,13 @@ class Fork:
             self._said.close()
         assert is_whole, said
         return said
+
+
+def loaded() -> set[str]:
+    """Return the names of all modules that are there once the door of training and its stages are loaded."""
+    for name in ("psyllm.train.run", "psyllm.train.stages"):
+        importlib.import_module(name)
+    return set(sys.modules)
 
 
 def _tell(told: Connection, work, arguments) -> None:

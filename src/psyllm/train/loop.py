@@ -47,7 +47,11 @@ from psyllm.train.watch import BYTES_A_PARAMETER, Heard, Plan, Watch, go_through
 
 
 class Trained(NamedTuple):
-    """How a stage went; `best` is the step whose weights the model now has; speed of this process only."""
+    """How a stage went; `best` is the step whose weights the model now has.
+
+    `tokens_per_s` counts whole steps, those of all processes, with padding, dev losses and checkpoints; it is 0
+    where no step was taken since the process began.
+    """
 
     steps: int
     best: int
@@ -209,16 +213,17 @@ def train_stage(model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard
         LossNotFinite: a loss or a gradient is no number.
     """
     team = plan.sharing.team
-    speeds = [0.0]
+    tokens_per_s = 0.0
 
     def go(resume: int | None) -> None:
-        speeds.append(_run(model, rows, dev, plan, heard, resume=resume))
+        nonlocal tokens_per_s
+        tokens_per_s = _run(model, rows, dev, plan, heard, resume=resume)
 
     ended = go_through(plan, heard, go, team)
     _take_weights(model, saved.folder_of(plan.folder, ended.best))
     team.wait()  # until all have read, for the first deletes
     report(f"{TRAINING}{plan.name}", ended.last, ended.last, f"best step {ended.best}", doing="done")
-    return Trained(ended.last, ended.best, ended.logged, speeds[-1])
+    return Trained(*ended, tokens_per_s)
 
 
 def _take_weights(model: PreTrainedModel, folder: Path) -> None:
@@ -231,7 +236,7 @@ def _take_weights(model: PreTrainedModel, folder: Path) -> None:
 def _run(
     model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard: Heard, *, resume: int | None
 ) -> float:
-    """Return how many tokens a second this process has taken in, padding and pauses included."""
+    """Take the steps; return the tokens a second, see `Trained`."""
     stage = plan.settings
     checkpoint_bytes = BYTES_A_PARAMETER * sum(
         weight.numel() for weight in model.parameters() if weight.requires_grad
