@@ -14,7 +14,6 @@ from train.forked import Fork
 from train.killing import kill_until_enough
 
 
-@pytest.mark.timeout(1800)  # a dozen processes, on a machine that may have other work
 def begun_with(start, settings, folder):
     """Return settings that start from nothing, from a base, or with an adapter on one."""
     if start == "nothing":
@@ -28,17 +27,17 @@ def begun_with(start, settings, folder):
     return settings.model_copy(update={"base": folder, "adapter": adapter})
 
 
+@pytest.mark.timeout(1800)  # a dozen processes, on a machine that may have other work
 @pytest.mark.parametrize(
-    ("start", "kills"), [("nothing", 4), ("a base with dropout", 10), ("lora", 2), ("dora", 2)]
+    ("start", "of_each"), [("nothing", 2), ("a base with dropout", 5), ("lora", 1), ("dora", 1)]
 )
-def test_kills_at_random_moments_of_both_stages_change_no_byte(start, kills, data, settings, tmp_path):
+def test_kills_at_random_moments_of_both_stages_change_no_byte(start, of_each, data, settings, tmp_path):
     seed = int(os.environ.get("PSYLLM_KILL_SEED", random.SystemRandom().randrange(1 << 32)))
     sys.stdout.write(f"PSYLLM_KILL_SEED={seed}\n")
     settings = begun_with(start, settings, tmp_path / "base")
-    kills_of, (undisturbed, *disturbed) = Fork(kill_until_enough, settings, data, seed, kills).result(1500)
-    sys.stdout.write(f"{kills_of} kills, {len(disturbed)} disturbed runs\n")
-    assert sum(kills_of.values()) >= kills
-    assert all(kills_of.values())
+    kills, (undisturbed, *disturbed) = Fork(kill_until_enough, settings, data, seed, of_each).result(1500)
+    sys.stdout.write(f"{kills} kills, {len(disturbed)} disturbed runs\n")
+    assert min(kills.values()) >= of_each
     assert disturbed
     for files in disturbed:
         assert files == undisturbed
