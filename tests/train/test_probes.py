@@ -198,28 +198,41 @@ class Stopped(Exception):
     """Stands for a process that ends here."""
 
 
-@pytest.mark.parametrize("epoch", [0.5, 1.0, 1.5, 2.25])
-def test_a_resume_in_the_middle_of_an_epoch_gives_later_losses_that_differ_by_nothing(epoch, tmp_path):
-    rows = pack_blocks(texts(40), POSITIONS, 0)
-    rows = rows.take(range(16))
+EPOCH_ROWS = 16
+
+
+def by_epochs(folder, seed=1):
+    """Train three epochs of four steps each, with dropout."""
     stage = TrainingStage(
         steps=12, batch_rows=4, rows_at_once=2, warmup_steps=1, evaluate_every_steps=1, patience=0
     )
-    done = round(epoch * 16 / 4)
-    more = {"stage": stage, "rows": rows, "dev": NO_DEV}
-    assert gpt2().config.resid_pdrop > 0
-    whole, weights = train(tmp_path / "whole", model=made(gpt2, "eager"), **more)
+    rows = pack_blocks(texts(40), POSITIONS, 0).take(range(EPOCH_ROWS))
+    model = made(gpt2, "eager", seed)
+    assert model.config.resid_pdrop > 0
+    return train(folder, stage=stage, rows=rows, dev=NO_DEV, model=model)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """How it goes, and the weights, without an interruption."""
+    return by_epochs(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("epoch", [0.5, 1.0, 1.5, 2.25])
+def test_a_resume_in_the_middle_of_an_epoch_gives_later_losses_that_differ_by_nothing(epoch, whole, tmp_path):
+    uninterrupted, weights = whole
+    done = round(epoch * EPOCH_ROWS / 4)
 
     def listener(progress):
         if progress.task == "training: adapt" and progress.done == done + 1:
             raise Stopped
 
     with listening(listener), pytest.raises(Stopped):
-        train(tmp_path / "a", model=made(gpt2, "eager"), **more)
+        by_epochs(tmp_path)
     torch.manual_seed(99)  # what another process would have
-    resumed, again = train(tmp_path / "a", model=made(gpt2, "eager", seed=7), **more)
-    assert figures(resumed) == figures(whole)
-    assert len(figures(whole)) == 12
+    resumed, again = by_epochs(tmp_path, seed=7)
+    assert figures(resumed) == figures(uninterrupted)
+    assert len(figures(resumed)) == 12
     assert all(torch.equal(weights[name], again[name]) for name in weights)
 
 
