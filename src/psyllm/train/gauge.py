@@ -12,7 +12,6 @@ import time
 from collections import deque
 from typing import Any
 
-import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from psyllm.core.progress import TRAINING, report
@@ -130,14 +129,10 @@ class Gauge(Teller):
         self._took: deque[float] = deque(maxlen=STEPS_OF_SPEED)
 
     def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: torch.nn.Module | None = None,
-        **kwargs: object,
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
         """Learn what a token costs and what the machine could do, then start the clock."""
+        model = kwargs.get("model")
         inner: Any = getattr(model, "module", model)  # out of what many processes wrap around it
         pad = getattr(getattr(inner, "config", None), "pad_token_id", None)
         words = 1.0 if pad is None else float((self._rows.ids != pad).mean())

@@ -276,7 +276,7 @@ def _run(
         raise explained from error
     if loop.was_stopped:
         raise KeyboardInterrupt
-    steps = loop.state.global_step - (resume or 0)
+    steps: int = loop.state.global_step - (resume or 0)
     return steps * stage.batch_rows * rows.ids.shape[1] / max(time.monotonic() - began, 1e-9)
 
 
