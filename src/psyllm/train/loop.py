@@ -276,8 +276,8 @@ def _run(
         raise explained from error
     if loop.was_stopped:
         raise KeyboardInterrupt
-    steps: int = loop.state.global_step - (resume or 0)
-    return steps * stage.batch_rows * rows.ids.shape[1] / max(time.monotonic() - began, 1e-9)
+    tokens: int = (loop.state.global_step - (resume or 0)) * stage.batch_rows * rows.ids.shape[1]
+    return tokens / max(time.monotonic() - began, 1e-9)
 
 
 def _explained(error: Exception, plan: Plan, length: int, checkpoint_bytes: int) -> PsyError | None:
