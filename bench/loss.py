@@ -10,17 +10,16 @@ a CPU-second over the timed steps, and how far the process grew.
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Mapping
-from multiprocessing.connection import Connection
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from forked import from_here, in_fork
 from psyllm.lm.loss import summed_loss
 from psyllm.lm.template import NOT_LEARNT
 
@@ -98,7 +97,8 @@ WAYS: dict[str, Loss] = {
 }
 
 
-def _in_child(loss: Loss, told: Connection, *, half: bool) -> None:
+def measured(loss: Loss, *, half: bool) -> tuple[float, int, float]:
+    """Return tokens a CPU-second, bytes by which the process grew, and the first sum of losses."""
     model, batch = model_of_this(), batch_of_this(half=half)
     model.set_attn_implementation("eager")
 
@@ -108,19 +108,13 @@ def _in_child(loss: Loss, told: Connection, *, half: bool) -> None:
         torch.autograd.backward(total / 1000)
         return total.item()
 
-    Path("/proc/self/clear_refs").write_text("5", "ascii")
-    before = _status("VmRSS")
+    grown_bytes = from_here()
     first = step()
     started = time.process_time()
     for _ in range(TIMED_STEPS):
         step()
     cpu_s = (time.process_time() - started) / TIMED_STEPS
-    told.send((ROWS * ROW_TOKENS / cpu_s, _status("VmHWM") - before, first))
-
-
-def _status(field: str) -> int:
-    lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1]) * 1024
+    return ROWS * ROW_TOKENS / cpu_s, grown_bytes(), first
 
 
 def main() -> None:
@@ -131,14 +125,7 @@ def main() -> None:
     print(f"{'':14}{'labels':>8}{'tokens/CPU-s':>14}{'grew by GB':>12}{'sum of losses':>16}")
     for name in names:
         for half in (False, True):
-            ours, theirs = multiprocessing.Pipe(duplex=False)
-            child = multiprocessing.get_context("fork").Process(
-                target=_in_child, args=(WAYS[name], theirs), kwargs={"half": half}
-            )
-            child.start()
-            theirs.close()
-            speed, grown, total = ours.recv()
-            child.join()
+            speed, grown, total = in_fork(partial(measured, WAYS[name], half=half))
             labels = "half" if half else "all"
             print(f"{name:14}{labels:>8}{speed:14,.0f}{grown / 1e9:12.2f}{total:16,.3f}", flush=True)
 

@@ -11,13 +11,13 @@ the same reason. Prints measured, planned and their ratio; ends with the worst.
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import tempfile
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from forked import from_here, in_fork
 
 MIB = 2**20
 SEED = 5
@@ -90,13 +90,6 @@ def config_of(configuration: Configuration) -> dict[str, Any]:
         return {"model_type": "gpt_pangu", **sizes, **common, **drops, **more_sizes}
     blocks = {"num_hidden_layers": layers, "num_attention_heads": heads, "num_key_value_heads": key_heads}
     return {"model_type": family, "head_dim": width // heads, **sizes, **common, **blocks}
-
-
-def is_there(configuration: Configuration) -> bool:
-    """Return whether the model's code is installed."""
-    from importlib.util import find_spec
-
-    return configuration[0] != "pangu" or find_spec("psyllm.lm.pangu") is not None
 
 
 def planned(configuration: Configuration, device: str = "cpu") -> int:
@@ -174,34 +167,18 @@ def measured(configuration: Configuration, device: str) -> int:
         before = torch.cuda.memory_allocated()
         train(configuration, STEPS)
         return int(torch.cuda.max_memory_allocated()) - before
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-    # forked, so that the imports are there already and the machine is not kept busy by them
-    child = multiprocessing.get_context("fork").Process(target=_in_child, args=(configuration, theirs))
-    child.start()
-    theirs.close()
-    try:
-        found: int = ours.recv()
-    finally:
-        child.join()
-    return found
+    return in_fork(lambda: _grown(configuration))
 
 
-def _in_child(configuration: Configuration, told: Connection) -> None:
-    train(_tiny(configuration[0]), 1)  # a forked process meets the pages of the libraries anew
-    Path("/proc/self/clear_refs").write_text("5", "ascii")  # the high-water mark begins anew
-    before = _status("VmRSS")
+def _grown(configuration: Configuration) -> int:
+    train(_tiny(configuration[0]), 1)
+    grown_bytes = from_here()
     train(configuration, STEPS)
-    told.send(_status("VmHWM") - before)
+    return grown_bytes()
 
 
 def _tiny(family: str) -> Configuration:
     return family, (1, 32, 4, 2 if family == "qwen3" else 4, 64, 64), 2, 16, {"attention": "sdpa"}
-
-
-def _status(field: str) -> int:
-    lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    found = next(line for line in lines if line.startswith(field))
-    return int(found.split()[1]) * 1024
 
 
 def main() -> None:
@@ -209,9 +186,7 @@ def main() -> None:
     names = [word for word in sys.argv[1:] if not word.startswith("--")]
     device = "cuda" if "--cuda" in sys.argv else "cpu"
     print(f"{'':26}{'measured MiB':>14}{'planned MiB':>14}{'ratio':>8}")
-    chosen = {
-        name: one for name, one in CONFIGURATIONS.items() if is_there(one) and (not names or name in names)
-    }
+    chosen = {name: one for name, one in CONFIGURATIONS.items() if not names or name in names}
     for family in {one[0] for one in chosen.values()}:
         train(_tiny(family), 1)
     ratios = {}

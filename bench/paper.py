@@ -48,7 +48,7 @@ from paper_kinds import (
     write_pangu,
     write_wenzhong,
 )
-from psyllm.core.records import Record, read_records
+from psyllm.core.records import read_records
 from psyllm.core.stages import Stage, need_current
 from psyllm.core.starter import starter_records
 from psyllm.core.train_settings import TrainingStage
@@ -59,11 +59,10 @@ from psyllm.evaluate.side_by_side import lost_chars
 from psyllm.lm.checkpoint import load_base, save
 from psyllm.lm.loss import summed_loss, to_batch
 from psyllm.lm.pack import Rows
-from psyllm.lm.template import record_messages
 from psyllm.lm.tokenizer import Tokenizer, read_tokenizer
 from psyllm.train.loop import train_stage
 from psyllm.train.machine import choose_attention, keep_freed_memory, on_threads
-from psyllm.train.material import Material, adapt_rows, answer_rows
+from psyllm.train.material import Material, adapt_rows, answer_rows, material_of
 from psyllm.train.watch import Plan
 
 SHAPES = ("PanGu-like", "Wenzhong-like")
@@ -114,26 +113,11 @@ class Run(NamedTuple):
         return math.exp(self.bits("tokens") * LOG2)
 
 
-def material_of(records: Sequence[Record]) -> Material:
-    """Return the words of records."""
-    found = Material()
-    for record in records:
-        found.records += 1
-        if record.kind == "document":
-            found.documents.append(record.opening())
-        else:
-            found.dialogues += record_messages(record)
-    return found
-
-
 def read_texts(data: Path | None, most_scored: int) -> Texts:
     """Return the corpus in use of a data folder, else the starter corpus in three parts."""
     if data is not None:
         corpus, _ = need_current(data, Stage.CORPUS)
-        parts = [
-            [record for record in read_records(corpus, prefix=split) if record.may_train or split == "test"]
-            for split in ("train", "dev", "test")
-        ]
+        parts = [list(read_records(corpus, prefix=split)) for split in ("train", "dev", "test")]
     else:
         everything = list(starter_records())
         parts = [

@@ -15,13 +15,12 @@ while [ $# -gt 0 ]; do
     *) break ;;
   esac
 done
-base=$data/4_models/$(cat "$data/4_models/current")/model
 
 for room in feedback clean corpus; do
   "$psyllm" "$room" --data "$data" "$@"
 done
-"$psyllm" train --data "$data" --set train.adapt.steps=0 --set train.answer.steps=0 \
-  --set train.prefer.steps=60 --set "train.base=$base" "$@"
+"$psyllm" train continue --data "$data" --set train.adapt.steps=0 --set train.answer.steps=0 \
+  --set train.prefer.steps=60 "$@"
 "$psyllm" evaluate --data "$data" "$@"
 .venv/bin/python - "$data" <<'PYTHON'
 import json, pathlib, sys

@@ -1,8 +1,8 @@
 """Pictures of every page on a phone and a desktop, in both languages: `make screenshots`.
 
-Turns nothing by itself: it serves a fresh folder with the model and report of
-data/ if there are any, plays a visitor and a counsellor in headless Chromium
-and writes PNG files to screenshots/.
+Turns nothing by itself: it serves fresh folders, one of them with trainings that were
+made up, plays a visitor, a counsellor and a supervisor in headless Chromium, takes the
+report of data/ if there is one, and writes PNG files to screenshots/.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from journeys import DESKTOP, FLAGS, PHONE, STAFF, Serving, psyllm  # noqa: E402 - lives with the tests
+from psyllm.core.run_events import being_made  # noqa: E402
+from training_story import put_story  # noqa: E402
 
 OUT = ROOT / "screenshots"
 WIDTHS = {"phone": PHONE, "desktop": DESKTOP}
@@ -47,6 +49,8 @@ class Words(NamedTuple):
     cases: str
     take: str
     sign_out: str
+    trainings: str
+    compare: str
 
 
 ARTICLE = "睡不着的夜里"
@@ -69,6 +73,8 @@ CHINESE = Words(
     cases="个案",
     take="接手这个个案",
     sign_out="退出",
+    trainings="模型训练",
+    compare="和另一次训练比",
 )
 ENGLISH = Words(
     tag="en",
@@ -89,6 +95,8 @@ ENGLISH = Words(
     cases="Cases",
     take="Take this case",
     sign_out="Sign out",
+    trainings="Trainings",
+    compare="Compare with another training",
 )
 
 
@@ -100,18 +108,25 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         data = Path(folder)
-        password = data / "password"
-        password.write_text(STAFF[1])
-        psyllm("serve", "staff", "add", STAFF[0], "--password-file", str(password), "--data", folder)
+        _hire(data, "counsellor")
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         with Serving(data) as site:
             for words in (CHINESE, ENGLISH):
                 for width in WIDTHS:
                     _visitor(browser, site.url, words, width)
                     _desk(browser, site.url, words, width)
+        _all_trainings(browser, data / "trainings")
         _plain(browser)
         _report(browser)
         browser.close()
+
+
+def _hire(data: Path, role: str) -> None:
+    data.mkdir(exist_ok=True)
+    password = data / "password"
+    password.write_text(STAFF[1])
+    words = ("--role", role, "--password-file", str(password), "--data", str(data))
+    psyllm("serve", "staff", "add", STAFF[0], *words)
 
 
 def _page(browser: Browser, url: str, width: str, locale: str = "zh-CN") -> Page:
@@ -166,15 +181,44 @@ def _desk(browser: Browser, url: str, words: Words, width: str) -> None:
     desk = _page(browser, f"{url}/desk", width, words.locale)
     desk.get_by_role("button", name=words.sign_in).wait_for()
     _shoot(desk, f"login-{words.tag}", width)
-    desk.get_by_role("textbox").first.fill(STAFF[0])
-    desk.get_by_role("textbox").last.fill(STAFF[1])
-    desk.get_by_role("button", name=words.sign_in).click()
+    _sign_in(desk, words)
     first = desk.get_by_role("list", name=words.cases).get_by_role("link").first
     first.wait_for()
     _shoot(desk, f"desk-{words.tag}", width)
     first.click()
     desk.get_by_role("button", name=words.take).wait_for()
     _shoot(desk, f"case-{words.tag}", width, whole=True)
+    desk.get_by_role("button", name=words.sign_out).click()
+
+
+def _sign_in(desk: Page, words: Words) -> None:
+    desk.get_by_role("textbox").first.fill(STAFF[0])
+    desk.get_by_role("textbox").last.fill(STAFF[1])
+    desk.get_by_role("button", name=words.sign_in).click()
+
+
+def _all_trainings(browser: Browser, data: Path) -> None:
+    """What a supervisor sees of trainings, one of which runs."""
+    _hire(data, "supervisor")
+    running = put_story(data)
+    with being_made(running), Serving(data, "serve.model=none") as site:
+        for words in (CHINESE, ENGLISH):
+            for width in WIDTHS:
+                _trainings(browser, site.url, words, width, running.name)
+
+
+def _trainings(browser: Browser, url: str, words: Words, width: str, running: str) -> None:
+    desk = _page(browser, f"{url}/desk/runs", width, words.locale)
+    _sign_in(desk, words)
+    desk.get_by_role("heading", name=words.trainings).wait_for()
+    desk.get_by_role("link", name=running).wait_for()
+    _shoot(desk, f"trainings-{words.tag}", width, whole=True)
+    desk.get_by_role("link", name=running).click()
+    choice = desk.get_by_role("combobox", name=words.compare)
+    choice.select_option(index=1)
+    desk.locator(".chart-other").first.wait_for()
+    desk.evaluate("scrollTo(0, 0)")
+    _shoot(desk, f"training-{words.tag}", width, whole=True)
     desk.get_by_role("button", name=words.sign_out).click()
 
 

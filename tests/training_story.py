@@ -1,6 +1,7 @@
 """Folders of trainings as training leaves them: complete, running, interrupted, damaged."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,35 @@ def write_lines(folder: Path, lines=LINES) -> None:
     (folder / METRICS).write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
+def falling_lines(last: int, floor: float) -> list[dict[str, Any]]:
+    """Losses that fall as real ones do, a little rough, with a dev loss at every 50th step."""
+    found: list[dict[str, Any]] = []
+    for step in range(10, last + 1, 10):
+        loss = floor + 4 * math.exp(-step / 90) + 0.06 * math.sin(step)
+        found.append(
+            {"stage": "adapt", "step": step, "loss": loss, "learning_rate": 1.5e-3, "grad_norm": 1.0}
+        )
+        if step % 50 == 0:
+            found.append({"stage": "adapt", "step": step, "dev_loss": loss + 0.15})
+    return found
+
+
+def put_story(data: Path) -> Path:
+    """A complete training with its report, and another that goes on; return that one's folder."""
+    corpus = put_corpus(data)
+    model = put_complete(data, "model-3da3bbb2641a", corpus, adapt={"steps": 400})
+    write_lines(stage_folder(data, Stage.MODELS) / model.run, falling_lines(400, 4.1))
+    put_report(data, model, 6.6)
+    running = put_unfinished(data, "model-ed67782de41d", corpus, adapt={"steps": 400, "batch_rows": 8})
+    write_lines(running, falling_lines(250, 3.8))
+    return running
+
+
 def put_complete(
     data: Path, name: str, *parents: Parent, lineage: dict[str, Any] | None = None, **changes: Any
 ) -> Manifest:
-    stages = {
-        "adapt": {"steps": 20, "best_step": 20, "dev_loss": 5.5, "tokens_per_s": 900, "tokens_seen": 30_720}
-    }
+    adapt = {"steps": 20, "planned_steps": 40, "best_step": 20, "dev_loss": 5.5}
+    stages = {"adapt": {**adapt, "tokens_per_s": 900, "tokens_seen": 30_720}}
     with writing(StageRun(data, Stage.MODELS, name, "mark", parents, settings(**changes))) as run:
         write_lines(run.folder)
         (run.folder / "model").mkdir()

@@ -4,11 +4,6 @@ from psyllm.cli.main import run
 from training_story import put_complete, put_corpus
 
 
-def test_options_before_the_command_are_refused_with_the_right_place(capsys):
-    assert run(["evaluate", "--preset", "tiny", "compare", "a", "b"]) == 2
-    assert "psyllm evaluate compare RUN RUN --data" in capsys.readouterr().err
-
-
 def test_a_run_that_is_not_there_is_refused_with_those_that_are(tmp_path, capsys):
     put_complete(tmp_path, "model-a", put_corpus(tmp_path))
     assert run(["evaluate", "compare", "model-a", "model-b", "--data", str(tmp_path)]) == 2

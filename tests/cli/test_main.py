@@ -86,6 +86,28 @@ def test_help_lists_the_rooms_in_the_order_of_the_flow_and_then_the_rest(capsys)
     assert names == [*flow, "forget", "status", "doctor", "settings", "models"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["clean", "--data", "elsewhere", "review"],
+        ["corpus", "--preset", "tiny", "review-sheet"],
+        ["train", "--processes", "2", "resume"],
+        ["train", "--data", "data", "more"],
+        ["evaluate", "--set", "evaluate.threads=1", "compare", "a", "b"],
+        ["models", "--data", "elsewhere", "fetch", "qwen3-0.6b"],
+        ["serve", "--data", "elsewhere", "staff", "list"],
+    ],
+)
+def test_options_before_a_commands_own_command_are_not_lost_without_a_word(
+    words, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert run(words) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"write the options behind the command: psyllm {words[0]} {words[3]} --" in said.replace("│ ", "")
+    assert not list(tmp_path.iterdir())
+
+
 def test_version_prints_name_and_version(capsys):
     assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"psyllm {metadata.version('psyllm')}\n"

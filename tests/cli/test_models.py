@@ -10,6 +10,7 @@ from lm.test_hub import REVISION, FakeHub
 from psyllm.cli.main import run
 from psyllm.cli.models import fetch_with, where
 from psyllm.core import embedded
+from psyllm.lm.cards import card_named
 from psyllm.lm.known import known_models
 
 
@@ -99,6 +100,10 @@ def test_a_card_is_its_name_and_its_memory(card, gib):
     place = where(card)
     assert place.device == "cuda"
     assert place.memory_bytes == int(gib * 2**30)
+
+
+def test_a_card_that_plans_know_by_its_name_alone_is_known_here_too():
+    assert where("h200").memory_bytes == card_named("H200").free_bytes
 
 
 def test_a_card_without_memory_and_an_unknown_name_are_told(tmp_path, capsys):

@@ -64,3 +64,13 @@ def test_a_card_that_nobody_knows_is_refused(capsys):
 def test_help_names_the_plan(words, capsys):
     assert run(["train", *words]) == 0
     assert "plan" in capsys.readouterr().out
+
+
+def test_several_processes_are_planned_as_they_are_trained_with(capsys):
+    words = ["train", "plan", "--preset", "laptop", "--card", "H200", "--processes"]
+    assert run([*words, "2", "--set", "train.processes=fsdp"]) == 0
+    assert "for each of 2 processes" in capsys.readouterr().out
+    assert run([*words, "4"]) == 0
+    assert "adapt 2 x 512" in capsys.readouterr().out  # its part of 8 rows
+    assert run([*words, "3"]) == 2
+    assert "can't be shared equally by 3 processes" in capsys.readouterr().err

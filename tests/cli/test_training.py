@@ -46,9 +46,3 @@ def test_more_and_continue_say_first_what_they_do_and_resume_names_them(data, ca
     assert "is finished: there is nothing to resume" in said
     assert "psyllm train more" in said
     assert "psyllm train continue" in said
-
-
-def test_options_before_the_command_are_not_lost_without_a_word(data, capsys):
-    for words in (["--data", str(data)], ["--processes", "2"]):
-        assert run(["train", *words, "resume"]) == 2
-        assert "write the options behind the command" in capsys.readouterr().err

@@ -62,6 +62,19 @@ def test_a_damaged_file_of_a_complete_run_is_named_with_what_to_do(data, damage)
     assert read_tombstones(data).authors == {HERS}
 
 
+@pytest.mark.parametrize("name", ["1_collected/site/manifest.json", "4_models/half/began.json"])
+@pytest.mark.parametrize("holds_now", ["{", "[1, 2", '{"parents": 3}', "[" * 100_000, b"\xff"])
+def test_a_run_that_cannot_say_what_it_is_stops_it_before_anything_goes(data, name, holds_now):
+    path = data / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(holds_now if isinstance(holds_now, bytes) else holds_now.encode())
+    with pytest.raises(MalformedInput, match=rf"{path.name} is damaged") as caught:
+        forget(data, marks_of((), [HERS], ()))
+    assert str(path.parent) in caught.value.next_step
+    assert holds(data, SECRET)
+    assert read_tombstones(data).authors == {HERS}  # so that nothing of it comes in meanwhile
+
+
 def test_a_full_disk_leaves_no_copy_and_the_same_command_ends_it(data, monkeypatch):
     class FullDisk(pq.ParquetWriter):
         def write_batch(self, *_, **__):

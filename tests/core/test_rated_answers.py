@@ -4,7 +4,14 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psyllm.core.rated_answers import RATED_SCHEMA, rated_files, rated_prefix, read_rated, write_rated
+from psyllm.core.rated_answers import (
+    RATED_SCHEMA,
+    rated_files,
+    rated_prefix,
+    read_rated,
+    tally_of,
+    write_rated,
+)
 from psyllm.core.records import RECORD_SCHEMA, count_records, read_records
 from rated import rated, rated_dialogue
 
@@ -40,3 +47,9 @@ def test_its_mean_is_that_of_four_marks():
     assert row.mean == 3.75
     assert row.answer() == row.record.answers[0].text
     assert rated_dialogue(2).answer() == rated_dialogue(2).record.turns[-1].text
+
+
+def test_good_and_bad_ones_and_people_are_counted():
+    rows = [rated(number, desirable=number == 0, rater=f"rater-{number % 2}") for number in range(3)]
+    assert tally_of(rows) == (1, 2, 2)
+    assert tally_of([]) == (0, 0, 0)

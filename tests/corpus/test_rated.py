@@ -3,9 +3,11 @@
 import pytest
 
 from psyllm.core.rated_answers import rated_prefix, read_rated
-from psyllm.core.records import Answer, Record
+from psyllm.core.records import Answer, Record, write_records
 from psyllm.core.settings import CorpusSettings
+from psyllm.corpus.decontaminate import SHARED
 from psyllm.corpus.grouping import group_records
+from psyllm.corpus.plan import EXPIRED, make_plan
 from psyllm.corpus.rated import (
     HELP_RATED_LOW,
     count_rated,
@@ -13,7 +15,7 @@ from psyllm.corpus.rated import (
     without_rated,
     write_rated_sides,
 )
-from psyllm.corpus.split import SPLITS, split
+from psyllm.corpus.split import SPLITS, position, side_at, split
 from rated import rated
 
 SETTINGS = CorpusSettings(dev_share=0.2, test_share=0.2)
@@ -73,9 +75,30 @@ def test_ratings_of_one_conversation_stay_together_and_all_sides_have_some():
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_few_ratings_are_learnt_from_or_measured_on_but_not_torn(count):
-    _, of_rated = sides([record(number) for number in range(10)], [rated(n) for n in range(count)])
-    assert len(of_rated) == count
+def test_few_ratings_have_the_side_that_their_own_hash_gives_them(count):
+    records, rows = [record(number) for number in range(10)], [rated(n) for n in range(count)]
+    entries = group_records(lambda: iter([*records, *(row.record for row in rows)]), SETTINGS).entries
+    of_their_own = [
+        side_at(position([place], entries, SETTINGS.seed), SETTINGS) for place in range(10, 10 + count)
+    ]
+    assert sides(records, rows)[1] == of_their_own
+
+
+def test_an_answer_of_what_is_measured_on_is_learnt_from_by_no_rating(tmp_path):
+    records = [record(number) for number in range(30)]
+    write_records(records, tmp_path, prefix="part")
+    paths = sorted(tmp_path.glob("part-*.parquet"))
+    fates = make_plan(paths, {}, SETTINGS).fates
+    held = next(one for one, fate in zip(records, fates, strict=True) if fate == "test")
+    copied = [rated(number, answer=held.answers[0].text) for number in range(12)]
+    others = [rated(number) for number in range(20, 32)]
+    plan = make_plan(paths, {}, SETTINGS, [*copied, *others])
+    assert plan.fates == fates
+    assert "train" not in plan.rated[:12]
+    assert SHARED in plan.rated[:12]
+    assert "train" in plan.rated[12:]
+    assert SHARED not in plan.rated[12:]
+    assert set(make_plan(paths, {"casebook": "2026-01-01"}, SETTINGS, others).rated) == {EXPIRED}
 
 
 def test_each_side_has_its_file_and_the_card_its_counts(tmp_path):

@@ -1,6 +1,5 @@
 """A supervisor watches a training grow by itself, reads its values by keys, and lays another over it."""
 
-import math
 import os
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from journeys import DESKTOP, PHONE, Serving, axe, psyllm
 from psyllm.core.run_events import being_made
-from training_story import put_complete, put_corpus, put_report, put_unfinished, write_lines
+from training_story import falling_lines, put_story, write_lines
 
 PASSWORD = "a long password for tests"
 # A folder for pictures to look at, given by hand.
@@ -18,28 +17,10 @@ SHOTS = os.environ.get("PSYLLM_SHOTS")
 PATIENCE_MS = 60_000
 
 
-def lines(last: int, floor: float) -> list[dict]:
-    """Losses that fall as real ones do, a little rough, with a dev loss at every 50th step."""
-    found = []
-    for step in range(10, last + 1, 10):
-        loss = floor + 4 * math.exp(-step / 90) + 0.06 * math.sin(step)
-        found.append(
-            {"stage": "adapt", "step": step, "loss": loss, "learning_rate": 1.5e-3, "grad_norm": 1.0}
-        )
-        if step % 50 == 0:
-            found.append({"stage": "adapt", "step": step, "dev_loss": loss + 0.15})
-    return found
-
-
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
     """A data folder with a complete and a running training, and a supervisor."""
-    corpus = put_corpus(tmp_path)
-    model = put_complete(tmp_path, "model-3da3bbb2641a", corpus, adapt={"steps": 400})
-    write_lines(tmp_path / "4_models" / model.run, lines(400, 4.1))
-    put_report(tmp_path, model, 6.6)
-    running = put_unfinished(tmp_path, "model-ed67782de41d", corpus, adapt={"steps": 400, "batch_rows": 8})
-    write_lines(running, lines(250, 3.8))
+    put_story(tmp_path)
     password = tmp_path / "password"
     password.write_text(PASSWORD)
     words = ("--role", "supervisor", "--password-file", str(password), "--data", str(tmp_path))
@@ -86,7 +67,7 @@ def test_a_training_grows_before_the_eyes_of_a_supervisor(browser, trained: Path
         expect(page.get_by_role("heading", name="现在")).to_be_visible()
         assert axe(page) == []
 
-        write_lines(running, lines(300, 3.8))
+        write_lines(running, falling_lines(300, 3.8))
         expect(reader).to_have_attribute(
             "aria-valuetext", "第 300 步 · 训练损失 3.883 · 验证损失 4.033", timeout=PATIENCE_MS
         )

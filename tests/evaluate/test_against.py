@@ -12,9 +12,8 @@ from evaluate.world import make_corpus
 from psyllm.core.base_models import base_hash
 from psyllm.core.permits import BASE
 from psyllm.core.rated_answers import rated_prefix, write_rated
-from psyllm.core.stages import Manifest, Parent, Stage, StageRun, read_manifest, writing
+from psyllm.core.stages import Manifest, Parent, Stage, StageRun, read_manifest, write_manifest, writing
 from psyllm.evaluate.against import (
-    Spoken,
     are_enough,
     differences,
     other_of,
@@ -27,6 +26,7 @@ from psyllm.evaluate.measure import Resampling
 from psyllm.evaluate.perplexity import Surprise
 from psyllm.evaluate.run import run
 from psyllm.evaluate.sample import Drawn
+from psyllm.evaluate.spoken import Spoken
 from rated import rated
 
 DRAWING = Resampling(200, 7)
@@ -156,7 +156,9 @@ def test_a_base_that_changed_or_went_is_not_compared_with(tmp_path, tiny_model):
     shutil.copytree(tiny_model, base)
     named = Parent(stage=BASE, run="model", content_hash=base_hash(base))
     model = manifest(parents=(named,), settings={"base": str(base)})
-    assert other_of(tmp_path, model) == ("model-old/model", base, "")
+    assert other_of(tmp_path, model) == ("model", base)
+    write_manifest(base.parent, Manifest(stage="4_models", run="model-old", fingerprint="f"))
+    assert other_of(tmp_path, model) == ("model-old/model", base)
     (base / "psyllm.json").unlink()
     without_card = model.model_copy(
         update={"parents": (named.model_copy(update={"content_hash": base_hash(base)}),)}

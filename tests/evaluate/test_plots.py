@@ -43,6 +43,14 @@ def test_ids_of_two_plots_never_meet_and_every_reference_is_kept():
         assert len(known) == len(set(known))
 
 
+def test_the_plots_of_two_models_share_no_id_and_name_their_model():
+    plots = [loss_plot(CURVES, model) for model in ("model-a", "model-b")]
+    ids = [set(re.findall(r'\bid="([^"]+)"', plot)) for plot in plots]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    assert 'aria-label="model-b, adapt: loss' in plots[1]
+
+
 def test_it_says_in_words_what_it_shows():
     label = re.search(r'aria-label="([^"]+)"', loss_plot(CURVES)).group(1)
     assert "train 8.000 at step 0 to 4.250 at step 75" in label

@@ -9,13 +9,15 @@ import pytest
 from evaluate.world import question
 from psyllm.core.settings import EvaluateSettings
 from psyllm.core.stages import Manifest, Parent
+from psyllm.evaluate.against import NotCompared
 from psyllm.evaluate.baselines import Found
 from psyllm.evaluate.findings import COLUMNS, MODEL, NEAREST, PEOPLE, RANDOM, Counts, Findings
 from psyllm.evaluate.guarding import Judged
 from psyllm.evaluate.intervals import Interval
 from psyllm.evaluate.losses import Curves
+from psyllm.evaluate.page import read_metrics, read_table, shown_figure
 from psyllm.evaluate.questions import questions_of
-from psyllm.evaluate.report import Origin, read_metrics, read_paper, render_report, shown_figure, write_report
+from psyllm.evaluate.report import Origin, render_report, write_report
 from psyllm.evaluate.sample import Drawn
 
 ASKED = list(questions_of(question(number, split="test", answers=1 + number % 2) for number in range(5)))
@@ -128,7 +130,16 @@ def test_a_free_corpus_does_not_hide_the_terms_of_the_base(findings, origin):
     }
     page = render_report(findings, origin._replace(model=origin.model.model_copy(update=update)))
     assert "非商业" in page
-    assert "<dd>不限</dd>" not in page
+    assert "<td>不限</td>" not in page
+
+
+def test_a_model_that_could_not_be_compared_with_is_named_with_the_reason(findings, origin, tmp_path):
+    other = NotCompared("base-1", "it is not there any more")
+    write_report(tmp_path, findings, origin._replace(other=other))
+    assert "it is not there any more" in (tmp_path / "report.html").read_text("utf-8")
+    metrics = json.loads((tmp_path / "metrics.json").read_text("utf-8"))
+    assert metrics["against"] == {"model": "base-1", "not_compared": "it is not there any more"}
+    assert 'href="#against"' not in render_report(findings, origin)
 
 
 def test_the_page_loads_nothing(findings, origin):
@@ -221,7 +232,7 @@ def test_the_files_beside_it_hold_everything(findings, origin, tmp_path):
     assert set(metrics["figures"][MODEL]) == set(metrics["definitions"]) == keys
     assert metrics["figures"][MODEL]["bits_per_char"] == {"value": 12.345678, "low": 11.0, "high": 13.0}
     assert metrics["guard_reasons"][MODEL] == {"loop": 1, "short": 1}
-    assert metrics["paper_not_comparable"] == read_paper()
+    assert metrics["paper_not_comparable"] == read_table("paper")
     answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text("utf-8").splitlines()]
     assert [answer["id"] for answer in answers] == [one.id for one in ASKED]
     assert answers[1]["answers"][MODEL] == {
@@ -237,3 +248,4 @@ def test_the_files_beside_it_hold_everything(findings, origin, tmp_path):
 def test_figures_are_written_with_their_decimals():
     assert shown_figure(Interval(1234.5, 1000.0, 2000.26), 1) == ("1,234.5", "1,000.0 – 2,000.3")
     assert shown_figure(Interval(0.5, None, None), 2) == ("0.50", "")
+    assert shown_figure(Interval(0.5, -0.25, 1200), 2, signed=True) == ("+0.50", "-0.25 – +1,200.00")

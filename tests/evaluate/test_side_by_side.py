@@ -2,13 +2,14 @@
 
 import json
 import math
+import re
 import shutil
 
 import pytest
 
 from evaluate.world import make_corpus, make_model, question
 from psyllm.core.errors import BadSetting, MissingStage
-from psyllm.core.stages import Stage, StageRun, current_run, set_current, writing
+from psyllm.core.stages import Stage, StageRun, current_run, writing
 from psyllm.evaluate.comparison_page import told
 from psyllm.evaluate.findings import PEOPLE
 from psyllm.evaluate.guarding import Judged
@@ -18,7 +19,8 @@ from psyllm.evaluate.perplexity import Surprise
 from psyllm.evaluate.questions import questions_of
 from psyllm.evaluate.run import compare, run
 from psyllm.evaluate.sample import Drawn
-from psyllm.evaluate.side_by_side import Spoken, changes_of, figures_of, fold, spelling_figures
+from psyllm.evaluate.side_by_side import changes_of, figures_of, fold, spelling_figures
+from psyllm.evaluate.spoken import Spoken
 
 DRAWING = Resampling(100, 7)
 FILES = {"report.html", "metrics.json", "answers.jsonl"}
@@ -75,7 +77,9 @@ def test_a_tokenizer_that_spells_everything_loses_nothing(tiny_model):
     ],
 )
 def test_fewer_bits_are_said_only_where_the_interval_shows_them(change, fewer):
-    assert told("b", change, "a")["fewer"] == fewer
+    found = told("b", change, "a")
+    assert found.fewer == fewer
+    assert found.has_interval == (change.low is not None)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +91,7 @@ def two(tmp_path_factory, tiny_model):
     other = StageRun(data, Stage.MODELS, "model-second", "mark", (corpus.as_parent(),), {})
     with writing(other):
         shutil.copytree(tiny_model, other.folder / "model")
+        shutil.copyfile(data / "4_models" / "model-abc" / "metrics.jsonl", other.folder / "metrics.jsonl")
         other.finish(counts={"steps": 1})
     return data
 
@@ -110,11 +115,13 @@ def test_a_model_beside_its_copy_shows_no_difference_and_takes_nothing_into_use(
     page = (folder / "report.html").read_text("utf-8")
     assert "看不出来" in page
     assert not any(words in page for words in ("<script", "<link", 'src="', 'href="http'))
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert 'aria-label="model-abc, adapt: loss' in page
     assert current_run(two, Stage.REPORTS).name == report.run
     again = compare(small_settings, two, ["model-abc", "model-second"])
     assert again == found
     assert current_run(two, Stage.REPORTS).name == report.run
-    set_current(two, Stage.REPORTS, report.run)
 
 
 @pytest.mark.parametrize("names", [[], ["model-abc"], ["model-abc", "model-abc"]])

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from lm.small import SHAPE
 from psyllm.lm.checkpoint import Checkpoint, build
-from psyllm.lm.dialogue_score import score_dialogues, windows
+from psyllm.lm.dialogue_score import score_dialogues
 from psyllm.lm.model_card import ModelCard
+from psyllm.lm.score import windows
 from psyllm.lm.template import NOT_LEARNT, Message, encode_text
 from psyllm.lm.tokenizer import train_tokenizer
 
@@ -24,12 +25,13 @@ def checkpoint():
     return Checkpoint(build(SHAPE, tokenizer, seed=2).train(mode=False), tokenizer, card)
 
 
-@given(st.integers(2, 200), st.integers(2, 40))
-def test_windows_learn_every_token_after_the_first_exactly_once(length, context):
+@given(st.integers(2, 200), st.integers(2, 40), st.data())
+def test_windows_learn_every_token_after_the_known_ones_exactly_once(length, context, data):
     ids = list(range(length))
-    learnt = [label for part in windows(ids, context) for label in part.labels if label != NOT_LEARNT]
-    assert learnt == ids[1:]
-    for part in windows(ids, context):
+    known = data.draw(st.integers(1, min(length, context) - 1))
+    parts = list(windows(ids, known, context))
+    assert [label for part in parts for label in part.labels if label != NOT_LEARNT] == ids[known:]
+    for part in parts:
         assert len(part.ids) == len(part.labels) <= context
         assert all(label in {NOT_LEARNT, token} for token, label in zip(part.ids, part.labels, strict=True))
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from lm.live_memory import kept_bytes, peak_bytes
+from psyllm.core.errors import BadCheckpoint
 from psyllm.lm.activation import fuse_activations
 from psyllm.lm.memory import GIB, Need, Way, block_bytes, ends_bytes, estimate
 from psyllm.lm.model_shape import Shape, shape_of
@@ -267,6 +268,7 @@ def test_a_need_is_parts_and_their_sum():
     assert need.together == 21
 
 
-def test_a_config_without_sizes_is_no_decoder_s():
-    with pytest.raises(KeyError):
-        shape_of({"model_type": "bert"})
+def test_a_config_without_sizes_is_refused_with_the_way_to_train_it_all_the_same():
+    with pytest.raises(BadCheckpoint, match=r"names no hidden_size or n_embd") as refused:
+        shape_of({"model_type": "mpt", "d_model": 64, "n_heads": 4, "vocab_size": 64})
+    assert "train.plan=off" in refused.value.next_step

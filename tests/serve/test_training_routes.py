@@ -8,7 +8,7 @@ import pytest
 from psyllm.casebook.kinds import Role
 from psyllm.core.permits import BASE
 from psyllm.core.run_events import DESCRIPTION, METRICS, NOW, being_made
-from psyllm.core.stages import EVENTS, MANIFEST, Parent, Stage, StageRun, stage_folder, writing
+from psyllm.core.stages import CURRENT, EVENTS, MANIFEST, Parent, Stage, StageRun, stage_folder, writing
 from psyllm.serve import training_runs
 from serve_house import House
 from training_story import LINES, PERMIT, put_complete, put_corpus, put_report, put_unfinished, write_lines
@@ -79,6 +79,10 @@ async def test_a_damaged_manifest_hides_no_other_training(house: House) -> None:
         {"machine": 3, "versions": ["torch"]},
         {"settings": [1], "parents": "x", "lineage": 5},
         {"settings": {"adapt": {"steps": 10**400}}},
+        {
+            "parents": [{"stage": BASE, "run": "base", "content_hash": "x"}],
+            "lineage": {"base_lineage": {"run": "..", "base": "x"}},
+        },
     ],
 )
 async def test_a_strange_description_hides_neither_its_training_nor_another(house: House, strange) -> None:
@@ -92,6 +96,32 @@ async def test_a_strange_description_hides_neither_its_training_nor_another(hous
     said = await desk.get(f"{URL}/model-2")
     assert said.status_code == 200
     assert said.json()["summary"]["stages"][0]["steps"] == 20
+    assert {step["run"] for step in said.json()["lineage"]} <= {"", "model-2"}
+
+
+async def test_files_that_nobody_can_read_hide_no_training(house: House) -> None:
+    put_complete(house.data, "model-1")
+    folder = put_unfinished(house.data, "model-2")
+    (folder / METRICS).unlink()
+    (folder / METRICS).mkdir()
+    (folder / EVENTS / DESCRIPTION).write_text("[" * 100_000)
+    (stage_folder(house.data, Stage.MODELS) / CURRENT).write_bytes(b"\xff\xfe")
+    desk = await boss(house)
+    found = (await desk.get(URL)).json()
+    assert {one["name"]: (one["state"], one["in_use"], len(one["stages"])) for one in found} == {
+        "model-1": ("complete", False, 1),
+        "model-2": ("interrupted", False, 0),
+    }
+    assert (await desk.get(f"{URL}/model-2")).json()["machine"] == []
+    assert (await desk.get(f"{URL}/model-2/curve?start=7")).json()["lines"] == []
+
+
+async def test_what_is_counted_in_epochs_has_no_planned_steps_before_they_are_counted(house: House) -> None:
+    put_unfinished(house.data, "model-1", adapt={"epochs": 2})
+    put_complete(house.data, "model-2", adapt={"epochs": 2})
+    desk = await boss(house)
+    planned = {one["name"]: one["stages"][0]["planned"] for one in (await desk.get(URL)).json()}
+    assert planned == {"model-1": None, "model-2": 40}
 
 
 async def test_one_training_says_what_it_is_made_of(house: House) -> None:

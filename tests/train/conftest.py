@@ -1,6 +1,7 @@
 """A small corpus and settings for seconds, shared by the tests of training."""
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,18 +67,41 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
+def make_data(folder: Path) -> Path:
+    """Make a data folder with a corpus of questions, dialogues and documents."""
+    train = [question(n) for n in range(12)] + [dialogue(n) for n in range(4)]
+    train += [document(n) for n in range(4)]
+    dev = [question(n) for n in range(100, 104)] + [document(100)]
+    make_corpus(folder, train, dev)
+    return folder
+
+
+def tiny() -> TrainSettings:
+    return load_settings(preset="tiny", overrides=["train.threads=1"]).train
+
+
 @pytest.fixture
 def settings() -> TrainSettings:
     """The preset `tiny` on one thread."""
-    return load_settings(preset="tiny", overrides=["train.threads=1"]).train
+    return tiny()
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A data folder with a corpus of questions, dialogues and documents."""
-    train = [question(n) for n in range(12)] + [dialogue(n) for n in range(4)]
-    train += [document(n) for n in range(4)]
-    dev = [question(n) for n in range(100, 104)] + [document(100)]
-    folder = tmp_path / "data"
-    make_corpus(folder, train, dev)
+    return make_data(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def _finished(tmp_path_factory) -> Path:
+    from psyllm.train.run import run
+
+    folder = make_data(tmp_path_factory.mktemp("finished") / "data")
+    run(tiny(), folder)
     return folder
+
+
+@pytest.fixture
+def trained(_finished: Path, tmp_path: Path) -> Path:
+    """A data folder as `data`, in which `settings` have been trained already: `run` returns at once."""
+    return shutil.copytree(_finished, tmp_path / "trained")

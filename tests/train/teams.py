@@ -1,11 +1,10 @@
 """Several processes of one training, on the loopback interface, for tests.
 
-Started as torchrun would start them, but without its agent: what is tested is
-what the processes do by themselves. Run as a program it is one of them: it
-trains what `Task`s say and writes down what came out.
+Told their places as torchrun would tell them, but without its agent: what is
+tested is what the processes do by themselves. `start` starts a command in new
+ones; `trained` lets forks train what `Task`s say.
 """
 
-import json
 import os
 import socket
 import subprocess
@@ -15,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from train.forked import PATIENCE_S, Fork
+
 TESTS = Path(__file__).parent.parent
-PATIENCE_S = 250
 
 
 class Task(NamedTuple):
@@ -94,11 +94,9 @@ def ended_by_force(processes: Sequence[subprocess.Popen]) -> None:
 
 def trained(tasks: Sequence[Task], count: int) -> list[dict]:
     """Train the tasks in so many processes and return what the first wrote down of each."""
-    said = ended(
-        start(["-m", "train.teams", str(count), json.dumps([task._asdict() for task in tasks])], count)
-    )
-    assert [one.status for one in said] == [0] * count, "\n".join(one.err for one in said)
-    return json.loads(said[0].out.splitlines()[-1])
+    forks = [Fork(_train_all, environment, tasks) for environment in environments(count)]
+    first, *_ = [fork.result() for fork in forks]
+    return first
 
 
 FAMILIES = ("llama", "gpt2")
@@ -132,15 +130,15 @@ def scaled_by(first: float):
     """Begin with another scale of fp16's gradients than torch's 65,536, if one is given."""
     import torch
 
-    from psyllm.train import loop
+    from psyllm.train import checked_steps
 
-    before = loop.scaler_for
+    before = checked_steps.scaler_for
     if first:
-        loop.scaler_for = lambda _, device: torch.amp.GradScaler(device, init_scale=first)
+        checked_steps.scaler_for = lambda _, device: torch.amp.GradScaler(device, init_scale=first)
     try:
         yield
     finally:
-        loop.scaler_for = before
+        checked_steps.scaler_for = before
 
 
 def rows_of(count: int, seed: int):
@@ -190,19 +188,14 @@ def train(task: Task, team) -> dict:
     return {"steps": done.steps, "best": done.best, "logged": logged, "weights": weights}
 
 
-def _main(count: int, tasks: list[dict]) -> None:
+def _train_all(environment: dict[str, str], tasks: Sequence[Task]) -> list[dict]:
+    """Train the tasks as the process that the environment says."""
+    os.environ.update(environment)
     import torch
 
     from psyllm.train.processes import joined
 
     torch.set_num_threads(1)
-    done = []
     with joined("ddp", 60) as team:
-        assert team.count == count
-        for task in tasks:
-            done.append(train(Task(**task), team))
-    sys.stdout.write(json.dumps(done) + "\n")
-
-
-if __name__ == "__main__":
-    _main(int(sys.argv[1]), json.loads(sys.argv[2]))
+        assert team.count == int(environment["WORLD_SIZE"])
+        return [train(task, team) for task in tasks]

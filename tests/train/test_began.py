@@ -7,8 +7,8 @@ import pytest
 
 from lm.published import PLAIN_TEMPLATE, qwen_folder
 from psyllm.core.base_models import base_hash
+from psyllm.core.begun_models import BEGAN
 from psyllm.core.errors import BadCheckpoint
-from psyllm.core.stages import BEGAN
 from psyllm.lm import chat
 from psyllm.lm.model_card import read_card
 from psyllm.train.run import run, undertake

@@ -29,10 +29,9 @@ def test_a_loss_in_any_part_of_a_step_is_told_with_the_step_and_what_to_lower(va
 
 @pytest.mark.parametrize("value", NONE)
 def test_a_gradient_is_told_unless_a_scaler_skips_the_step(value):
-    for look in (finite(), finite(scaled=True)):
-        look.add_loss(torch.tensor(1.0))
-    finite_scaled = look
-    finite_scaled.end_step(1, torch.tensor(value))
+    scaled = finite(scaled=True)
+    scaled.add_loss(torch.tensor(1.0))
+    scaled.end_step(1, torch.tensor(value))
     look = finite()
     look.add_loss(torch.tensor(1.0))
     with pytest.raises(LossNotFinite, match="gradient"):

@@ -14,7 +14,7 @@ from psyllm.lm.pack import Rows
 from psyllm.lm.template import NOT_LEARNT
 from psyllm.train import saved
 from psyllm.train.arguments import line_every
-from psyllm.train.history import dev_losses
+from psyllm.train.history import dev_losses, metric_lines
 from psyllm.train.loop import Ordered
 from train.stage_runs import DEV, NO_DEV, SHAPE, STAGE, TOKENIZER, TRAIN, figures, train
 
@@ -46,7 +46,7 @@ def test_the_order_is_a_function_of_seed_and_step_and_every_epoch_holds_every_ro
     assert epochs[0] != epochs[1] != epochs[2]
     again = Ordered(TRAIN, 60, seed=1)
     assert tuple(again[45]["input_ids"].tolist()) == seen[45]
-    assert tuple(Ordered(TRAIN, 60, seed=2)[0]["input_ids"].tolist()) != seen[0] or len(ordered) != 60
+    assert tuple(Ordered(TRAIN, 60, seed=2)[0]["input_ids"].tolist()) != seen[0]
 
 
 @pytest.mark.parametrize("step", [4, 7, 10])
@@ -173,7 +173,8 @@ def test_progress_names_loss_and_speed(tmp_path):
 
 def test_the_log_is_handed_on_while_training(tmp_path):
     heard = []
-    train(tmp_path / "a", heard=lambda logged: heard.append(len(logged)))
+    # not Trainer's own summary, which a slow machine hears as well
+    train(tmp_path / "a", heard=lambda logged: heard.append(len(metric_lines("adapt", logged))))
     assert len(heard) >= 2
     assert heard == sorted(heard)
 

@@ -13,6 +13,7 @@ from psyllm.lm.memory import GIB
 from psyllm.lm.model_shape import shape_of
 from psyllm.train import planning
 from psyllm.train.planning import check_memory, find_card, new_shape, plan, processor, read_shape
+from psyllm.train.processes import Place, Team
 
 QWEN = {
     "model_type": "qwen3",
@@ -215,6 +216,59 @@ def test_a_pair_takes_as_much_as_two_answers():
     answer, prefer = plan(settings, small_machine(8), new_shape(settings)).stages
     assert prefer.row_tokens == settings.model.context_tokens
     assert prefer.need.planned == pytest.approx(answer.need.planned, rel=0.02)
+
+
+def test_kto_keeps_one_answer_where_dpo_keeps_two():
+    needs = {
+        method: plan(
+            preferring(f"prefer.method={method}"), small_machine(8), new_shape(some_settings())
+        ).stages[0]
+        for method in ("kto", "dpo", "auto")
+    }
+    assert needs["kto"].need.activations * 2 == pytest.approx(needs["dpo"].need.activations, rel=1e-3)
+    assert needs["auto"] == needs["dpo"]
+
+
+def test_a_process_needs_less_the_more_of_them_hold_a_sharded_model():
+    card = card_named("H200")
+    settings = some_settings("adapt.steps=0", "answer.batch_rows=8", "answer.rows_at_once=1")
+    at_once = settings.model_copy(
+        update={"answer": settings.answer.model_copy(update={"rows_at_once": 0, "batch_rows": 1})}
+    )
+
+    def need(settings, way, count):
+        stage = settings.answer.model_copy(update={"batch_rows": settings.answer.batch_rows * count})
+        shared = settings.model_copy(update={"processes": way, "answer": stage})
+        forecast = plan(shared, card, shape_of(QWEN), processes=count)
+        assert (forecast.processes, forecast.stages[0].rows) == (count, 1)
+        return forecast.stages[0].need
+
+    whole = need(at_once, "ddp", 2)
+    assert whole == need(at_once, "ddp", 8)
+    two, eight = (need(at_once, "fsdp", count) for count in (2, 8))
+    assert eight.planned < two.planned < whole.planned
+    assert eight.optimizer * 4 == pytest.approx(two.optimizer)
+    assert (eight.activations, eight.logits) == (whole.activations, whole.logits)
+    weights = shape_of(QWEN).weights()
+    assert two.weights > 4 * (weights.total / 2 + weights.embeddings)  # the root is whole while it works
+    # several parts of a step: the gradients are whole until the last one
+    assert need(settings, "fsdp", 8).gradients > 4 * weights.total
+
+
+def test_rows_are_shared_by_processes_and_the_advice_is_of_one():
+    settings = some_settings("answer.batch_rows=64", "adapt.steps=0", "processes=ddp")
+    shape = new_shape(settings)
+    one = plan(settings, small_machine(99), shape).stages[0]
+    of_four = plan(settings, small_machine(99), shape, processes=4).stages[0]
+    assert (one.rows, of_four.rows) == (64, 16)
+    forecast = plan(settings, small_machine(0.8 * of_four.need.planned / GIB), shape, processes=4)
+    assert forecast.changes == {"answer.rows_at_once": 8}
+
+
+def test_a_run_in_shards_is_refused_too(monkeypatch):
+    monkeypatch.setattr(planning, "card_here", lambda: small_machine(0.001))
+    with pytest.raises(BadSetting, match="GiB"):
+        check_memory(some_settings("processes=fsdp"), QWEN, "fp32", Team(Place(0, 2, 0, 2)))
 
 
 def test_the_advice_makes_preferring_fit_and_never_leaves_an_answer_alone():

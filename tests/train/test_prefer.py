@@ -11,13 +11,16 @@ from made_up import text
 from psyllm.core.errors import BadSetting, EmptyCorpus, LossNotFinite, MemoryFull
 from psyllm.core.progress import listening
 from psyllm.core.rated_answers import rated_prefix, write_rated
-from psyllm.core.stages import Stage, need_current, read_manifest
+from psyllm.core.run_events import SPEED
+from psyllm.core.stages import EVENTS, Stage, need_current, read_manifest
 from psyllm.lm.checkpoint import load
 from psyllm.lm.score import score
 from psyllm.lm.template import record_messages
 from psyllm.train import saved
+from psyllm.train.recording import read_lines
 from psyllm.train.run import run
 from rated import BAD_WORDS, GOOD_WORDS, rated, rated_dialogue
+from train.conftest import make_data, tiny
 
 
 def put_ratings(data, train, dev):
@@ -89,13 +92,25 @@ def rated_data(data):
     return data
 
 
-def test_good_answers_gain_on_bad_ones_that_were_kept_apart(rated_data, settings):
-    manifest = run(preferring(settings, steps=16), rated_data)
+LONG = 16
+
+
+@pytest.fixture(scope="module")
+def led(tmp_path_factory):
+    """A data folder in which ratings have been learnt from, in steps enough to see it."""
+    folder = make_data(tmp_path_factory.mktemp("led") / "data")
+    put_ratings(folder, rows(), rows(100, 8))
+    run(preferring(tiny(), steps=LONG), folder)
+    return folder
+
+
+def test_good_answers_gain_on_bad_ones_that_were_kept_apart(led):
+    _, manifest = need_current(led, Stage.MODELS)
     facts = manifest.details["stages"]["prefer"]
     assert (facts["method"], facts["desirable"], facts["undesirable"], facts["raters"]) == ("kto", 8, 8, 4)
     assert facts["dev_margin"] > 0
     assert facts["dev_accuracy"] > 0.9
-    folder = model_folder(rated_data)
+    folder = model_folder(led)
     kept_apart = [record_messages(row.record)[0] for row in rows(200, 12)]
     before = score(folder / "answer" / "model", kept_apart, threads=1)
     after = score(folder / "model", kept_apart, threads=1)
@@ -105,20 +120,27 @@ def test_good_answers_gain_on_bad_ones_that_were_kept_apart(rated_data, settings
     assert not list(folder.rglob("checkpoint-*"))
 
 
-def test_the_log_says_how_far_good_and_bad_are_apart(rated_data, settings):
-    run(preferring(settings), rated_data)
-    lines = (model_folder(rated_data) / "metrics.jsonl").read_text().splitlines()
+def test_the_log_says_how_far_good_and_bad_are_apart(led):
+    lines = (model_folder(led) / "metrics.jsonl").read_text().splitlines()
     of_stage = [line for line in map(json.loads, lines) if line["stage"] == "prefer"]
     measured = [line for line in of_stage if "dev_loss" in line]
-    assert [line["step"] for line in measured] == [2, 4, 6, 8]
+    assert [line["step"] for line in measured] == list(range(2, LONG + 1, 2))
     assert all({"dev_margin", "dev_accuracy"} <= set(line) for line in measured)
     assert any("margin" in line for line in of_stage)
 
 
-def test_the_same_run_gives_the_same_bytes_and_one_that_broke_off_does_too(rated_data, settings, tmp_path):
-    stage = preferring(settings)
-    shutil.copytree(rated_data, tmp_path / "undisturbed")
-    expected = run(stage, tmp_path / "undisturbed")
+def test_the_curves_show_the_stage_as_they_show_the_others(led):
+    """The same lines that the terminal, TensorBoard and the page of trainings draw."""
+    lines = [line for line in read_lines(model_folder(led) / EVENTS / SPEED) if line["stage"] == "prefer"]
+    assert [line["step"] for line in lines if "dev_loss" in line] == list(range(2, LONG + 1, 2))
+    losses = [line for line in lines if "loss" in line]
+    assert losses[-1]["step"] == LONG
+    assert {"margin", "dev_margin", "dev_accuracy", "process_bytes", "saved_step"} <= set(losses[-1])
+    assert list((model_folder(led) / EVENTS / "prefer").iterdir())
+
+
+def test_the_same_run_gives_the_same_bytes_and_one_that_broke_off_does_too(rated_data, settings, led):
+    stage = preferring(settings, steps=LONG)
 
     def stop(progress):
         if progress.task == "training: prefer" and progress.done == 5:
@@ -129,7 +151,7 @@ def test_the_same_run_gives_the_same_bytes_and_one_that_broke_off_does_too(rated
     (folder,) = (rated_data / "4_models").glob("model-*")
     assert saved.whole_steps(folder / "prefer") == [2, 4]
     assert read_manifest(folder) is None
-    assert run(stage, rated_data).files == expected.files
+    assert run(stage, rated_data).files == need_current(led, Stage.MODELS)[1].files
 
 
 def test_weights_that_are_no_numbers_are_told_and_never_put_in_use(rated_data, settings):
@@ -178,11 +200,10 @@ def test_pairs_of_one_person_are_learnt_by_dpo(data, settings):
     assert facts["dev_margin"] > 0
 
 
-def test_a_base_alone_can_be_led_by_ratings(rated_data, settings):
-    run(preferring(settings, steps=0), rated_data)
-    base = model_folder(rated_data) / "model"
-    led = preferring(settings)
-    only = led.model_copy(update={"base": base, "answer": led.answer.model_copy(update={"steps": 0})})
+def test_a_base_alone_can_be_led_by_ratings(rated_data, settings, led, tmp_path):
+    base = shutil.copytree(model_folder(led) / "answer" / "model", tmp_path / "base")
+    asked = preferring(settings)
+    only = asked.model_copy(update={"base": base, "answer": asked.answer.model_copy(update={"steps": 0})})
     manifest = run(only, rated_data)
     assert set(manifest.details["stages"]) == {"prefer"}
     assert not (model_folder(rated_data) / "answer").exists()

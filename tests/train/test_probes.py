@@ -3,18 +3,18 @@
     1  packed rows are separate rows                       here
     2  early stopping over a resume                        here
     3  a resume in the middle of an epoch                  here
-    4  the wrapper that was asked for                      test_processes.py
-    5  two processes are one                               test_processes.py
+    4  the wrapper that was asked for                      test_together.py
+    5  two processes are one                               test_together.py
     6  an adapter, and what it is merged into              test_adapters.py
-    7  margins and losses of preferences at step 0         test_prefer.py
+    7  margins and losses of preferences at step 0         test_prefer_trl.py
     8  the end is learnt, and is not the padding           here
 
 (4 to 7 stand with what they probe.)
 """
 
 import importlib
-import importlib.util
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -37,6 +37,7 @@ from psyllm.lm.checkpoint import load_base, save
 from psyllm.lm.loss import to_batch, token_losses
 from psyllm.lm.pack import Rows, pack_blocks
 from psyllm.lm.template import END, NOT_LEARNT, PAD, Example, Message
+from psyllm.train import saved
 from psyllm.train.history import dev_losses
 from psyllm.train.material import answer_rows
 from train.stage_runs import NO_DEV, STAGE, TOKENIZER, figures, small_model, train
@@ -80,9 +81,7 @@ def pangu():
     return AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt_pangu", vocab_size=VOCABULARY, **shape))
 
 
-KINDS = [gpt2, llama, qwen3]
-if importlib.util.find_spec("psyllm.lm.pangu") is not None:
-    KINDS.append(pangu)
+KINDS = [gpt2, llama, qwen3, pangu]
 
 
 def made(kind, attention, seed=1):
@@ -171,34 +170,23 @@ def test_no_mask_and_no_cache_is_ever_passed_while_training_and_measuring(kind, 
 # 2
 
 
-class Stopped(Exception):
-    """Stands for a process that ends here."""
-
-
-def interrupted(folder, step, **more):
-    """Train, broken off right after a step, then to the end."""
-
-    def listener(progress):
-        if progress.task == "training: adapt" and progress.done == step and "best" not in progress.note:
-            raise Stopped
-
-    with listening(listener), pytest.raises(Stopped):
-        train(folder, **more)
-    return train(folder, **more)
-
-
 RISING = TrainingStage(
     steps=60, batch_rows=4, learning_rate=5e-2, warmup_steps=1, evaluate_every_steps=2, patience=3
 )
 
 
 def test_a_run_interrupted_after_any_evaluation_stops_early_where_an_uninterrupted_one_does(tmp_path):
-    whole, weights = train(tmp_path / "whole", stage=RISING)
+    whole, weights = train(tmp_path / "whole", stage=RISING, keep=RISING.steps)
     assert whole.steps < RISING.steps
     losses = [loss for _, loss in dev_losses(whole.logged)]
     assert losses.index(min(losses)) == len(losses) - 1 - RISING.patience
-    for step in range(3, whole.steps + 1, 2):  # patience is used up in part
-        resumed, again = interrupted(tmp_path / str(step), step, stage=RISING)
+    steps = saved.whole_steps(tmp_path / "whole")
+    assert steps == list(range(2, whole.steps + 1, 2))
+    for step in steps[:-1]:  # patience is used up in part
+        folder = shutil.copytree(tmp_path / "whole", tmp_path / str(step))
+        for later in steps[steps.index(step) + 1 :]:
+            shutil.rmtree(saved.folder_of(folder, later))
+        resumed, again = train(folder, stage=RISING)
         assert (resumed.steps, resumed.best) == (whole.steps, whole.best)
         assert all(torch.equal(weights[name], again[name]) for name in weights)
 
@@ -206,28 +194,45 @@ def test_a_run_interrupted_after_any_evaluation_stops_early_where_an_uninterrupt
 # 3
 
 
-@pytest.mark.parametrize("epoch", [0.5, 1.0, 1.5, 2.25])
-def test_a_resume_in_the_middle_of_an_epoch_gives_later_losses_that_differ_by_nothing(epoch, tmp_path):
-    rows = pack_blocks(texts(40), POSITIONS, 0)
-    rows = rows.take(range(16))
+class Stopped(Exception):
+    """Stands for a process that ends here."""
+
+
+EPOCH_ROWS = 16
+
+
+def by_epochs(folder, seed=1):
+    """Train three epochs of four steps each, with dropout."""
     stage = TrainingStage(
         steps=12, batch_rows=4, rows_at_once=2, warmup_steps=1, evaluate_every_steps=1, patience=0
     )
-    done = round(epoch * 16 / 4)
-    more = {"stage": stage, "rows": rows, "dev": NO_DEV}
-    assert gpt2().config.resid_pdrop > 0
-    whole, weights = train(tmp_path / "whole", model=made(gpt2, "eager"), **more)
+    rows = pack_blocks(texts(40), POSITIONS, 0).take(range(EPOCH_ROWS))
+    model = made(gpt2, "eager", seed)
+    assert model.config.resid_pdrop > 0
+    return train(folder, stage=stage, rows=rows, dev=NO_DEV, model=model)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """How it goes, and the weights, without an interruption."""
+    return by_epochs(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("epoch", [0.5, 1.0, 1.5, 2.25])
+def test_a_resume_in_the_middle_of_an_epoch_gives_later_losses_that_differ_by_nothing(epoch, whole, tmp_path):
+    uninterrupted, weights = whole
+    done = round(epoch * EPOCH_ROWS / 4)
 
     def listener(progress):
         if progress.task == "training: adapt" and progress.done == done + 1:
             raise Stopped
 
     with listening(listener), pytest.raises(Stopped):
-        train(tmp_path / "a", model=made(gpt2, "eager"), **more)
+        by_epochs(tmp_path)
     torch.manual_seed(99)  # what another process would have
-    resumed, again = train(tmp_path / "a", model=made(gpt2, "eager", seed=7), **more)
-    assert figures(resumed) == figures(whole)
-    assert len(figures(whole)) == 12
+    resumed, again = by_epochs(tmp_path, seed=7)
+    assert figures(resumed) == figures(uninterrupted)
+    assert len(figures(resumed)) == 12
     assert all(torch.equal(weights[name], again[name]) for name in weights)
 
 

@@ -49,8 +49,10 @@ def test_the_newest_and_the_best_stay(tmp_path):
 
 def test_a_checkpoint_that_would_not_fit_is_refused_beforehand(tmp_path):
     saved.need_room(tmp_path, 1000)
-    assert saved.has_room(tmp_path, 1000)
-    assert not saved.has_room(tmp_path, 1 << 60)
+    assert saved.disk_full(tmp_path, 1000) is None
+    error = saved.disk_full(tmp_path, 1 << 60)
+    assert "a checkpoint takes 1,152,921,504,607 MB" in error.message
+    assert "train.keep_checkpoints=1" in error.next_step
     with pytest.raises(OSError) as caught:  # noqa: PT011 - which words, the file system chooses
         saved.need_room(tmp_path, 1 << 60)
     assert caught.value.errno in {errno.ENOSPC, errno.EFBIG}

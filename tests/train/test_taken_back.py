@@ -19,6 +19,7 @@ from psyllm.train import stages
 from psyllm.train.ancestry import words_held
 from psyllm.train.run import run, undertake
 from psyllm.train.undertaking import resumed
+from train.test_run import changed
 
 
 def during_the_first_stage(monkeypatch, do):
@@ -33,32 +34,54 @@ def during_the_first_stage(monkeypatch, do):
     monkeypatch.setattr(stages, "train_stage", train_stage)
 
 
-def test_a_model_that_learnt_words_taken_back_meanwhile_is_not_taken_into_use(data, settings, monkeypatch):
+@pytest.fixture
+def short(settings):
+    """Two steps of the answer stage alone."""
+    few = {"steps": 2, "evaluate_every_steps": 2}
+    return changed(settings, adapt={"steps": 0}, answer=few)
+
+
+def folders(data):
+    return [path for path in stage_folder(data, Stage.MODELS).iterdir() if path.is_dir()]
+
+
+def test_a_model_that_learnt_words_taken_back_meanwhile_is_deleted(data, short, monkeypatch):
     gone = []
     during_the_first_stage(monkeypatch, lambda: gone.append(withdraw(data, frozenset({"made:3"}))))
     with pytest.raises(MissingStage, match="taken back") as caught:
-        run(settings, data)
-    assert "psyllm train" in caught.value.next_step
+        run(short, data)
+    assert caught.value.next_step == "train anew, without them: psyllm train; what it had learnt is deleted"
     assert current_run(data, Stage.MODELS) is None
-    (folder,) = (path for path in stage_folder(data, Stage.MODELS).iterdir() if path.is_dir())
-    assert read_manifest(folder) is None
-    assert not (folder / "rows").exists()
-    assert (gone[0].rows, gone[0].models) == (1, (folder.name,))
-    manifest = run(settings, data)
+    assert folders(data) == []
+    assert gone[0].rows == 1
+    manifest = run(short, data)
     assert manifest.counts["train_records"] == 19
-    assert current_run(data, Stage.MODELS).name == manifest.run != folder.name
+    assert current_run(data, Stage.MODELS).name == manifest.run
+    assert (manifest.run,) != gone[0].models
 
 
-def test_words_that_the_corpus_does_not_hold_stop_no_training(data, settings, monkeypatch):
+def test_a_model_whose_corpus_was_moved_meanwhile_is_kept_unused(data, short, monkeypatch):
+    corpus = need_current(data, Stage.CORPUS)[0]
+    during_the_first_stage(monkeypatch, lambda: corpus.rename(corpus.with_name("moved")))
+    with pytest.raises(MissingStage, match="not taken into use"):
+        run(short, data)
+    (folder,) = folders(data)
+    assert read_manifest(folder) is None
+    corpus.with_name("moved").rename(corpus)
+    undertake(resumed(data, folder.name), data)
+    assert current_run(data, Stage.MODELS) == folder
+
+
+def test_words_that_the_corpus_does_not_hold_stop_no_training(data, short, monkeypatch):
     during_the_first_stage(monkeypatch, lambda: withdraw(data, frozenset({"made:9999"})))
-    manifest = run(settings, data)
+    manifest = run(short, data)
     assert current_run(data, Stage.MODELS).name == manifest.run
 
 
-def test_a_training_that_can_not_wait_for_who_writes_the_corpus_goes_on_later(data, settings):
+def test_a_training_that_can_not_wait_for_who_writes_the_corpus_goes_on_later(data, short):
     with locked(data, Stage.CORPUS), pytest.raises(StageBusy, match="learnt to its end") as caught:
-        run(settings.model_copy(update={"wait_s": 1}), data)
-    (folder,) = (path for path in stage_folder(data, Stage.MODELS).iterdir() if path.is_dir())
+        run(short.model_copy(update={"wait_s": 1}), data)
+    (folder,) = folders(data)
     assert f"psyllm train resume {folder.name}" in caught.value.next_step
     undertake(resumed(data, folder.name), data)
     assert current_run(data, Stage.MODELS) == folder

@@ -6,9 +6,10 @@ import shutil
 import pytest
 
 from lm.small import foreign_base
+from psyllm.core.begun_models import BEGAN
 from psyllm.core.errors import BadCheckpoint, BadSetting, MissingStage
 from psyllm.core.progress import listening
-from psyllm.core.stages import BEGAN, Stage, read_manifest, set_current
+from psyllm.core.stages import Stage, read_manifest, set_current
 from psyllm.lm.model_card import read_card
 from psyllm.train.run import run, undertake
 from psyllm.train.undertaking import continued, longer, resumed

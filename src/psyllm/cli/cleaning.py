@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from psyllm.cli.making import clean as clean_all
-from psyllm.cli.options import DATA, Config, Data, Preset, Set
+from psyllm.cli.options import DATA, Config, Data, Preset, Set, hands_on
 
 app = typer.Typer(
     help="2 Records are mended or dropped with a reason: data/2_cleaned.",
@@ -33,7 +33,7 @@ def clean(
     set_: Set = None,
 ) -> None:
     """2 Records are mended or dropped with a reason: data/2_cleaned."""
-    if context.invoked_subcommand is None:
+    if not hands_on(context):
         clean_all(data, preset, config, set_)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from psyllm.cli.making import evaluate as evaluate_one
-from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
+from psyllm.cli.options import DATA, Config, Data, Preset, Set, hands_on, settings_from
 from psyllm.cli.show import carry_out
 
 app = typer.Typer(
@@ -29,12 +29,8 @@ def evaluate(
     set_: Set = None,
 ) -> None:
     """5 The model in use is measured on the test split: data/5_reports."""
-    if context.invoked_subcommand is None:
+    if not hands_on(context):
         evaluate_one(data, preset, config, set_)
-        return
-    if data != DATA or any((preset, config, set_)):
-        message = f"write the options behind the command: psyllm evaluate {context.invoked_subcommand} RUN RUN --data …"
-        raise typer.BadParameter(message)
 
 
 @app.command("compare")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from psyllm.cli.options import DATA, Data
+from psyllm.cli.options import DATA, Data, hands_on
 
 if TYPE_CHECKING:
     from psyllm.lm.hub import Hub
@@ -57,7 +57,7 @@ def models(
     json: Json = False,
 ) -> None:
     """List the known models: licence, size, memory for each way of training, and what is on this machine."""
-    if context.invoked_subcommand is not None:
+    if hands_on(context):
         return
     from psyllm.lm.known import embedded_model, hub_folder, known_models, needs
 
@@ -153,17 +153,21 @@ def where(card: str | None) -> Place:
     """Return the named card, or this machine's, or its processor.
 
     Raises:
-        BadSetting: a card without its memory.
+        BadSetting: a card without its memory that `psyllm train plan` does not know by its name either.
     """
     import psutil
 
     from psyllm.core.errors import BadSetting
+    from psyllm.lm.cards import CARDS, card_named
 
     if card is None:
         return _card_here() or where("cpu")
     if card == "cpu":
         return Place("the processor", "cpu", psutil.virtual_memory().total)
     match = re.fullmatch(r"(.+) (\d+(?:\.\d+)?)", card.strip())
+    if match is None and card.strip().upper() in CARDS:
+        known = card_named(card)
+        return Place(known.name, "cuda", known.free_bytes)
     if match is None:
         message = f"--card {card!r} does not end with its memory in GiB"
         raise BadSetting(message, 'write for example --card "RTX 3060 12", or --card cpu')

@@ -20,6 +20,23 @@ Set = Annotated[
 DATA = Path("data")
 
 
+def hands_on(context: typer.Context) -> bool:
+    """Return whether another command stands behind this one, and does the work.
+
+    Raises:
+        BadParameter: options stand between the two, and would be lost without a word.
+    """
+    if context.invoked_subcommand is None:
+        return False
+    sources = map(context.get_parameter_source, context.params)
+    if any(source is not None and source.name == "COMMANDLINE" for source in sources):
+        message = (
+            f"write the options behind the command: {context.command_path} {context.invoked_subcommand} --…"
+        )
+        raise typer.BadParameter(message)
+    return True
+
+
 def settings_from(
     preset: str | None, config: Path | None, overrides: list[str] | None, first: list[str] | None = None
 ) -> Settings:

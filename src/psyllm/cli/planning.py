@@ -30,6 +30,12 @@ Base = Annotated[
         "--base", help="Checkpoint folder, its config.json is enough; or a model's name in psyllm models."
     ),
 ]
+Processes = Annotated[
+    int,
+    typer.Option(
+        "--processes", min=1, help="Processes that share the work, each with a card; shown is what one needs."
+    ),
+]
 CardName = Annotated[
     str, typer.Option("--card", help='"V100 32", "RTX 3060 12", "H200" …, cpu, or auto: what is here.')
 ]
@@ -41,17 +47,25 @@ def plan(
     preset: Preset = None,
     config: Config = None,
     set_: Set = None,
+    processes: Processes = 1,
 ) -> None:
     """Say whether a training fits the memory, part by part, and which setting makes it fit."""
+    from psyllm.train.parts import check_sharing
     from psyllm.train.planning import find_card, new_shape, plan, read_shape
 
     settings = settings_from(preset, config, set_).train
     settings = settings if base is None else settings.model_copy(update={"base": base})
+    if processes > 1 and settings.processes == "one":  # as psyllm train takes it
+        settings = settings.model_copy(update={"processes": "ddp"})
+    check_sharing(settings, processes)
     if settings.base is None:
         shape = new_shape(settings)
     else:
         shape = _known_shape(settings.base) or read_shape(_folder_of(settings.base))
-    forecast = plan(settings, find_card(card), shape)
+    place = find_card(card)
+    if place.device == "cpu":  # its memory is that of all of them
+        place = place._replace(free_bytes=place.free_bytes // processes)
+    forecast = plan(settings, place, shape, processes=processes)
     typer.echo("\n".join(lines(forecast)))
     if not forecast.fits:
         raise typer.Exit(DOES_NOT_FIT)
@@ -65,7 +79,8 @@ def lines(forecast: Forecast) -> list[str]:
     weights = shape.weights().total
     model = f"{shape.family}-shaped, {weights / 1e6:,.1f}M weights, {forecast.precision}"
     head = "".join(f"{name:>{width}}" for name, width in COLUMNS.items())
-    said = [f"{model}; {card.name} has {card.free_bytes / GIB:.1f} GiB", f"{'GiB':<20}{head}"]
+    each = "" if forecast.processes == 1 else f" for each of {forecast.processes} processes"
+    said = [f"{model}; {card.name} has {card.free_bytes / GIB:.1f} GiB{each}", f"{'GiB':<20}{head}"]
     for one in forecast.stages:
         need = one.need
         parts = (need.weights, need.gradients, need.optimizer, need.activations, need.logits, need.context)

@@ -10,7 +10,7 @@ import typer
 
 from psyllm.cli import exporting
 from psyllm.cli.making import corpus as split_corpus
-from psyllm.cli.options import DATA, Config, Data, Preset, Set
+from psyllm.cli.options import DATA, Config, Data, Preset, Set, hands_on
 
 app = typer.Typer(
     help="3 Records are split without leaks and described by a card: data/3_corpus.",
@@ -66,7 +66,7 @@ def corpus(
     set_: Set = None,
 ) -> None:
     """3 Records are split without leaks and described by a card: data/3_corpus."""
-    if context.invoked_subcommand is None:
+    if not hands_on(context):
         split_corpus(data, preset, config, set_)
 
 

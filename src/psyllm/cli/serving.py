@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
+from psyllm.cli.options import DATA, Config, Data, Preset, Set, hands_on, settings_from
 
 app = typer.Typer(
     help="Serve visitors and the desk at http://127.0.0.1:8000.",
@@ -43,7 +43,7 @@ def serve(
     set_: Set = None,
 ) -> None:
     """Serve visitors and the desk until Ctrl-C."""
-    if context.invoked_subcommand is not None:
+    if hands_on(context):
         return
     from psyllm.serve.fitness import fit_model
     from psyllm.serve.run import run

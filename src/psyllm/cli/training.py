@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from psyllm.cli import model_files, planning
-from psyllm.cli.options import DATA, Config, Data, Preset, Set, settings_from
+from psyllm.cli.options import DATA, Config, Data, Preset, Set, hands_on, settings_from
 from psyllm.cli.show import carry_out
 from psyllm.core.errors import BadSetting
 
@@ -49,13 +49,8 @@ def train(
     config: Config = None,
     set_: Set = None,
 ) -> None:
-    """4 A model is trained in two stages, adapt and answer: data/4_models."""
-    if context.invoked_subcommand is not None:
-        if data != DATA or processes > 1 or any((base, preset, config, set_)):
-            message = (
-                f"write the options behind the command: psyllm train {context.invoked_subcommand} --data …"
-            )
-            raise typer.BadParameter(message)
+    """4 A model is trained in stages, adapt, answer and prefer: data/4_models."""
+    if hands_on(context):
         return
     set_ = _shared(processes, preset, config, set_)
     settings = settings_from(preset, config, set_).train

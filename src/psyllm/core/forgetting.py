@@ -26,6 +26,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from psyllm.core.begun_models import begun_models, need_readable_runs
 from psyllm.core.forgotten_files import (
     Row,
     record_files,
@@ -47,7 +48,6 @@ from psyllm.core.settled_reviews import reviews_folder, unreadable_decisions, wi
 from psyllm.core.stages import (
     Manifest,
     Stage,
-    begun_models,
     complete_runs,
     locked,
     stage_folder,
@@ -132,6 +132,7 @@ def forget(
             opened.enter_context(locked(data, stage))
         known = read_tombstones(data).with_more(Tombstones.of(marks))
         append_tombstones(data, marks)
+        need_readable_runs(data)
         remove_unfinished(data, [stage for stage in stages if stage is not Stage.MODELS])
         files = list(record_files(data, stages))
         asked = Tombstones.of(marks)

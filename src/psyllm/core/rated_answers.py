@@ -12,9 +12,9 @@ other. Who rated is a pseudonym. Nothing here decides what is learnt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -52,6 +52,23 @@ class RatedAnswer(Frozen):
     def answer(self) -> str:
         """Return the words that were rated."""
         return self.record.answers[-1].text if self.record.answers else self.record.turns[-1].text
+
+
+class Tally(NamedTuple):
+    """How many rated answers are good and bad, and how many people rated."""
+
+    desirable: int
+    undesirable: int
+    raters: int
+
+
+def tally_of(rows: Iterable[RatedAnswer]) -> Tally:
+    """Return how many there are of each kind, of how many people."""
+    kinds, raters = [0, 0], set[str]()
+    for row in rows:
+        kinds[row.desirable] += 1
+        raters.add(row.rater)
+    return Tally(kinds[True], kinds[False], len(raters))
 
 
 _OWN = [

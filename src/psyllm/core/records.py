@@ -308,7 +308,7 @@ def readable(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
         # Only what the file's bytes say: a full disk, a missing right or too little memory is another matter.
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
             raise

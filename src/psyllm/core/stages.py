@@ -29,14 +29,13 @@ from typing import Any
 from pydantic import Field
 
 from psyllm.core.errors import DiskFull, MissingStage, StageBusy
-from psyllm.core.records import Frozen
+from psyllm.core.records import Frozen, readable
 from psyllm.core.versions import library_versions
 
 MANIFEST = "manifest.json"
 CURRENT = "current"
 # What a run says of its times while it is made: other times make no other run, so no hash covers it.
 EVENTS = "events"
-BEGAN = "began.json"  # what a training says of itself before it ends
 STAGES_WITH_ALL_RUNS_IN_USE = frozenset({"1_collected", "6_feedback"})
 # A file may not grow (a quota, a limit of the shell) just as when the disk is full.
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -106,9 +105,15 @@ def stage_folder(data: Path, stage: Stage) -> Path:
 
 
 def read_manifest(run_folder: Path) -> Manifest | None:
-    """Return the manifest of a complete run, None for an unfinished or absent one."""
+    """Return the manifest of a complete run, None for an unfinished or absent one.
+
+    Raises:
+        MalformedInput: it is damaged.
+    """
+    path = run_folder / MANIFEST
     try:
-        return Manifest.model_validate_json((run_folder / MANIFEST).read_text("utf-8"))
+        with readable(path):
+            return Manifest.model_validate_json(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
 
@@ -121,18 +126,6 @@ def complete_runs(data: Path, stage: Stage) -> list[Manifest]:
     paths = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     manifests = (read_manifest(path) for path in paths)
     return [manifest for manifest in manifests if manifest is not None]
-
-
-def begun_models(data: Path) -> list[Manifest]:
-    """Return what the trainings that have not ended would say of their parents and settings."""
-    found = []
-    for path in sorted(stage_folder(data, Stage.MODELS).glob(f"*/{BEGAN}")):
-        if read_manifest(path.parent) is None:
-            said = json.loads(path.read_text("utf-8"))
-            named = {name: said[name] for name in ("fingerprint", "parents", "settings") if name in said}
-            about = {"stage": Stage.MODELS.value, "run": path.parent.name, "fingerprint": ""}
-            found.append(Manifest.model_validate({**about, **named}))
-    return found
 
 
 def current_run(data: Path, stage: Stage) -> Path | None:

@@ -33,7 +33,8 @@ class TrainingStage(Frozen):
         0, description="tokens in a row; 0 takes the model's context; shorter rows are quicker"
     )
     rows_at_once: NotNegative = Field(
-        0, description="rows computed at once, to fit a small memory; 0 takes all; must divide `batch_rows`"
+        0,
+        description="rows that a process computes at once, to fit a small memory; 0 takes all; must divide its part of `batch_rows`",
     )
     optimizer: Literal["adamw", "muon"] = Field(
         "adamw",
@@ -161,7 +162,7 @@ class TrainSettings(Frozen):
     )
     loss: Literal["auto", "plain", "chunked"] = Field(
         "auto",
-        description="chunked computes the logits of some positions at a time, for large vocabularies; auto does where plain ones would be large",
+        description="chunked computes the logits of some positions at a time, for large vocabularies; auto does where plain ones would be large; the stage prefer takes TRL's own way, which is never plain",
     )
     plan: Literal["refuse", "warn", "off"] = Field(
         "refuse", description="what happens to a run that will not fit into the memory (psyllm train plan)"

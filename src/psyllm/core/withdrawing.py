@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from psyllm.core.begun_models import need_readable_runs
 from psyllm.core.errors import StageBusy
 from psyllm.core.forgetting import models_of, remove_copies
 from psyllm.core.forgotten_files import (
@@ -79,6 +80,7 @@ def withdraw(data: Path, ids: frozenset[str], remake: Callable[[Path], object] |
 
     Raises:
         StageBusy: cleaned data or a corpus is being written; nothing was changed.
+        MalformedInput: what a run says of itself can't be read; nothing was changed.
         DiskFull: no space is left to write files again.
     """
     stages = [stage for stage in _HOLDING if stage_folder(data, stage).is_dir()]
@@ -88,6 +90,7 @@ def withdraw(data: Path, ids: frozenset[str], remake: Callable[[Path], object] |
         opened.enter_context(space_needed(data))
         for stage in stages:
             opened.enter_context(locked(data, stage))
+        need_readable_runs(data)
         remove_unfinished(data, stages)
         held = [path for path in record_files(data, stages) if any(True for _ in rows_named(path, ids))]
         corpora = {path.parent.name for path in held if path.parent.parent.name == Stage.CORPUS.value}

@@ -11,14 +11,14 @@ hear it. Nothing is learnt here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from psyllm.core.errors import LostRecords
-from psyllm.core.rated_answers import RatedAnswer, rated_prefix, read_rated, write_rated
+from psyllm.core.rated_answers import RatedAnswer, rated_prefix, read_rated, tally_of, write_rated
 from psyllm.core.records import records_to_batch
 from psyllm.core.settings import CorpusSettings
 from psyllm.corpus.attending import attends
@@ -132,24 +132,14 @@ def _is_help_rated_low(row: RatedAnswer) -> bool:
 
 def count_rated(folder: Path, left_out: Mapping[str, int]) -> dict[str, Any]:
     """Return what the data card tells of the rated answers of a corpus; nothing where nobody rated."""
-    counts: dict[str, Any] = {side: _counts(read_rated(folder, prefix=rated_prefix(side))) for side in SPLITS}
-    if not left_out and not any(count["answers"] for count in counts.values()):
+    tallies = {side: tally_of(read_rated(folder, prefix=rated_prefix(side))) for side in SPLITS}
+    if not left_out and not any(tally.raters for tally in tallies.values()):
         return {}
-    return {**counts, "left_out": dict(left_out)}
-
-
-def _counts(rows: Iterable[RatedAnswer]) -> dict[str, int]:
-    kinds: Counter[bool] = Counter()
-    raters = set()
-    for row in rows:
-        kinds[row.desirable] += 1
-        raters.add(row.rater)
-    return {
-        "answers": kinds.total(),
-        "desirable": kinds[True],
-        "undesirable": kinds[False],
-        "raters": len(raters),
+    counts: dict[str, Any] = {
+        side: {"answers": tally.desirable + tally.undesirable, **tally._asdict()}
+        for side, tally in tallies.items()
     }
+    return {**counts, "left_out": dict(left_out)}
 
 
 def _texts(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -19,15 +19,13 @@ from numpy.typing import NDArray
 
 from psyllm.core.base_models import base_hash
 from psyllm.core.permits import BASE
-from psyllm.core.rated_answers import RatedAnswer, rated_prefix, read_rated
+from psyllm.core.rated_answers import RatedAnswer, Tally, rated_prefix, read_rated, tally_of
 from psyllm.core.settings import EvaluateSettings
-from psyllm.core.stages import Manifest
-from psyllm.evaluate.guarding import Judged, judge
-from psyllm.evaluate.intervals import CONFIDENCE, Interval, mean_interval, ratio_interval
-from psyllm.evaluate.measure import PERCENT, Resampling
-from psyllm.evaluate.perplexity import Surprise, surprises
+from psyllm.core.stages import Manifest, read_manifest
+from psyllm.evaluate.intervals import CONFIDENCE, Interval
+from psyllm.evaluate.measure import PERCENT, Figures, Resampling
 from psyllm.evaluate.questions import Asked
-from psyllm.evaluate.sample import Drawn, draw_answers
+from psyllm.evaluate.spoken import Spoken, changes, speak
 from psyllm.lm.score import score
 from psyllm.lm.template import record_messages
 
@@ -39,23 +37,28 @@ FEWEST_CONVERSATIONS = 10
 FEWEST_RATERS = 3
 # Whose result the ratings changed, the last one first.
 STAGES_BEFORE_RATINGS = ("answer", "adapt")
+# What `against.toml` calls the changes of `spoken`.
+CHANGES = {
+    "nats_per_char": "nats_per_char_change",
+    "guard_passed_percent": "guard_passed_change_points",
+    "ended_percent": "ended_change_points",
+    "length_chars": "length_change_chars",
+}
 Verdict = Literal["helped", "harmed", "mixed", "not_shown"]
 
 
 class Other(NamedTuple):
-    """The model to compare with; without a `folder` there is none, and `why` says so."""
+    """The model to compare with."""
 
     name: str
-    folder: Path | None
-    why: str = ""
+    folder: Path
 
 
-class Spoken(NamedTuple):
-    """What one model did: the surprise of each record scored, answers drawn and their verdicts."""
+class NotCompared(NamedTuple):
+    """The model that it should be compared with, and why it can't be."""
 
-    surprised: Sequence[Surprise]
-    drawn: Sequence[Drawn]
-    judged: Sequence[Judged]
+    name: str
+    why: str
 
 
 class Against(NamedTuple):
@@ -65,13 +68,13 @@ class Against(NamedTuple):
     """
 
     other: str
-    figures: dict[str, Interval]
-    ratings: dict[str, int]
+    figures: Figures
+    ratings: Tally
     verdict: Verdict
     too_few: bool = False
 
 
-def other_of(run_folder: Path, model: Manifest) -> Other | None:
+def other_of(run_folder: Path, model: Manifest) -> Other | NotCompared | None:
     """Return the model that this one was made from, None where it was made from nothing."""
     stages = model.details.get("stages")
     if isinstance(stages, dict) and "prefer" in stages:
@@ -85,12 +88,14 @@ def other_of(run_folder: Path, model: Manifest) -> Other | None:
         return None
     folder = Path(str(said))
     if not folder.is_dir():
-        return Other(named[0].run, None, "it is not there any more")
+        return NotCompared(named[0].run, "it is not there any more")
     if base_hash(folder) != named[0].content_hash:
-        return Other(named[0].run, None, "it holds another model now")
+        return NotCompared(named[0].run, "it holds another model now")
     if not (folder / "psyllm.json").is_file():
-        return Other(named[0].run, None, "it was not trained here and does not know the template")
-    return Other(f"{folder.parent.name}/{folder.name}", folder)
+        return NotCompared(named[0].run, "it was not trained here and does not know the template")
+    # Only a run of ours is called by the folder around it: others can be called after a person.
+    made = read_manifest(folder.parent)
+    return Other(f"{made.run}/{folder.name}" if made else named[0].run, folder)
 
 
 def compare(
@@ -106,52 +111,26 @@ def compare(
     Raises:
         BadCheckpoint: the other model can't be loaded.
     """
-    folder = other.folder or model
     resampling = Resampling(settings.bootstrap_samples, settings.seed)
-    drawn = draw_answers(folder, asked[1], settings.decoding, threads=settings.threads, seed=settings.seed)
-    before = Spoken(
-        surprises(folder, asked[0], settings.threads), drawn, judge([answer.text for answer in drawn])
-    )
+    figures = differences(spoken, speak(other.folder, *asked, settings), resampling)
     rated = list(read_rated(corpus, prefix=rated_prefix(settings.split)))
-    figures = differences(spoken, before, resampling)
     if rated:
         dialogues = [record_messages(row.record)[0] for row in rated]
         after = score(model, dialogues, threads=settings.threads)
-        first = score(folder, dialogues, threads=settings.threads)
-        gains = [old.nll_nats - new.nll_nats for new, old in zip(after, first, strict=True)]
+        before = score(other.folder, dialogues, threads=settings.threads)
+        gains = [old.nll_nats - new.nll_nats for new, old in zip(after, before, strict=True)]
         figures |= rating_figures(rated, gains, resampling)
-    good = sum(row.desirable for row in rated)
-    counts = {"desirable": good, "undesirable": len(rated) - good, "raters": _raters(rated)}
     too_few = bool(rated) and not are_enough(rated)
-    return Against(other.name, figures, counts, verdict(figures, too_few=too_few), too_few)
+    return Against(other.name, figures, tally_of(rated), verdict(figures, too_few=too_few), too_few)
 
 
-def differences(now: Spoken, before: Spoken, resampling: Resampling) -> dict[str, Interval]:
+def differences(now: Spoken, before: Spoken, resampling: Resampling) -> Figures:
     """Return the change of each figure of the split, from pairs of the same record."""
-    more_nats = [
-        new.nll_nats - old.nll_nats for new, old in zip(now.surprised, before.surprised, strict=True)
-    ]
-    chars = [float(one.chars) for one in now.surprised]
-    passed = [
-        PERCENT * (int(new.passed) - int(old.passed))
-        for new, old in zip(now.judged, before.judged, strict=True)
-    ]
-    longer = [float(len(new.text) - len(old.text)) for new, old in zip(now.drawn, before.drawn, strict=True)]
-    ended = [
-        PERCENT * ((new.finish == "end") - (old.finish == "end"))
-        for new, old in zip(now.drawn, before.drawn, strict=True)
-    ]
-    return {
-        "nats_per_char_change": ratio_interval(more_nats, chars, **resampling._asdict()),
-        "guard_passed_change_points": mean_interval(passed, **resampling._asdict()),
-        "ended_change_points": mean_interval(ended, **resampling._asdict()),
-        "length_change_chars": mean_interval(longer, **resampling._asdict()),
-    }
+    found = changes(now, before, resampling)
+    return {name: found[key] for key, name in CHANGES.items()}
 
 
-def rating_figures(
-    rated: Sequence[RatedAnswer], gains: Sequence[float], resampling: Resampling
-) -> dict[str, Interval]:
+def rating_figures(rated: Sequence[RatedAnswer], gains: Sequence[float], resampling: Resampling) -> Figures:
     """Return in which share of pairs of a good and a bad answer the good one gained more, and by how much.
 
     Conversations are resampled, not answers: those of one are no separate witnesses. Nothing is said
@@ -188,11 +167,7 @@ def are_enough(rated: Sequence[RatedAnswer]) -> bool:
     conversations = (
         len({row.record.group for row in rated if row.desirable is kind}) for kind in (True, False)
     )
-    return min(conversations) >= FEWEST_CONVERSATIONS and _raters(rated) >= FEWEST_RATERS
-
-
-def _raters(rated: Sequence[RatedAnswer]) -> int:
-    return len({row.rater for row in rated})
+    return min(conversations) >= FEWEST_CONVERSATIONS and tally_of(rated).raters >= FEWEST_RATERS
 
 
 def _weighted(
@@ -211,7 +186,7 @@ def _ends(resampled: NDArray[np.float64]) -> tuple[float, float]:
     return low, high
 
 
-def verdict(figures: dict[str, Interval], *, too_few: bool = False) -> Verdict:
+def verdict(figures: Figures, *, too_few: bool = False) -> Verdict:
     """Return one word: what the intervals show, and nothing that they leave open.
 
     Better is a good answer gaining on a bad one or, where nobody rated, people's words becoming likelier;

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from psyllm.core.progress import report, track
 from psyllm.core.records import read_records
 from psyllm.core.settings import EvaluateSettings
-from psyllm.evaluate.against import Against, Other, Spoken, compare
+from psyllm.evaluate.against import Against, NotCompared, Other, compare
 from psyllm.evaluate.baselines import Found, nearest_answers, random_answers
 from psyllm.evaluate.guarding import Judged, judge
 from psyllm.evaluate.intervals import share_interval
@@ -28,10 +28,11 @@ from psyllm.evaluate.measure import (
     variety_at_equal_size,
     variety_figures,
 )
-from psyllm.evaluate.perplexity import perplexity_figures, surprises
+from psyllm.evaluate.perplexity import perplexity_figures
 from psyllm.evaluate.questions import Asked, asked_of, draw, questions_of
-from psyllm.evaluate.sample import Drawn, draw_answers
+from psyllm.evaluate.sample import Drawn
 from psyllm.evaluate.seen_before import NOTHING_SEEN, Seen
+from psyllm.evaluate.spoken import speak
 
 MODEL, NEAREST, RANDOM, PEOPLE = "model", "nearest", "random", "people"
 COLUMNS = (MODEL, NEAREST, RANDOM, PEOPLE)
@@ -68,7 +69,7 @@ def find_out(
     model: Path,
     corpus: Path,
     settings: EvaluateSettings,
-    other: Other | None = None,
+    other: Other | NotCompared | None = None,
     seen: Seen = NOTHING_SEEN,
 ) -> Findings:
     """Return what the model, the baselines and people do on the split, and how the model differs from another.
@@ -77,6 +78,7 @@ def find_out(
 
     Raises:
         EmptyCorpus: the split holds nothing that can be asked.
+        BadCheckpoint: a model can't be loaded.
     """
     everything, left_out = asked_of(corpus, settings.split, seen.ids)
     read = track(read_records(corpus, prefix="train"), "read training records")
@@ -84,28 +86,26 @@ def find_out(
     scored = draw(everything, settings.most_scored, settings.seed)
     asked = draw(everything, settings.most_generated, settings.seed)
     resampling = Resampling(settings.bootstrap_samples, settings.seed)
-
-    surprised = surprises(model, scored, settings.threads)
-    drawn = draw_answers(model, asked, settings.decoding, threads=settings.threads, seed=settings.seed)
+    spoken = speak(model, scored, asked, settings)
     looked_up = _look_up(asked, training, settings.seed)
 
     columns = {
-        MODEL: [answer.text for answer in drawn],
+        MODEL: [answer.text for answer in spoken.drawn],
         **{column: [found.text for found in answers] for column, answers in looked_up.items()},
         PEOPLE: [question.references[0] for question in asked],
     }
-    judged = {column: judge(answers) for column, answers in columns.items()}
+    judged = {MODEL: list(spoken.judged)}
+    judged |= {column: judge(answers) for column, answers in columns.items() if column != MODEL}
     figures = _figures(columns, judged, [question.references for question in asked], resampling)
-    figures[MODEL] |= perplexity_figures(surprised, **resampling._asdict())
-    ended = share_interval([answer.finish == "end" for answer in drawn])
+    figures[MODEL] |= perplexity_figures(spoken.surprised, **resampling._asdict())
+    ended = share_interval([answer.finish == "end" for answer in spoken.drawn])
     figures[MODEL]["ended_percent"] = ended.scaled(PERCENT)
     counts = Counts(
         len(everything) + left_out, len(scored), len(asked), len(training), left_out, seen.too_short
     )
-    found = Findings(asked, drawn, looked_up, judged, figures, counts)
-    if other is None or other.folder is None:
+    found = Findings(asked, list(spoken.drawn), looked_up, judged, figures, counts)
+    if not isinstance(other, Other):
         return found
-    spoken = Spoken(surprised, drawn, judged[MODEL])
     return found._replace(against=compare(model, other, corpus, (scored, asked), spoken, settings))
 
 

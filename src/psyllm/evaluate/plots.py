@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+from html import escape
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -23,9 +24,10 @@ VARIABLES = {INK: "var(--soft)", TRAIN: "var(--train)", DEV: "var(--dev)", RULE:
 SIZE_INCHES = (5.2, 3.1)
 
 
-def loss_plot(curves: Curves) -> str:
-    """Return the stage's training and dev loss over steps as inline SVG."""
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": curves.stage, "font.size": 10}):
+def loss_plot(curves: Curves, model: str = "") -> str:
+    """Return the stage's training and dev loss over steps as inline SVG; `model` names it where a page shows several."""
+    name = re.sub(r"[^\w.-]", "_", f"{model}-{curves.stage}" if model else curves.stage)
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 10}):
         figure = Figure(figsize=SIZE_INCHES, layout="tight")
         axes = figure.add_subplot()
         _draw_losses(axes, curves)
@@ -33,7 +35,8 @@ def loss_plot(curves: Curves) -> str:
         target = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(target, format="svg", transparent=True, metadata=nothing)
-    return _inline(target.getvalue(), curves.stage, described(curves))
+    description = described(curves)
+    return _inline(target.getvalue(), name, f"{model}, {description}" if model else description)
 
 
 def described(curves: Curves) -> str:
@@ -72,15 +75,15 @@ def _dress(axes: Axes, unit: str) -> None:
     axes.margins(x=0.03, y=0.12)
 
 
-def _inline(svg: str, stage: str, description: str) -> str:
+def _inline(svg: str, name: str, description: str) -> str:
     opening, _, rest = svg[svg.index("<svg") :].partition(">")
     found = re.search(r'viewBox="[^"]+"', opening)
     box = found.group() if found else ""
     rest = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", rest, count=1, flags=re.DOTALL)
     rest = re.sub(r"font-family: [^;\"]+", "font-family: inherit", rest)
     # Ids are made unique on the page, where several plots stand.
-    rest = re.sub(r'\bid="', f'id="{stage}-', rest)
-    rest = re.sub(r'(href="#|url\(#)', rf"\g<1>{stage}-", rest).replace("xlink:href", "href")
+    rest = re.sub(r'\bid="', f'id="{name}-', rest)
+    rest = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", rest).replace("xlink:href", "href")
     for stand_in, variable in VARIABLES.items():
         rest = rest.replace(stand_in, variable)
-    return f'<svg {box} role="img" aria-label="{description}">{rest.strip()}'
+    return f'<svg {box} role="img" aria-label="{escape(description)}">{rest.strip()}'

@@ -34,6 +34,20 @@ class Asked(NamedTuple):
         return [[*self.prompt, Message("counsellor", answer)] for answer in self.references]
 
 
+def questions_in(corpus: Path, split: str) -> list[Asked]:
+    """Return all that can be asked of a split, in the order of its records.
+
+    Raises:
+        EmptyCorpus: it holds nothing that can be asked.
+    """
+    found = list(questions_of(read_records(corpus, prefix=split)))
+    if not found:
+        message = f"the {split} split of {corpus} holds no question with an answer and no dialogue"
+        next_step = "collect more questions or dialogues, or raise corpus.test_share, then run clean and on"
+        raise EmptyCorpus(message, next_step)
+    return found
+
+
 def questions_of(records: Iterable[Record]) -> Iterator[Asked]:
     """Yield what can be asked of the records, in their order."""
     for record in records:
@@ -49,12 +63,8 @@ def asked_of(corpus: Path, split: str, left_out: Collection[str]) -> tuple[list[
     Raises:
         EmptyCorpus: nothing is left.
     """
-    everything = list(questions_of(read_records(corpus, prefix=split)))
+    everything = questions_in(corpus, split)
     kept = [question for question in everything if question.id not in left_out]
-    if not everything:
-        message = f"the {split} split of {corpus} holds no question with an answer and no dialogue"
-        next_step = "collect more questions or dialogues, or raise corpus.test_share, then run clean and on"
-        raise EmptyCorpus(message, next_step)
     if not kept:
         message = f"the base may have read all {len(everything):,} records of the {split} split of {corpus}"
         raise EmptyCorpus(

@@ -8,38 +8,51 @@ figures stand in `metrics.toml`, the paper's figures in `paper.toml`.
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
 from psyllm.core.permits import permit_of_model
 from psyllm.core.settings import EvaluateSettings, setting_rows
 from psyllm.core.stages import Manifest
-from psyllm.evaluate.against import FEWEST_CONVERSATIONS, FEWEST_RATERS, Against, Other, Verdict
+from psyllm.evaluate.against import (
+    CHANGES,
+    FEWEST_CONVERSATIONS,
+    FEWEST_RATERS,
+    Against,
+    NotCompared,
+    Other,
+    Verdict,
+)
 from psyllm.evaluate.findings import MODEL, NEAREST, PEOPLE, RANDOM, Findings
 from psyllm.evaluate.guarding import Judged, count_reasons
-from psyllm.evaluate.intervals import Interval
 from psyllm.evaluate.losses import Curves
+from psyllm.evaluate.page import (
+    flat,
+    grouped,
+    permit_rows,
+    read_metrics,
+    read_table,
+    render,
+    rounded,
+    shown_figure,
+    write_files,
+)
 from psyllm.evaluate.plots import loss_plot
-from psyllm.evaluate.seen_before import NOTHING_SEEN, Seen
+from psyllm.evaluate.seen_before import NOTHING_SEEN, Seen, said_of_seen
 
-HERE = Path(__file__).parent
 COLUMN_NAMES = {
     MODEL: ("模型", "model"),
     NEAREST: ("最近的训练回答", "nearest"),
     RANDOM: ("随机训练回答", "random"),
     PEOPLE: ("人工回答", "people"),
 }
-DECIMALS_KEPT = 6
+DIFFERENCES = frozenset({*CHANGES.values(), "reward_margin_nats"})
 VERDICTS: dict[Verdict, str] = {
-    "helped": "有帮助：好评回答相对差评回答（无评分时：人写的回答）的概率上升，区间不含零；没有显出变差的地方。",
-    "harmed": "变差了：至少一项变差，区间不含零，而没有显出变好的地方。",
-    "mixed": "有得有失：既有变好、也有变差，区间都不含零。",
-    "not_shown": "看不出差别：没有一个区间不含零。样本太小时，这不等于没有差别。",
+    "helped": "有帮助：好评回答相对差评回答（无评分时：人写的回答）的概率上升，区间不含“没有差别”；没有显出变差的地方。",
+    "harmed": "变差了：至少一项变差，区间不含“没有差别”，而没有显出变好的地方。",
+    "mixed": "有得有失：既有变好、也有变差，区间都不含“没有差别”。",
+    "not_shown": "看不出变好或变差：所看的各项，区间都含“没有差别”，或者没有区间。样本太小时，这不等于没有差别。",
 }
 
 
@@ -50,18 +63,14 @@ class Origin(NamedTuple):
     corpus: Manifest
     settings: EvaluateSettings
     curves: list[Curves]
-    other: Other | None = None
+    other: Other | NotCompared | None = None
     seen: Seen = NOTHING_SEEN
 
 
 def write_report(folder: Path, findings: Findings, origin: Origin) -> None:
     """Write the three files into `folder`."""
-    (folder / "report.html").write_text(render_report(findings, origin), "utf-8")
-    metrics = json.dumps(metrics_of(findings, origin), ensure_ascii=False, indent=1)
-    (folder / "metrics.json").write_text(metrics + "\n", "utf-8")
-    with (folder / "answers.jsonl").open("w", encoding="utf-8") as file:
-        for answer in answers_of(findings):
-            file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+    page = render_report(findings, origin)
+    write_files(folder, page, metrics_of(findings, origin), answers_of(findings))
 
 
 def metrics_of(findings: Findings, origin: Origin) -> dict[str, Any]:
@@ -72,17 +81,11 @@ def metrics_of(findings: Findings, origin: Origin) -> dict[str, Any]:
         "split": origin.settings.split,
         "records": findings.counts._asdict(),
         **said_of_seen(origin.seen),
-        "figures": {
-            column: {key: rounded(figure) for key, figure in figures.items()}
-            for column, figures in findings.figures.items()
-        },
+        "figures": {column: rounded(figures) for column, figures in findings.figures.items()},
         "guard_reasons": {column: count_reasons(judged) for column, judged in findings.judged.items()},
         **_against(findings, origin),
-        "definitions": {
-            metric["key"]: metric["definition"]
-            for metric in (*read_metrics(), *(read_against() if findings.against else ()))
-        },
-        "paper_not_comparable": read_paper(),
+        "definitions": {metric["key"]: metric["definition"] for metric in _metrics(findings)},
+        "paper_not_comparable": read_table("paper"),
     }
 
 
@@ -108,18 +111,19 @@ def render_report(findings: Findings, origin: Origin) -> str:
     """Return the page."""
     columns = [column for column in COLUMN_NAMES if column in findings.figures]
     shown = list(answers_of(findings))[: origin.settings.shown]
-    return page("report.html.jinja").render(
+    return render(
+        "report.html.jinja",
         columns=columns,
         column_names=COLUMN_NAMES,
-        groups=_groups(findings, columns),
-        metrics=[*read_metrics(), *(read_against() if findings.against else ())],
+        groups=grouped(read_metrics(), [findings.figures[column] for column in columns]),
+        metrics=_metrics(findings),
         paper=_paper_rows(findings),
-        paper_source=read_paper(),
+        paper_source=read_table("paper"),
         plots=[(curves, loss_plot(curves)) for curves in origin.curves if curves.train or curves.dev],
         reasons=_reason_rows(findings.judged, columns),
         against=_against_rows(findings.against) if findings.against else [],
         compared=findings.against,
-        other=origin.other,
+        not_compared=origin.other if isinstance(origin.other, NotCompared) else None,
         seen=origin.seen,
         verdicts=VERDICTS,
         fewest=(FEWEST_CONVERSATIONS, FEWEST_RATERS),
@@ -127,99 +131,50 @@ def render_report(findings: Findings, origin: Origin) -> str:
         counts=findings.counts,
         corpus=origin.corpus,
         model=origin.model,
-        permit=permit_of_model(origin.model),
+        permit=permit_rows(permit_of_model(origin.model)),
         split=origin.settings.split,
         bootstrap_samples=origin.settings.bootstrap_samples,
         training_facts=flat(origin.model.details),
         settings=[(name, value) for name, value, _ in setting_rows(origin.settings)],
         parents=[(parent.run, f"{parent.stage} · {parent.content_hash}") for parent in origin.corpus.parents],
-        roles={"visitor": "来访者", "counsellor": "咨询师"},
     )
 
 
-def page(name: str) -> Template:
-    """Return one of this room's templates: it escapes all that it is given, and misses nothing silently."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(name)
-
-
-def read_metrics() -> list[dict[str, Any]]:
-    """Return the rows of `metrics.toml`."""
-    rows: list[dict[str, Any]] = tomllib.loads((HERE / "metrics.toml").read_text("utf-8"))["metric"]
-    return rows
-
-
-def read_against() -> list[dict[str, Any]]:
-    """Return the rows of `against.toml`."""
-    rows: list[dict[str, Any]] = tomllib.loads((HERE / "against.toml").read_text("utf-8"))["metric"]
-    return rows
-
-
-def read_paper() -> dict[str, Any]:
-    """Return `paper.toml`."""
-    return tomllib.loads((HERE / "paper.toml").read_text("utf-8"))
-
-
-def shown_figure(figure: Interval, decimals: int) -> tuple[str, str]:
-    """Return a figure and its interval as the page writes them; the interval may be empty."""
-    value = f"{figure.value:,.{decimals}f}"
-    if figure.low is None or figure.high is None:
-        return value, ""
-    return value, f"{figure.low:,.{decimals}f} – {figure.high:,.{decimals}f}"
-
-
-def said_of_seen(seen: Seen) -> dict[str, Any]:
-    """Return what `metrics.json` says of the base whose texts were looked for in the split, if any were."""
-    return {"left_out_as_read_by": seen.base} if seen.base else {}
+def _metrics(findings: Findings) -> list[dict[str, Any]]:
+    """Return what defines the figures that were found."""
+    return [*read_metrics(), *(read_metrics("against") if findings.against else ())]
 
 
 def _against(findings: Findings, origin: Origin) -> dict[str, Any]:
     """Return the comparison as `metrics.json` holds it, or why there is none; nothing where none was due."""
-    found = findings.against
+    found, other = findings.against, origin.other
+    if isinstance(other, NotCompared):
+        return {"against": {"model": other.name, "not_compared": other.why}}
     if found is None:
-        other = origin.other
-        return {} if other is None else {"against": {"model": other.name, "not_compared": other.why}}
+        return {}
     return {
         "against": {
             "model": found.other,
             "verdict": found.verdict,
-            "ratings": found.ratings,
+            "ratings": found.ratings._asdict(),
             "too_few_ratings": found.too_few,
-            "figures": {key: rounded(figure) for key, figure in found.figures.items()},
+            "figures": rounded(found.figures),
         }
     }
 
 
 def _against_rows(found: Against) -> list[dict[str, Any]]:
     return [
-        {**metric, "cell": shown_figure(found.figures[metric["key"]], metric["decimals"])}
-        for metric in read_against()
-        if metric["key"] in found.figures
+        {**metric, "cell": shown_figure(found.figures[key], metric["decimals"], signed=key in DIFFERENCES)}
+        for metric in read_metrics("against")
+        if (key := metric["key"]) in found.figures
     ]
-
-
-def _groups(findings: Findings, columns: list[str]) -> dict[str, list[dict[str, Any]]]:
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for metric in read_metrics():
-        cells = []
-        for column in columns:
-            figure = findings.figures[column].get(metric["key"])
-            cells.append(None if figure is None else shown_figure(figure, metric["decimals"]))
-        groups.setdefault(metric["group"], []).append({**metric, "cells": cells})
-    return groups
 
 
 def _paper_rows(findings: Findings) -> list[dict[str, Any]]:
     ours = {metric["paper"]: metric for metric in read_metrics() if "paper" in metric}
     rows = []
-    for figure in read_paper()["figure"]:
+    for figure in read_table("paper")["figure"]:
         metric = ours[figure["key"]]
         value, _ = shown_figure(findings.figures[MODEL][metric["key"]], 2)
         theirs = [f"{number:.2f}" for number in figure["values"]]
@@ -231,22 +186,3 @@ def _reason_rows(judged: dict[str, list[Judged]], columns: list[str]) -> list[tu
     counts = {column: count_reasons(judged[column]) for column in columns}
     reasons = sorted({reason for found in counts.values() for reason in found})
     return [(reason, [counts[column].get(reason, 0) for column in columns]) for reason in reasons]
-
-
-def flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return nested facts as rows of a name with dots and a value."""
-    rows: list[tuple[str, str]] = []
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            rows += flat(value, f"{prefix}{name}.")
-        else:
-            rows.append((f"{prefix}{name}", f"{value:.4g}" if isinstance(value, float) else str(value)))
-    return rows
-
-
-def rounded(figure: Interval) -> dict[str, float | None]:
-    """Return a figure as `metrics.json` holds it."""
-    return {
-        name: None if value is None else round(value, DECIMALS_KEPT)
-        for name, value in figure._asdict().items()
-    }

@@ -78,3 +78,8 @@ def seen_before(prints: Parent | None, corpus: Path, split: str) -> Seen:
         short |= ~comparable(items, bits)
     ids = frozenset(records[place].id for place in np.flatnonzero(seen))
     return Seen(embedded.NAME, ids, int((short & ~seen).sum()))
+
+
+def said_of_seen(seen: Seen) -> dict[str, str]:
+    """Return what `metrics.json` says of the base whose texts were looked for in the split, if any were."""
+    return {"left_out_as_read_by": seen.base} if seen.base else {}

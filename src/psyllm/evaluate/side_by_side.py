@@ -21,10 +21,9 @@ from rapidfuzz.distance import LCSseq
 
 from psyllm.core.progress import report
 from psyllm.core.settings import EvaluateSettings
-from psyllm.evaluate.against import Spoken
 from psyllm.evaluate.findings import PEOPLE
 from psyllm.evaluate.guarding import Judged, judge
-from psyllm.evaluate.intervals import Interval, mean_interval, ratio_interval, share_interval
+from psyllm.evaluate.intervals import mean_interval, ratio_interval, share_interval
 from psyllm.evaluate.measure import (
     PERCENT,
     Figures,
@@ -34,10 +33,10 @@ from psyllm.evaluate.measure import (
     rouge_scores,
     variety_at_equal_size,
 )
-from psyllm.evaluate.perplexity import perplexity_figures, surprises
+from psyllm.evaluate.perplexity import perplexity_figures
 from psyllm.evaluate.questions import Asked, asked_of, draw
-from psyllm.evaluate.sample import draw_answers
 from psyllm.evaluate.seen_before import NOTHING_SEEN, Seen
+from psyllm.evaluate.spoken import Spoken, changes, speak
 from psyllm.lm.tokenizer import Tokenizer, read_tokenizer
 
 TASK = "models side by side"
@@ -88,9 +87,7 @@ def stand(
     spoken: dict[str, Spoken] = {}
     for done, (name, folder) in enumerate(models.items()):
         report(TASK, done, len(models), name)
-        drawn = draw_answers(folder, asked, settings.decoding, threads=settings.threads, seed=settings.seed)
-        judged = judge([answer.text for answer in drawn])
-        spoken[name] = Spoken(surprises(folder, scored, settings.threads), drawn, judged)
+        spoken[name] = speak(folder, scored, asked, settings)
     report(TASK, len(models), len(models))
     people = judge([question.references[0] for question in asked])
     figures = figures_of(spoken, people, asked, resampling)
@@ -98,9 +95,9 @@ def stand(
         figures[name] |= spelling_figures(folder, scored, spoken[name], resampling)
     first, *later = spoken
     references = [[fold(text) for text in question.references] for question in asked]
-    changes = {name: changes_of(spoken[name], spoken[first], references, resampling) for name in later}
+    differing = {name: changes_of(spoken[name], spoken[first], references, resampling) for name in later}
     counts = Counted(len(everything) + left_out, len(scored), len(asked), left_out, seen.too_short)
-    return SideBySide(asked, spoken, people, figures, changes, counts)
+    return SideBySide(asked, spoken, people, figures, differing, counts)
 
 
 def fold(text: str) -> str:
@@ -153,31 +150,25 @@ def lost_chars(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[int, int]:
 def changes_of(
     now: Spoken, first: Spoken, references: Sequence[Sequence[str]], resampling: Resampling
 ) -> Figures:
-    """Return how one model differs from the first, from pairs of the same record."""
+    """Return how one model differs from the first, from pairs of the same record; `references` are folded."""
     drawing = resampling._asdict()
+    now, first = _folded(now), _folded(first)
+    found = changes(now, first, resampling)
     more = [one.nll_nats - other.nll_nats for one, other in zip(now.surprised, first.surprised, strict=True)]
-    per_char = ratio_interval(more, [one.chars for one in now.surprised], **drawing)
     per_byte = ratio_interval(more, [one.bytes for one in now.surprised], **drawing)
     likeness = [
-        rouge_scores([fold(answer.text) for answer in one.drawn], references, "chars") for one in (now, first)
+        rouge_scores([answer.text for answer in one.drawn], references, "chars") for one in (now, first)
     ]
-    pairs = list(zip(now.drawn, first.drawn, strict=True))
-    verdicts = zip(now.judged, first.judged, strict=True)
-
-    def mean(values: Sequence[float]) -> Interval:
-        return mean_interval(values, **drawing)
-
-    return {
-        "nats_per_char": per_char,
-        "bits_per_char": per_char.scaled(1 / math.log(2)),
+    nearer = [one - other for one, other in zip(*likeness, strict=True)]
+    return found | {
+        "bits_per_char": found["nats_per_char"].scaled(1 / math.log(2)),
         "bits_per_byte": per_byte.scaled(1 / math.log(2)),
-        "rouge_l_chars_percent": mean([one - other for one, other in zip(*likeness, strict=True)]),
-        "guard_passed_percent": mean([PERCENT * (one.passed - other.passed) for one, other in verdicts]),
-        "ended_percent": mean(
-            [PERCENT * ((one.finish == "end") - (other.finish == "end")) for one, other in pairs]
-        ),
-        "length_chars": mean([float(len(fold(one.text)) - len(fold(other.text))) for one, other in pairs]),
+        "rouge_l_chars_percent": mean_interval(nearer, **drawing),
     }
+
+
+def _folded(spoken: Spoken) -> Spoken:
+    return spoken._replace(drawn=[one._replace(text=fold(one.text)) for one in spoken.drawn])
 
 
 def _spelt(text: str) -> str:

@@ -24,7 +24,7 @@ from psyllm.casebook.open import open_casebook
 from psyllm.casebook.place import casebook_at, has_casebook
 from psyllm.core.data_folder import need_data_folder
 from psyllm.core.progress import report
-from psyllm.core.rated_answers import RATINGS, read_rated, write_rated
+from psyllm.core.rated_answers import RATINGS, read_rated, tally_of, write_rated
 from psyllm.core.records import Record, read_records, write_records
 from psyllm.core.settings import FeedbackSettings
 from psyllm.core.stages import (
@@ -38,10 +38,9 @@ from psyllm.core.stages import (
     up_to_date,
     writing,
 )
-from psyllm.core.tombstones import FORGOTTEN, read_tombstones
+from psyllm.core.tombstones import read_tombstones
 from psyllm.core.withdrawing import Withdrawn, ended_records, remove_half_made, withdraw
 from psyllm.feedback.choosing import Chosen, choose
-from psyllm.feedback.rated import Rated, choose_rated
 from psyllm.feedback.reviews import write_reviews
 
 NAME = SOURCE
@@ -73,14 +72,13 @@ def run(
     report(TASK, 0, 1)
     write_reviews(data, database)
     consented = asyncio.run(_consented(data, database))
-    chosen = _without_forgotten(choose(consented, settings), data)
-    rated = _rated_without_forgotten(choose_rated(consented, settings), data)
-    lines = [one.model_dump_json() for one in (*chosen.records, *rated.rows)]
+    chosen = choose(consented, settings).without(read_tombstones(data))
+    lines = [one.model_dump_json() for one in (*chosen.records, *chosen.rated)]
     facts = {
         **settings.model_dump(mode="json"),
         "casebook": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
         "drops": dict(sorted(chosen.drops.items())),
-        "rated_drops": dict(sorted(rated.drops.items())),
+        "rated_drops": dict(sorted(chosen.rated_drops.items())),
     }
     mark = fingerprint(Stage.FEEDBACK, (), facts, rooms=["feedback", "core"])
     stage = stage_folder(data, Stage.FEEDBACK)
@@ -99,26 +97,16 @@ def run(
         "records": len(chosen.records),
         "answers": sum(len(one.answers) for one in chosen.records),
         "turns": sum(len(one.turns) for one in chosen.records),
-        RATINGS: len(rated.rows),
+        RATINGS: len(chosen.rated),
     }
-    details = {RATINGS: _figures(rated), "withdrawn": {"rows": gone.rows, "models": list(gone.models)}}
+    details = {RATINGS: _figures(chosen), "withdrawn": {"rows": gone.rows, "models": list(gone.models)}}
     with writing(stage_run):
         write_records(chosen.records, stage_run.folder)
-        write_rated(rated.rows, stage_run.folder)
+        write_rated(chosen.rated, stage_run.folder)
         manifest = stage_run.finish(counts=counts, drops=chosen.drops, details=details)
-        _put_in_place(stage, keep=bool(chosen.records or rated.rows))
+        _put_in_place(stage, keep=bool(chosen.records or chosen.rated))
     report(TASK, 1, 1)
     return manifest
-
-
-def _without_forgotten(chosen: Chosen, data: Path) -> Chosen:
-    """Leave out what was forgotten, which may still lie in the casebook."""
-    tombstones = read_tombstones(data)
-    left = [tombstones.left_of(record) for record in chosen.records]
-    stay = [record for record in left if record is not None]
-    if len(stay) == len(left):
-        return chosen._replace(records=stay)
-    return Chosen(stay, {**chosen.drops, FORGOTTEN: len(left) - len(stay)})
 
 
 def _records_of(run_folder: Path) -> Iterable[Record]:
@@ -151,23 +139,9 @@ def _remove_left_over(data: Path) -> None:
             shutil.rmtree(stage / PARTIAL, ignore_errors=True)
 
 
-def _rated_without_forgotten(rated: Rated, data: Path) -> Rated:
-    tombstones = read_tombstones(data)
-    stay = [row for row in rated.rows if tombstones.left_of(row.record) is not None]
-    if len(stay) == len(rated.rows):
-        return rated
-    return Rated(stay, {**rated.drops, FORGOTTEN: len(rated.rows) - len(stay)})
-
-
-def _figures(rated: Rated) -> dict[str, object]:
-    """Return how many there are of which kind, of how many people, and what was left out."""
-    desirable = sum(row.desirable for row in rated.rows)
-    return {
-        "desirable": desirable,
-        "undesirable": len(rated.rows) - desirable,
-        "raters": len({row.rater for row in rated.rows}),
-        "left_out": dict(sorted(rated.drops.items())),
-    }
+def _figures(chosen: Chosen) -> dict[str, object]:
+    """Return how many rated answers there are of which kind, of how many people, and what was left out."""
+    return {**tally_of(chosen.rated)._asdict(), "left_out": dict(sorted(chosen.rated_drops.items()))}
 
 
 async def _consented(data: Path, database: str) -> list[Consented]:

@@ -8,7 +8,7 @@ context is read in windows whose first half is context. Nothing here averages.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 
@@ -16,8 +16,8 @@ from psyllm.core.progress import track
 from psyllm.lm.checkpoint import Checkpoint
 from psyllm.lm.loss import to_batch, token_losses
 from psyllm.lm.pack import pack_blocks
-from psyllm.lm.score import Score
-from psyllm.lm.template import NOT_LEARNT, PAD, Example, Message, encode_text
+from psyllm.lm.score import Score, windows
+from psyllm.lm.template import PAD, Message, encode_text
 
 TASK = "scoring dialogues"
 
@@ -29,19 +29,8 @@ def score_dialogues(checkpoint: Checkpoint, dialogues: Sequence[Sequence[Message
 
 def _score(checkpoint: Checkpoint, messages: Sequence[Message]) -> Score:
     ids = encode_text(checkpoint.tokenizer, messages)
-    parts = list(windows(ids, checkpoint.context_tokens))
+    parts = list(windows(ids, 1, checkpoint.context_tokens))
     rows = pack_blocks(parts, max(len(part.ids) for part in parts), checkpoint.tokenizer.mark(PAD))
     with torch.inference_mode():
         nats = token_losses(checkpoint.model, to_batch(rows)).double().sum().item()
     return Score(nats, len(ids) - 1, sum(len(message.text) for message in messages))
-
-
-def windows(ids: list[int], context: int) -> Iterator[Example]:
-    """Yield examples of at most `context` tokens in which every token after the first is learnt once."""
-    yield Example(ids[:context], [NOT_LEARNT, *ids[1:context]])
-    done = context
-    while done < len(ids):
-        start = done - context // 2
-        end = min(start + context, len(ids))
-        yield Example(ids[start:end], [NOT_LEARNT] * (done - start) + ids[done:end])
-        done = end

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch.nn import functional
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from psyllm.lm.chunk_size import is_large
 from psyllm.lm.chunked_loss import Score, chunked_losses, chunked_sum
@@ -53,16 +53,14 @@ def token_losses(model: PreTrainedModel, batch: Batch, way: LossWay = "auto") ->
     asked = _ask(model, batch)
     if _in_chunks(asked, way):
         return chunked_losses(asked.hidden, asked.targets, asked.score)
-    return functional.cross_entropy(asked.score(asked.hidden).float(), asked.targets, reduction="none")
+    return _at_once(asked)
 
 
 def summed_loss(model: PreTrainedModel, batch: Batch, way: LossWay = "auto") -> torch.Tensor:
-    """Return the sum of the losses of the learnt tokens in nats, to train on; no number is far from `token_losses`."""
+    """Return the sum of the losses of the learnt tokens in nats, to train on: but for rounding that of `token_losses`."""
     asked = _ask(model, batch)
     if not _in_chunks(asked, way):
-        return functional.cross_entropy(
-            asked.score(asked.hidden).float(), asked.targets, reduction="none"
-        ).sum()
+        return _at_once(asked).sum()
     if not (asked.is_linear and torch.is_grad_enabled()):
         return chunked_losses(asked.hidden, asked.targets, asked.score).sum()
     return chunked_sum(asked.hidden, asked.head.weight, asked.head.bias, asked.targets)
@@ -92,13 +90,17 @@ def _ask(model: PreTrainedModel, batch: Batch) -> _Asked:
     return _Asked(hidden[:, :-1][chosen], learnt[chosen], head, score, is_linear)
 
 
+def _at_once(asked: _Asked) -> torch.Tensor:
+    return functional.cross_entropy(asked.score(asked.hidden).float(), asked.targets, reduction="none")
+
+
 def _in_chunks(asked: _Asked, way: LossWay) -> bool:
     if way != "auto":
         return way == "chunked"
     return is_large(len(asked.targets), getattr(asked.head, "out_features", 0))
 
 
-def _bending(config: Any) -> Score | None:  # noqa: ANN401 - every model's own class
+def _bending(config: PreTrainedConfig) -> Score | None:
     """Return what a model does with its logits after the head: Gemma bounds them, Cohere and Granite scale them."""
     bound = getattr(config, "final_logit_softcapping", None)
     factor = getattr(config, "logit_scale", None) if "cohere" in config.model_type else None

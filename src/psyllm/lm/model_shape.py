@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from psyllm.core.errors import BadCheckpoint
+
 Family: TypeAlias = Literal["gpt2", "pangu", "llama", "qwen3"]
 # Other families with Llama's block; what tells them apart weighs little.
 FAMILIES: dict[str, Family] = {
@@ -108,7 +110,7 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
     """Return the shape that a config.json tells.
 
     Raises:
-        KeyError: it lacks a size, so it is no decoder's.
+        BadCheckpoint: it lacks a size, or calls it by a name that is not known here.
     """
     family = FAMILIES.get(str(config.get("model_type", "")), "llama")
     width = int(_first(config, "hidden_size", "n_embd"))
@@ -134,10 +136,13 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
     )
 
 
-def _first(config: Mapping[str, Any], *names: str, default: Any = None) -> Any:  # noqa: ANN401 - as JSON has it
-    for name in names:
-        if config.get(name) is not None:
-            return config[name]
-    if default is None:
-        raise KeyError(names[0])
-    return default
+def _first(config: Mapping[str, Any], *names: str, default: float | str | None = None) -> float | str:
+    found: float | str | None = next(
+        (config[name] for name in names if config.get(name) is not None), default
+    )
+    if found is None:
+        message = (
+            f"config.json names no {' or '.join(names)}: how much memory such a model takes is not known"
+        )
+        raise BadCheckpoint(message, "train it without a plan: --set train.plan=off")
+    return found

@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import torch
 from torch import nn
@@ -30,6 +30,7 @@ from transformers.masking_utils import create_causal_mask
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.modeling_utils import slice_logits_to_keep
 from transformers.utils import GENERATION_CONFIG_NAME
+from transformers.utils.generic import can_return_tuple
 
 from psyllm.core.errors import BadInput
 from psyllm.lm.pangu_block import PanguBlock, Summed
@@ -43,6 +44,15 @@ IGNORED = [r"\.attn\.bias$", r"\.attn\.masked_bias$"]  # mask buffers of old fil
 TIED = {"lm_head.weight": "transformer.wte.weight"}
 ATTENTION = "_attn_implementation"  # where the library writes how attention is computed
 LOSS_WORDS = ("num_items_in_batch", "shift_labels")  # what the Trainer tells the loss
+
+
+Forward = TypeVar("Forward", bound=Callable[..., object])
+
+
+def tuple_on_request(forward: Forward) -> Forward:
+    """Return the method as the library wraps its own: `return_dict` says whether a tuple is given."""
+    wrapped: Forward = can_return_tuple(forward)
+    return wrapped
 
 
 def causal_loss(
@@ -125,7 +135,6 @@ class Wanted(NamedTuple):
 
     hidden_states: bool
     attentions: bool
-    names: bool  # an output with names, not a tuple
 
 
 class GPTPanguModel(GPTPanguPreTrainedModel):
@@ -151,6 +160,7 @@ class GPTPanguModel(GPTPanguPreTrainedModel):
         """Take another embedding of tokens."""
         self.wte = value
 
+    @tuple_on_request
     def forward(
         self,
         input_ids: torch.Tensor | None = None,
@@ -162,7 +172,7 @@ class GPTPanguModel(GPTPanguPreTrainedModel):
         *,
         use_cache: bool | None = None,
         **kwargs: object,
-    ) -> BaseModelOutputWithPast | tuple[Any, ...]:
+    ) -> BaseModelOutputWithPast:
         """Return hidden states of shape (batch, time, width), as the library's decoders do.
 
         Raises:
@@ -189,13 +199,12 @@ class GPTPanguModel(GPTPanguPreTrainedModel):
             hidden = hidden + self.wte(token_type_ids)
         kwargs |= {"past_key_values": past_key_values, "position_ids": positions}
         hidden, seen, shares = self._through_layers(self.drop(hidden), mask, wanted, kwargs)
-        output = BaseModelOutputWithPast(
+        return BaseModelOutputWithPast(
             last_hidden_state=hidden,
             past_key_values=past_key_values,
             hidden_states=(*seen, hidden) if wanted.hidden_states else None,
             attentions=tuple(shares) if wanted.attentions else None,
         )
-        return output if wanted.names else output.to_tuple()
 
     def _through_layers(
         self, hidden: torch.Tensor, mask: torch.Tensor | None, wanted: Wanted, kwargs: dict[str, Any]
@@ -220,17 +229,13 @@ class GPTPanguModel(GPTPanguPreTrainedModel):
 
     def _wanted(self, kwargs: dict[str, object]) -> Wanted:
         """Take the wishes about the output out of `kwargs`; the configuration fills in."""
-        found = {
-            name: kwargs.pop(name, None)
-            for name in ("output_hidden_states", "output_attentions", "return_dict")
-        }
-        for name, value in found.items():
-            found[name] = getattr(self.config, name) if value is None else value
+        found = {name: kwargs.pop(name, None) for name in ("output_hidden_states", "output_attentions")}
+        told = {name: getattr(self.config, name) if value is None else value for name, value in found.items()}
+        # layers may be asked for by number, 0 among them: then all are given
+        hidden_states = told["output_hidden_states"]
         return Wanted(
-            hidden_states=found["output_hidden_states"] is not None
-            and found["output_hidden_states"] is not False,
-            attentions=bool(found["output_attentions"]),
-            names=found["return_dict"] is not False,
+            hidden_states=hidden_states is not None and hidden_states is not False,
+            attentions=bool(told["output_attentions"]),
         )
 
     def _caches(self, *, use_cache: bool | None) -> bool:
@@ -280,6 +285,7 @@ class GPTPanguForCausalLM(GPTPanguPreTrainedModel, GenerationMixin):
         if self.lm_head.weight is not self.transformer.wte.weight:
             self.config.tie_word_embeddings = False
 
+    @tuple_on_request
     def forward(
         self,
         input_ids: torch.Tensor | None = None,
@@ -290,14 +296,12 @@ class GPTPanguForCausalLM(GPTPanguPreTrainedModel, GenerationMixin):
         labels: torch.Tensor | None = None,
         logits_to_keep: int | torch.Tensor = 0,
         **kwargs: object,
-    ) -> CausalLMOutputWithPast | tuple[Any, ...]:
+    ) -> CausalLMOutputWithPast:
         """Return logits of shape (batch, time, vocabulary); with labels also the loss of the next tokens.
 
         Raises:
             BadInput: a row is longer than the model has positions.
         """
-        names = kwargs.pop("return_dict", None)
-        names = self.config.return_dict if names is None else names
         told = {key: kwargs.pop(key) for key in LOSS_WORDS if key in kwargs}
         found = self.transformer(
             input_ids,
@@ -312,14 +316,13 @@ class GPTPanguForCausalLM(GPTPanguPreTrainedModel, GenerationMixin):
         loss = None
         if labels is not None or told.get("shift_labels") is not None:
             loss = self.loss_function(logits, labels, vocab_size=self.config.vocab_size, **told)
-        output = CausalLMOutputWithPast(
+        return CausalLMOutputWithPast(
             loss=loss,
             logits=logits,
             past_key_values=found.past_key_values,
             hidden_states=found.hidden_states,
             attentions=found.attentions,
         )
-        return output if names is not False else output.to_tuple()
 
 
 class PanguModel(GPTPanguModel):

@@ -52,19 +52,21 @@ def score_one(checkpoint: Checkpoint, messages: Sequence[Message]) -> Score:
     context = checkpoint.context_tokens
     room = max(context - len(answered), context // 2)
     prompt = encode_prompt(tokenizer, messages[:last], room)
-    examples = list(_windows(prompt, answered, context))
+    examples = list(windows([*prompt, *answered], len(prompt), context))
     rows = pack_blocks(examples, max(len(example.ids) for example in examples), tokenizer.mark(PAD))
     with torch.inference_mode():
         nats = token_losses(checkpoint.model, to_batch(rows)).double().sum().item()
     return Score(nats, len(answered), len(answer))
 
 
-def _windows(prompt: list[int], answered: list[int], context: int) -> Iterator[Example]:
-    """Yield examples in which every token of the answer is learnt exactly once."""
-    ids = prompt + answered
-    done = len(prompt)
+def windows(ids: list[int], known: int, context: int) -> Iterator[Example]:
+    """Yield examples of at most `context` tokens in which every token after the first `known` is learnt once.
+
+    What is known and a token more must fit into one.
+    """
+    done, start = known, 0
     while done < len(ids):
-        start = 0 if len(ids) <= context or done == len(prompt) else done - context // 2
         end = min(start + context, len(ids))
         yield Example(ids[start:end], [NOT_LEARNT] * (done - start) + ids[done:end])
         done = end
+        start = done - context // 2

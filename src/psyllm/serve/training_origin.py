@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+from psyllm.core.errors import MalformedInput
 from psyllm.core.permits import BASE, permit_of_model
 from psyllm.core.stages import Manifest, Parent, Stage, read_manifest, stage_folder
 from psyllm.core.train_settings import TrainSettings
@@ -110,11 +111,8 @@ def _corpus(data: Path, found: Found) -> schema.TrainingParent | None:
 
 
 def _lineage(data: Path, found: Found) -> list[schema.LineageStep]:
-    said = (
-        found.manifest.details.get("lineage")
-        if found.manifest is not None
-        else found.description.get("lineage")
-    )
+    details = found.description if found.manifest is None else found.manifest.details
+    said = details.get("lineage")
     base = next((one for one in _parents(found) if one.stage in {BASE, Stage.MODELS.value}), None)
     before = said.get("base_lineage") if isinstance(said, Mapping) else None
     chain = _before(data, before, base.run if base is not None else "")
@@ -133,9 +131,9 @@ def _before(data: Path, lineage: object, base: str, depth: int = 0) -> list[sche
         return [schema.LineageStep(kind="nothing", name="", run="")]
     if not isinstance(lineage, Mapping) or depth >= LONGEST_CHAIN:
         return [schema.LineageStep(kind="base", name=PurePath(base).name, run="")]
-    run = str(lineage.get("run") or base)
-    here = (stage_folder(data, Stage.MODELS) / PurePath(run).name).is_dir()
-    own = schema.LineageStep(kind="model", name=PurePath(run).name, run=PurePath(run).name if here else "")
+    run = PurePath(str(lineage.get("run") or base)).name
+    here = run != ".." and (stage_folder(data, Stage.MODELS) / run).is_dir()
+    own = schema.LineageStep(kind="model", name=run, run=run if here else "")
     return [*_before(data, lineage.get("base_lineage"), str(lineage.get("base") or ""), depth + 1), own]
 
 
@@ -190,5 +188,5 @@ def _object(said: object) -> Mapping[str, Any]:
 def _manifest(folder: Path) -> Manifest | None:
     try:
         return read_manifest(folder)
-    except (ValueError, OSError):
+    except (MalformedInput, OSError):
         return None

@@ -12,17 +12,17 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from psyllm.core.errors import NotFound
+from psyllm.core.errors import MalformedInput, NotFound
 from psyllm.core.run_events import DESCRIPTION, METRICS, NOW, is_being_made
 from psyllm.core.stages import CURRENT, EVENTS, Manifest, Stage, read_manifest, stage_folder
 from psyllm.serve import training_schema as schema
 
 MOST_BYTES_AT_ONCE = 256 * 1024
-MOST_NOW_BYTES = 64 * 1024
 FIGURES = ("loss", "dev_loss", "learning_rate", "grad_norm")
 
 
@@ -86,15 +86,7 @@ def summary(found: Found, current: str) -> schema.TrainingSummary:
 
 def curve(found: Found, start: int) -> schema.TrainingCurve:
     """Return the whole lines of metrics from byte `start` on, so many as fit into one answer."""
-    path = found.folder / METRICS
-    size = path.stat().st_size if path.is_file() else 0
-    if start > size:
-        start = 0  # begun anew, from an earlier checkpoint
-    text = b""
-    if size > start:
-        with path.open("rb") as file:
-            file.seek(start)
-            text = file.read(MOST_BYTES_AT_ONCE)
+    text, start, size = _part(found.folder / METRICS, start)
     text = text[: text.rfind(b"\n") + 1]
     lines = [line for raw in text.splitlines() if (line := _line(raw)) is not None]
     end = start + len(text)
@@ -108,11 +100,23 @@ def curve(found: Found, start: int) -> schema.TrainingCurve:
     )
 
 
+def _part(path: Path, start: int) -> tuple[bytes, int, int]:
+    """Return what stands at a place of a file, the place, and the file's size; nothing of a file that is gone."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            start = start if start <= size else 0  # begun anew, from an earlier checkpoint
+            file.seek(start)
+            return file.read(MOST_BYTES_AT_ONCE), start, size
+    except OSError:
+        return b"", 0, 0
+
+
 def _found(folder: Path) -> Found:
     description = read_object(folder / EVENTS / DESCRIPTION)
     try:
         manifest = read_manifest(folder)
-    except (ValueError, OSError):
+    except (MalformedInput, OSError):
         return Found(folder, None, description, "unreadable")
     if manifest is not None:
         return Found(folder, manifest, description, "complete")
@@ -123,7 +127,7 @@ def read_object(path: Path) -> Mapping[str, Any]:
     """Return a file's JSON object, an empty one where there is none or it is torn."""
     try:
         found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -134,7 +138,7 @@ def _finished(found: Found, manifest: Manifest) -> list[schema.TrainingStage]:
         schema.TrainingStage(
             name=name,
             steps=_whole(said.get("steps")) or 0,
-            planned=_planned(found, name),
+            planned=_whole(said.get("planned_steps")) or _planned(found, name),
             best_step=_whole(said.get("best_step")),
             dev_loss=number(said.get("dev_loss")),
             tokens_seen=_whole(said.get("tokens_seen")),
@@ -146,7 +150,7 @@ def _finished(found: Found, manifest: Manifest) -> list[schema.TrainingStage]:
 
 
 def _unfinished(found: Found) -> list[schema.TrainingStage]:
-    lines = [line for raw in _whole_file(found.folder / METRICS) if (line := _line(raw)) is not None]
+    lines = [line for raw in _whole_lines(found.folder / METRICS) if (line := _line(raw)) is not None]
     names = list(dict.fromkeys(line.stage for line in lines))
     return [_so_far(found, name, [line for line in lines if line.stage == name]) for name in names]
 
@@ -166,15 +170,15 @@ def _so_far(found: Found, name: str, lines: list[schema.TrainingLine]) -> schema
 
 
 def _planned(found: Found, stage: str) -> int | None:
+    """Return the steps that the settings name; what is counted in epochs has none before it is done."""
     said = found.settings.get(stage)
-    return _whole(said.get("steps")) if isinstance(said, Mapping) else None
+    if not isinstance(said, Mapping) or number(said.get("epochs")):
+        return None
+    return _whole(said.get("steps"))
 
 
 def _now(found: Found) -> schema.TrainingNow | None:
-    path = found.folder / EVENTS / NOW
-    if not path.is_file() or path.stat().st_size > MOST_NOW_BYTES:
-        return None
-    said = read_object(path)
+    said = read_object(found.folder / EVENTS / NOW)
     given = said.get("figures")
     figures = given if isinstance(given, Mapping) else {}
     on_card = "card_bytes" in figures
@@ -201,17 +205,22 @@ def _line(raw: bytes) -> schema.TrainingLine | None:
         said = json.loads(raw)
         figures = {name: number(said.get(name)) for name in FIGURES}
         return schema.TrainingLine(stage=str(said["stage"]), step=int(said["step"]), **figures)
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         return None
 
 
-def _whole_file(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines() if path.is_file() else []
+def _whole_lines(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().splitlines()
+    except OSError:
+        return []
 
 
 def _current(data: Path) -> str:
-    path = stage_folder(data, Stage.MODELS) / CURRENT
-    return path.read_text("utf-8").strip() if path.is_file() else ""
+    try:
+        return (stage_folder(data, Stage.MODELS) / CURRENT).read_text("utf-8").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _when(one: schema.TrainingSummary) -> float:

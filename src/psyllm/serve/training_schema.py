@@ -13,7 +13,7 @@ TrainingState = Literal["complete", "running", "interrupted", "unreadable"]
 
 
 class TrainingStage(Api):
-    """How far a stage came; `planned` is None where its settings are not known."""
+    """How far a stage came; `planned` is None where nobody knows: no settings, or epochs not counted yet."""
 
     name: str
     steps: int
@@ -121,7 +121,10 @@ class TrainingDetail(Api):
 
 
 class TrainingLine(Api):
-    """One line of metrics, losses in nats a token; None where the line does not say it or it is no number."""
+    """One line of metrics; None where it does not say a figure, or none that is a number.
+
+    Losses are nats a token, in the stage `prefer` the preference loss.
+    """
 
     stage: str
     step: int

@@ -80,9 +80,8 @@ class CharacterNgrams:
         contexts = np.zeros(len(symbols), dtype=np.int64)
         for level in self._levels:
             found, counts = _look_up(level, contexts * self._alphabet + symbols, contexts)
-            known = (contexts != MISSING) & (
-                level.seen[contexts] > 0
-            )  # a text's last context has no follower
+            # a text's last context has no follower
+            known = (contexts != MISSING) & (level.seen[contexts] > 0)
             seen, followers = level.seen[contexts[known]], level.followers[contexts[known]]
             chances[known] = (counts[known] + followers * chances[known]) / (seen + followers)
             contexts = np.concatenate(([MISSING], found[:-1]))

@@ -1,1 +1,1 @@
-"""Two stages of training: `4_models`."""
+"""The stages of training, on words and on ratings: `4_models`."""

@@ -7,11 +7,14 @@ stopping and the exchange with other processes are not Trainer's: `schedule`,
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from transformers import TrainingArguments
 
 from psyllm.train.optimizers import BETAS
 from psyllm.train.parts import goes
+from psyllm.train.prefer_table import PreferPlan
 from psyllm.train.watch import Plan
 
 MOST_STEPS_A_LINE = 10  # of metrics.jsonl
@@ -36,36 +39,43 @@ class OneDevice(TrainingArguments):
 
 def arguments_for(plan: Plan, *, has_dev: bool) -> TrainingArguments:
     """Return the arguments of each of the plan's processes."""
-    stage = plan.settings
-    part = goes(stage, plan.sharing.team.count)
+    part = goes(plan.settings, plan.sharing.team.count)
     arguments = OneDevice(
-        output_dir=str(plan.folder),
-        max_steps=stage.steps,
         per_device_train_batch_size=part.rows,
         per_device_eval_batch_size=part.rows,
         gradient_accumulation_steps=part.times,
-        learning_rate=stage.learning_rate,
-        weight_decay=stage.weight_decay,
-        adam_beta1=BETAS[0],
-        adam_beta2=BETAS[1],
-        max_grad_norm=GRADIENT_NORM,
-        train_sampling_strategy="sequential",
-        eval_strategy="steps" if has_dev else "no",
-        eval_steps=stage.evaluate_every_steps,
-        save_strategy="steps",
-        save_steps=stage.evaluate_every_steps,
-        logging_steps=line_every(stage.evaluate_every_steps),
-        logging_nan_inf_filter=False,
-        seed=plan.seed % 2**32,
-        use_cpu=not torch.cuda.is_available(),
-        dataloader_pin_memory=False,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to="none",
-        log_level="error",
+        **alike(plan, has_dev=has_dev),
     )
     arguments.leaves_model = plan.sharing.way == "fsdp"
     return arguments
+
+
+def alike(plan: Plan | PreferPlan, *, has_dev: bool) -> dict[str, Any]:
+    """Return the arguments that are made from every plan in the same way, also for TRL's trainers."""
+    stage = plan.settings
+    return {
+        "output_dir": str(plan.folder),
+        "max_steps": stage.steps,
+        "learning_rate": stage.learning_rate,
+        "weight_decay": stage.weight_decay,
+        "adam_beta1": BETAS[0],
+        "adam_beta2": BETAS[1],
+        "max_grad_norm": GRADIENT_NORM,
+        "train_sampling_strategy": "sequential",  # the order is in the data; KTO's neighbours are fixed
+        "eval_strategy": "steps" if has_dev else "no",
+        "eval_steps": stage.evaluate_every_steps,
+        "save_strategy": "steps",
+        "save_steps": stage.evaluate_every_steps,
+        "logging_steps": line_every(stage.evaluate_every_steps),
+        "logging_nan_inf_filter": False,
+        "seed": plan.seed % 2**32,
+        "use_cpu": not torch.cuda.is_available(),
+        "dataloader_pin_memory": False,
+        "remove_unused_columns": False,
+        "disable_tqdm": True,
+        "report_to": "none",
+        "log_level": "error",
+    }
 
 
 def line_every(evaluate_every_steps: int) -> int:

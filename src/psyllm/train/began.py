@@ -13,8 +13,9 @@ import json
 import os
 from typing import Any
 
+from psyllm.core.begun_models import BEGAN
 from psyllm.core.errors import BadCheckpoint
-from psyllm.core.stages import BEGAN, StageRun, write_text_atomically
+from psyllm.core.stages import StageRun, write_text_atomically
 from psyllm.core.train_settings import TrainSettings
 from psyllm.lm.wording import TURNS, Wording
 from psyllm.train.undertaking import Undertaking

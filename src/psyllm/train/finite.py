@@ -30,9 +30,8 @@ class Finite:
     def __init__(self, stage: str, settings: TrainingStage | PreferStage, *, scaled: bool) -> None:
         self._stage = stage
         self._settings = settings
-        self._scaled = (
-            scaled  # then a step whose gradient overflows is skipped by the scaler, which is no fault
-        )
+        # a step whose gradient overflows is then skipped by the scaler, which is no fault
+        self._scaled = scaled
         self._loss: torch.Tensor | None = None
         self._waiting: list[_Seen] = []
 

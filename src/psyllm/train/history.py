@@ -18,7 +18,7 @@ from psyllm.core.stages import write_text_atomically
 
 DEV_LOSS = "dev_loss"
 # The last three of the stage `prefer`: how much likelier good answers have become than bad ones.
-KEPT = ("loss", DEV_LOSS, "learning_rate", "grad_norm", "margin", "dev_margin", "dev_accuracy")
+FIGURES = ("loss", DEV_LOSS, "learning_rate", "grad_norm", "margin", "dev_margin", "dev_accuracy")
 
 
 def metric_lines(stage: str, logged: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -26,7 +26,7 @@ def metric_lines(stage: str, logged: Iterable[dict[str, Any]]) -> list[dict[str,
     lines = []
     for entry in logged:
         # JSON has no infinity, which is the norm of a step that fp16's scaler skipped
-        found = {name: entry[name] for name in KEPT if name in entry and math.isfinite(entry[name])}
+        found = {name: entry[name] for name in FIGURES if name in entry and math.isfinite(entry[name])}
         if found:
             lines.append({"stage": stage, "step": entry["step"], **found})
     return lines

@@ -6,13 +6,13 @@ order is a function of the seed and the step, so a resumed run sees what an
 uninterrupted one sees; the loss is a sum over learnt tokens divided by their
 number in the whole step; dev loss is nats a token; stopping and the best step
 come from the log; a torn checkpoint is never resumed; the rate is a function of
-the step; a loss that is no number stops at once, before it is saved; fp16 has
-a gradient scaler, whose state is in the checkpoints. One device a process; what
-several processes change stands in `together`.
+the step. One device a process; what several processes change stands in
+`together`, what is looked at before a step is taken in `checked_steps`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
@@ -24,30 +24,34 @@ import torch
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel, PrinterCallback
 
-from psyllm.core.errors import BadSetting, DiskFull, PsyError
-from psyllm.core.progress import report
+from psyllm.core.errors import BadSetting, PsyError
+from psyllm.core.progress import TRAINING, report
 from psyllm.lm.checkpoint import quiet_transformers
 from psyllm.lm.loss import Batch, learnt_tokens, summed_loss, to_batch
 from psyllm.lm.pack import Rows
 from psyllm.train import saved
 from psyllm.train.adapters import is_adapted, read_adapter, restore, write_adapter
 from psyllm.train.arguments import arguments_for
+from psyllm.train.checked_steps import CheckedSteps
 from psyllm.train.compiled import compiled, wants_compiling
-from psyllm.train.finite import Finite
 from psyllm.train.gauge import Gauge
-from psyllm.train.history import DEV_LOSS, best_step, should_stop
+from psyllm.train.history import DEV_LOSS
 from psyllm.train.memory_full import is_about_memory, memory_full
 from psyllm.train.optimizers import build_optimizer
 from psyllm.train.parts import Part, part_to_measure
-from psyllm.train.precision import TYPES, check_scale, scaler_for
+from psyllm.train.precision import TYPES
 from psyllm.train.schedule import rate_share
 from psyllm.train.sharded import is_sharded, read_whole_weights
 from psyllm.train.together import Together
-from psyllm.train.watch import BYTES_A_PARAMETER, Heard, Plan, Watch
+from psyllm.train.watch import BYTES_A_PARAMETER, Heard, Plan, Watch, go_through
 
 
 class Trained(NamedTuple):
-    """How a stage went; `best` is the step whose weights the model now has; speed of this process only."""
+    """How a stage went; `best` is the step whose weights the model now has.
+
+    `tokens_per_s` counts whole steps, those of all processes, with padding, dev losses and checkpoints; it is 0
+    where no step was taken since the process began.
+    """
 
     steps: int
     best: int
@@ -77,7 +81,7 @@ class Ordered(Dataset[dict[str, torch.Tensor]]):
         return {name: tensor[0] for name, tensor in to_batch(self._rows.take([row])).items()}
 
 
-class _Loop(Together):
+class _Loop(CheckedSteps, Together):
     """Trainer with our loss, our dev loss and our rate."""
 
     def __init__(
@@ -91,14 +95,19 @@ class _Loop(Together):
         def loss(inside: PreTrainedModel, batch: Batch) -> torch.Tensor:
             return summed_loss(inside, batch, plan.loss)
 
-        super().__init__(sharing=plan.sharing, loss=loss, precision=plan.precision, **named)
+        super().__init__(
+            stage=plan.name,
+            stage_settings=plan.settings,
+            precision=plan.precision,
+            sharing=plan.sharing,
+            loss=loss,
+            spread_in=plan.precision,
+            **named,
+        )
         self._plan = plan
         self._dev = dev
         self._is_compiled = is_compiled
         self.loss_is_scaled_for_ga = True
-        # not by `args.fp16`: accelerate refuses it without a card, and the tests have none
-        self.accelerator.scaler = scaler_for(plan.precision, self.args.device.type)
-        self._finite = Finite(plan.name, plan.settings, scaled=self.accelerator.scaler is not None)
 
     def create_scheduler(
         self,
@@ -124,34 +133,6 @@ class _Loop(Together):
         for group, peak in zip(scheduler.optimizer.param_groups, scheduler.base_lrs, strict=True):
             group["lr"] = peak * share
 
-    def training_step(
-        self,
-        model: torch.nn.Module,
-        inputs: dict[str, Any],
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> torch.Tensor:
-        """Compute a part of a step and keep its loss to be looked at."""
-        loss = super().training_step(model, inputs, num_items_in_batch)
-        self._finite.add_loss(loss)
-        return loss
-
-    def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:
-        """Clip, and look whether loss and gradient are numbers, before the weights change."""
-        scaler = self.accelerator.scaler
-        step = self.state.global_step + 1
-        if scaler is not None:
-            check_scale(scaler, self._plan.name, step)
-            scaler.unscale_(cast("Any", self.optimizer).optimizer)
-        clip: Callable[[torch.nn.Module], torch.Tensor] = super()._clip_grad_norm
-        norm = clip(model)
-        self._finite.end_step(step, norm)
-        return norm
-
-    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:  # noqa: ANN401 - the base class's
-        """Write a checkpoint, once every loss before it is known to be a number."""
-        self._finite.look()
-        super()._save_checkpoint(model, trial)
-
     def compute_loss(
         self,
         model: torch.nn.Module,
@@ -170,7 +151,7 @@ class _Loop(Together):
 
     def evaluate(self, *_arguments: object, **_named: object) -> dict[str, float]:
         """Log and return the dev loss in nats a token."""
-        self._finite.look()
+        self.finite.look()
         model = self._plain_model()
         model.train(mode=False)
         total = torch.zeros((), dtype=torch.float64)
@@ -186,7 +167,7 @@ class _Loop(Together):
                 batch = {name: tensor.to(self.args.device) for name, tensor in batch.items()}
                 total += self._summed(batch).double().cpu()
         metrics = {DEV_LOSS: self._team.sum(total).item() / self._dev.learnt_tokens}
-        self._finite.check_dev_loss(self.state.global_step, metrics[DEV_LOSS])
+        self.finite.check_dev_loss(self.state.global_step, metrics[DEV_LOSS])
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         self.agree()
@@ -232,23 +213,17 @@ def train_stage(model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard
         LossNotFinite: a loss or a gradient is no number.
     """
     team = plan.sharing.team
-    if team.is_first:
-        plan.folder.mkdir(parents=True, exist_ok=True)
-        saved.drop_torn(plan.folder)
-    team.wait()
-    steps = saved.whole_steps(plan.folder)
-    speed = 0.0
-    if not (steps and _is_over(plan, steps[-1])):
-        speed = _run(model, rows, dev, plan, heard, resume=steps[-1] if steps else None)
-    team.wait()  # until the first has marked and cleared
-    last = saved.whole_steps(plan.folder)[-1]
-    logged = saved.history(plan.folder, last)
-    heard(logged)
-    best = best_step(logged) or last
-    _take_weights(model, saved.folder_of(plan.folder, best))
+    tokens_per_s = 0.0
+
+    def go(resume: int | None) -> None:
+        nonlocal tokens_per_s
+        tokens_per_s = _run(model, rows, dev, plan, heard, resume=resume)
+
+    ended = go_through(plan, heard, go, team)
+    _take_weights(model, saved.folder_of(plan.folder, ended.best))
     team.wait()  # until all have read, for the first deletes
-    report(f"training: {plan.name}", last, last, f"best step {best}", doing="done")
-    return Trained(last, best, logged, speed)
+    report(f"{TRAINING}{plan.name}", ended.last, ended.last, f"best step {ended.best}", doing="done")
+    return Trained(*ended, tokens_per_s)
 
 
 def _take_weights(model: PreTrainedModel, folder: Path) -> None:
@@ -258,24 +233,16 @@ def _take_weights(model: PreTrainedModel, folder: Path) -> None:
         restore(model, folder)
 
 
-def _is_over(plan: Plan, step: int) -> bool:
-    logged = saved.history(plan.folder, step)
-    return step >= plan.settings.steps or should_stop(logged, plan.settings.patience)
-
-
 def _run(
     model: PreTrainedModel, rows: Rows, dev: Rows, plan: Plan, heard: Heard, *, resume: int | None
 ) -> float:
+    """Take the steps; return the tokens a second, see `Trained`."""
     stage = plan.settings
-    parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    watch = Watch(
-        plan,
-        heard,
-        has_dev=dev.learnt_tokens > 0,
-        tokens_a_step=stage.batch_rows * rows.ids.shape[1],
-        parameters=parameters,
+    checkpoint_bytes = BYTES_A_PARAMETER * sum(
+        weight.numel() for weight in model.parameters() if weight.requires_grad
     )
     sharing, has_dev = plan.sharing, dev.learnt_tokens > 0
+    watch = Watch(plan, heard, has_dev=has_dev, checkpoint_bytes=checkpoint_bytes)
     team = sharing.team
     ordered = Ordered(rows, stage.steps * stage.batch_rows, plan.seed)
     mine = Part(ordered, stage.batch_rows, team.rank, team.count)
@@ -296,19 +263,21 @@ def _run(
                 optimizers=(build_optimizer(trained, stage), None),
             )
             loop.remove_callback(PrinterCallback)
+            began = time.monotonic()
             loop.train(
                 resume_from_checkpoint=None if resume is None else str(saved.folder_of(plan.folder, resume))
             )
     except PsyError:
         raise
     except Exception as error:
-        explained = _explained(error, plan, rows.ids.shape[1], parameters * BYTES_A_PARAMETER)
+        explained = _explained(error, plan, rows.ids.shape[1], checkpoint_bytes)
         if explained is None:
             raise
         raise explained from error
     if loop.was_stopped:
         raise KeyboardInterrupt
-    return watch.tokens_per_s
+    tokens: int = (loop.state.global_step - (resume or 0)) * stage.batch_rows * rows.ids.shape[1]
+    return tokens / max(time.monotonic() - began, 1e-9)
 
 
 def _explained(error: Exception, plan: Plan, length: int, checkpoint_bytes: int) -> PsyError | None:
@@ -322,15 +291,7 @@ def _explained(error: Exception, plan: Plan, length: int, checkpoint_bytes: int)
             processes=plan.sharing.team.count,
             may_adapt=plan.may_adapt,
         )
-    # they hide a full disk behind errors of their own
-    if not plan.sharing.team.is_first or saved.has_room(plan.folder, checkpoint_bytes):
-        return None
-    message = f"no space left on the disk that holds {plan.folder}: a checkpoint takes {checkpoint_bytes / 1e6:,.0f} MB"
-    next_step = (
-        "free some space or name another folder with --data, then run the command again; "
-        "train.keep_checkpoints=1 keeps fewer, and the run goes on with it"
-    )
-    return DiskFull(message, next_step)
+    return saved.disk_full(plan.folder, checkpoint_bytes) if plan.sharing.team.is_first else None
 
 
 def need_checkpointing(model: PreTrainedModel) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from psyllm.core.errors import BadSetting
 from psyllm.core.progress import track
-from psyllm.core.records import read_records
+from psyllm.core.records import Record, read_records
 from psyllm.lm.pack import Rows, join, pack_blocks, pack_wrapped
 from psyllm.lm.template import END, PAD, Message, encode_text, encode_training, record_messages
 from psyllm.lm.tokenizer import Tokenizer
@@ -46,8 +46,13 @@ class Material:
 
 def read_material(corpus: Path, split: str) -> Material:
     """Read the records of a split that may be trained on."""
+    return material_of(track(read_records(corpus, prefix=split), f"reading {split}"))
+
+
+def material_of(records: Iterable[Record]) -> Material:
+    """Return the words of those records that may be trained on."""
     material = Material()
-    for record in track(read_records(corpus, prefix=split), f"reading {split}"):
+    for record in records:
         if not record.may_train:
             material.refused += 1
             continue

@@ -1,9 +1,9 @@
 """Whether a training fits the memory, told before time is spent, and what would make it fit.
 
 In: the settings of training, the model's shape, a card or this machine. Out:
-what each stage needs, and the one or two settings that make them fit. `plan`
-is the command's; `check_memory` is asked by a training at its start. Nothing
-here changes a setting, and the arithmetic is `lm.memory`'s.
+what each stage needs in one process, and the one or two settings that make them
+fit. `plan` is the command's; `check_memory` is asked by a training at its start.
+Nothing here changes a setting, and the arithmetic is `lm.memory`'s.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import logging
 from collections.abc import Iterator, Mapping
 from itertools import chain, combinations
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from psyllm.core.errors import BadSetting, MissingFile
 from psyllm.core.train_settings import PreferStage, TrainingStage, TrainSettings
 from psyllm.lm.cards import Card, card_named
-from psyllm.lm.memory import GIB, Method, Need, Number, Optimizer, Way, estimate
+from psyllm.lm.memory import CONTEXT_BYTES, GIB, WIDE, Need, Number, Way, estimate
 from psyllm.lm.model_shape import Shape, shape_of
 from psyllm.train.processes import ALONE, Team
+from psyllm.train.shard_memory import in_shards
 
 Changes: TypeAlias = dict[str, Any]
 
@@ -45,7 +46,8 @@ class StageNeed(NamedTuple):
 class Forecast(NamedTuple):
     """The needs of all stages that are to run, and what would make them fit where they don't.
 
-    `changes` is empty where all fits, None where no setting is enough.
+    Needs are those of one of `processes`, and the card is its own. `changes` is empty where all fits, None where
+    no setting is enough.
     """
 
     card: Card
@@ -53,6 +55,7 @@ class Forecast(NamedTuple):
     precision: Number
     stages: tuple[StageNeed, ...]
     changes: Changes | None
+    processes: int = 1
 
     @property
     def fits(self) -> bool:
@@ -72,11 +75,14 @@ class Forecast(NamedTuple):
         return " ".join(f"--set train.{name}={_spell(value)}" for name, value in self.changes.items())
 
 
-def plan(settings: TrainSettings, card: Card, shape: Shape, precision: Number | None = None) -> Forecast:
-    """Return what a training with these settings needs on a card, and what makes it fit."""
+def plan(
+    settings: TrainSettings, card: Card, shape: Shape, precision: Number | None = None, processes: int = 1
+) -> Forecast:
+    """Return what a training with these settings needs on a card of each process, and what makes it fit."""
     precision = precision or precision_on(settings, card)
-    stages = tuple(_needs(settings, card, shape, precision))
-    forecast = Forecast(card, shape, precision, stages, {})
+    settings = _of_one(settings, processes)
+    forecast = Forecast(card, shape, precision, (), {}, processes)
+    forecast = forecast._replace(stages=tuple(_needs(settings, forecast)))
     if forecast.fits:
         return forecast
     return forecast._replace(changes=_what_fits(settings, forecast))
@@ -87,25 +93,20 @@ def check_memory(
 ) -> None:
     """Refuse, or warn of, a training that this machine can't hold; the model is in memory by now.
 
-    What shards take is not planned yet: with `train.processes=fsdp` nothing is said.
-
     Raises:
         BadSetting: it will not fit, with the settings that make it fit.
     """
-    if settings.plan == "off" or (settings.processes == "fsdp" and team.count > 1):
+    if settings.plan == "off":
         return
-    settings = _of_one(settings, team.count)
     shape, here = shape_of(config), card_here()
     if here.device == "cpu":  # each process has a card of its own, but no memory
         here = here._replace(free_bytes=here.free_bytes // team.on_this_machine)
-    needs = list(_needs(settings, here, shape, cast("Number", precision)))
     # the program and, without a card, the weights as well are there already: only the rest must still be free
-    there = max((one.need.context for one in needs), default=0)
+    there = CONTEXT_BYTES[here.device]
     if here.device == "cpu":
-        there += 4 * shape.weights().total
-    forecast = plan(
-        settings, here._replace(free_bytes=here.free_bytes + there), shape, cast("Number", precision)
-    )
+        there += WIDE * shape.weights().total
+    free = here._replace(free_bytes=here.free_bytes + there)
+    forecast = plan(settings, free, shape, cast("Number", precision), team.count)
     if forecast.fits:
         return
     worst = max(forecast.stages, key=lambda one: one.need.planned)
@@ -120,9 +121,8 @@ def check_memory(
 
 
 def _of_one(settings: TrainSettings, count: int) -> TrainSettings:
-    """Return the settings as one of so many processes has them: its part of a step's rows."""
-    if count == 1:
-        return settings
+    """Return the settings as one of so many processes has them: its part of a step's rows, and how it computes it."""
+    # late: it imports torch
     from psyllm.train.parts import goes
 
     changed = {}
@@ -214,64 +214,64 @@ def precision_on(settings: TrainSettings, card: Card) -> Number:
     return "bf16" if card.has_bf16 else "fp16"
 
 
-def _needs(settings: TrainSettings, card: Card, shape: Shape, precision: Number) -> Iterator[StageNeed]:
-    yield from _needs_of_rows(settings, card, shape, precision)
+def _needs(settings: TrainSettings, forecast: Forecast) -> Iterator[StageNeed]:
+    """Yield the needs of the stages; of `forecast` only machine, shape, precision and processes are read."""
+    for name in STAGES:
+        stage: TrainingStage = getattr(settings, name)
+        if stage.steps:
+            yield _need_of_rows(settings, name, stage, forecast)
     if settings.prefer.steps:
-        yield _need_of_preferring(settings, card, shape, precision)
+        yield _need_of_preferring(settings, forecast)
 
 
-def _need_of_preferring(settings: TrainSettings, card: Card, shape: Shape, precision: Number) -> StageNeed:
+def _need_of_rows(settings: TrainSettings, name: str, stage: TrainingStage, forecast: Forecast) -> StageNeed:
+    context, shape = settings.model.context_tokens, forecast.shape
+    row_tokens = min(stage.row_tokens or context, context, shape.positions or context)
+    rows = stage.rows_at_once
+    way = Way(
+        method=settings.adapter.method,
+        optimizer=stage.optimizer,
+        precision=forecast.precision,
+        rank=settings.adapter.rank,
+        checkpointing=settings.gradient_checkpointing,
+        attention=_attention(forecast.card, row_tokens),
+        loss=settings.loss,
+        device=forecast.card.device,
+        learnt=(row_tokens - 1) / row_tokens,
+        accumulates=rows < stage.batch_rows,
+    )
+    need = estimate(shape, way, row_tokens, rows)
+    if settings.processes == "fsdp":
+        need = in_shards(need, shape, way, forecast.processes)
+    return StageNeed(name, rows, row_tokens, need)
+
+
+def _need_of_preferring(settings: TrainSettings, forecast: Forecast) -> StageNeed:
     """Return what `prefer` needs where every answer fills the context with its prompt.
 
-    Each counts twice: DPO computes both answers of a pair together. KTO's second pass keeps no
-    activations, so what it takes is less than is said here; how much less is not measured.
+    DPO computes both answers of a pair together, so each row counts twice, as it does where only the ratings will
+    tell the method. KTO looks at a second answer beside each one, but before, and keeps no activations of it.
     """
-    stage = settings.prefer
+    stage, card, shape = settings.prefer, forecast.card, forecast.shape
     context = min(settings.model.context_tokens, shape.positions or settings.model.context_tokens)
     rows = stage.rows_at_once or stage.batch_rows
     way = Way(
-        precision=precision,
+        precision=forecast.precision,
         checkpointing=settings.gradient_checkpointing,
-        attention="eager" if card.device == "cpu" and context <= _longest_plain_row() else "sdpa",
+        attention=_attention(card, context),
         loss="chunked",  # TRL's head never holds all logits, whatever `train.loss` says
         device=card.device,
         accumulates=rows < stage.batch_rows,
     )
-    return StageNeed("prefer", rows, context, estimate(shape, way, context, 2 * rows))
+    at_once = rows if stage.method == "kto" else 2 * rows
+    return StageNeed("prefer", rows, context, estimate(shape, way, context, at_once))
 
 
-def _needs_of_rows(
-    settings: TrainSettings, card: Card, shape: Shape, precision: Number
-) -> Iterator[StageNeed]:
-    chosen = settings.model_dump()
-    method = cast("Method", chosen.get("adapter", {}).get("method", "full"))
-    for name in STAGES:
-        stage: TrainingStage = getattr(settings, name)
-        # what is counted in epochs has no steps of its own
-        if not (stage.steps or chosen[name].get("epochs", 0)):
-            continue
-        context = settings.model.context_tokens
-        row_tokens = min(stage.row_tokens or context, context, shape.positions or context)
-        rows = stage.rows_at_once or stage.batch_rows
-        way = Way(
-            method=method,
-            optimizer=cast("Optimizer", stage.optimizer),
-            precision=precision,
-            rank=chosen.get("adapter", {}).get("rank", 8),
-            checkpointing=chosen.get("gradient_checkpointing", False),
-            attention="eager" if card.device == "cpu" and row_tokens <= _longest_plain_row() else "sdpa",
-            loss=settings.loss,
-            device=card.device,
-            learnt=(row_tokens - 1) / row_tokens,
-            accumulates=rows < stage.batch_rows,
-        )
-        yield StageNeed(name, rows, row_tokens, estimate(shape, way, row_tokens, rows))
-
-
-def _longest_plain_row() -> int:
+def _attention(card: Card, row_tokens: int) -> Literal["sdpa", "eager"]:
+    # late: it imports torch
     from psyllm.train.machine import LONGEST_PLAIN_ROW_TOKENS
 
-    return LONGEST_PLAIN_ROW_TOKENS
+    return "eager" if card.device == "cpu" and row_tokens <= LONGEST_PLAIN_ROW_TOKENS else "sdpa"
 
 
 def _what_fits(settings: TrainSettings, forecast: Forecast) -> Changes | None:
@@ -282,10 +282,8 @@ def _what_fits(settings: TrainSettings, forecast: Forecast) -> Changes | None:
         if len(together) < sum(map(len, several)):
             continue
         changed = _with(settings, together)
-        if changed is not None:
-            needs = _needs(changed, forecast.card, forecast.shape, forecast.precision)
-            if all(one.need.planned <= forecast.card.free_bytes for one in needs):
-                return together
+        if changed != settings and forecast._replace(stages=tuple(_needs(changed, forecast))).fits:
+            return together
     return None
 
 
@@ -300,7 +298,8 @@ def _choices(settings: TrainSettings, forecast: Forecast) -> Iterator[Changes]:
             for one in failing
         }
     yield {"gradient_checkpointing": True}
-    if settings.base is not None and not settings.prefer.steps:  # which learns in all weights
+    # ratings are learnt in all weights, and shards hold no adapter
+    if settings.base is not None and not settings.prefer.steps and settings.processes != "fsdp":
         yield {"adapter.method": "lora"}
         if forecast.card.device == "cuda":
             yield {"adapter.method": "qlora"}
@@ -336,16 +335,14 @@ def _part(stage: TrainingStage | PreferStage, rows: int, parts: int) -> int:
     return fits[-1] if fits else next(iter(divisors), rows)
 
 
-def _with(settings: TrainSettings, changes: Changes) -> TrainSettings | None:
-    """Return changed settings; None where they are the same or a setting does not exist."""
+def _with(settings: TrainSettings, changes: Changes) -> TrainSettings:
+    """Return changed settings; names are dotted."""
     tree = settings.model_dump()
     for dotted, value in changes.items():
         *path, name = dotted.split(".")
         place = tree
         for step in path:
-            place = place.get(step, {})
-        if name not in place or place[name] == value:
-            return None
+            place = place[step]
         place[name] = value
     return TrainSettings.model_validate(tree)
 

@@ -1,6 +1,6 @@
 """The examples of the stage `prefer` in their fixed order, as TRL's collators take them.
 
-In: examples in tokens, what a trainer runs with. Out: tables of examples and
+In: examples in tokens, what the stage runs with. Out: tables of examples and
 batches. KTO's row of each answer has a companion, its prompt with a neighbour's
 answer: where that one is longer than the context, both rows get the prompt that
 leaves room for the longer answer, cut as the template cuts. Nothing here knows TRL.
@@ -9,6 +9,7 @@ leaves room for the longer answer, cut as the template cuts. Nothing here knows 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from psyllm.core.train_settings import PreferStage
@@ -17,12 +18,13 @@ from psyllm.train.prefer_material import Pair, Rated, batches_of, dev_batches
 Example: TypeAlias = dict[str, Any]
 
 
-class Course(NamedTuple):
-    """What a trainer runs with besides the examples; `at_once` of them are computed together."""
+class PreferPlan(NamedTuple):
+    """What the stage runs with; equal ones on equal examples and weights give equal weights."""
 
     settings: PreferStage
-    folder: str
+    folder: Path
     seed: int
+    keep_checkpoints: int
     precision: str
     pad: int
     context_tokens: int
@@ -81,8 +83,8 @@ def of_pair(example: Pair) -> Example:
     return {"prompt_ids": example.prompt, "chosen_ids": example.chosen, "rejected_ids": example.rejected}
 
 
-def tables_of(train: Sequence[Example], dev: Sequence[Example], course: Course) -> dict[str, Table]:
+def tables_of(train: Sequence[Example], dev: Sequence[Example], plan: PreferPlan) -> dict[str, Table]:
     """Return the tables to learn from, `train`, and to measure on, `eval` where there is any."""
-    size, context = course.at_once, course.context_tokens
-    tables = {"train": Table(train, batches_of(len(train), size, course.seed), context)}
+    size, context = plan.at_once, plan.context_tokens
+    tables = {"train": Table(train, batches_of(len(train), size, plan.seed), context)}
     return tables | ({"eval": Table(dev, dev_batches(len(dev), size), context)} if dev else {})

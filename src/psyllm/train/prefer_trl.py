@@ -15,30 +15,29 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from datasets import Dataset
 from tokenizers import Tokenizer as Pieces
 from tokenizers.models import WordLevel
-from transformers import PreTrainedModel, PreTrainedTokenizerFast, PrinterCallback, Trainer, TrainerCallback
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, PrinterCallback, TrainerCallback
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference, KTOTrainer
 
-from psyllm.train.arguments import GRADIENT_NORM, OneDevice, line_every
-from psyllm.train.finite import Finite
+from psyllm.train.arguments import OneDevice, alike
+from psyllm.train.checked_steps import CheckedSteps
 from psyllm.train.history import DEV_LOSS
-from psyllm.train.optimizers import BETAS
-from psyllm.train.precision import TYPES, check_scale, scaler_for
+from psyllm.train.precision import TYPES
 from psyllm.train.prefer_material import Pair, Rated, in_steps, weights_of
-from psyllm.train.prefer_table import Course, Table, of_pair, of_rated, tables_of
+from psyllm.train.prefer_table import PreferPlan, Table, of_pair, of_rated, tables_of
 
 DEV_MARGIN, DEV_ACCURACY, MARGIN = "dev_margin", "dev_accuracy", "margin"
 
 
-class _Ours(Trainer):
+class _Ours(CheckedSteps):
     """What both trainers do our way; stands before TRL's class among the bases."""
 
     reference_names: ClassVar[tuple[str, str]]
@@ -50,19 +49,14 @@ class _Ours(Trainer):
         *,
         tables: dict[str, Table],
         collator: Any,  # noqa: ANN401 - TRL's
-        finite: Finite,
-        is_fp16: bool,
+        precision: str,
         **named: Any,  # noqa: ANN401 - TRL's
     ) -> None:
         self.tables = tables
         self.references: dict[str, list[tuple[float, float]]] = {}
         self.plain_collator = collator
-        self._finite = finite
-        self._is_fp16 = is_fp16
-        super().__init__(data_collator=self.collate, **named)
-        if is_fp16:
-            # not by `args.fp16`: accelerate refuses it without a card, and the tests have none
-            self.accelerator.scaler = scaler_for("fp16", self.args.device.type)
+        self._is_fp16 = precision == "fp16"
+        super().__init__(stage="prefer", precision=precision, data_collator=self.collate, **named)
 
     def _prepare_dataset(self, dataset: Any, *_: object) -> Any:  # noqa: ANN401 - TRL's
         return dataset
@@ -107,36 +101,9 @@ class _Ours(Trainer):
             held.enter_context(torch.autocast(self.args.device.type, dtype=TYPES["fp16"]))
         return held
 
-    def training_step(
-        self,
-        model: torch.nn.Module,
-        inputs: dict[str, Any],
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> torch.Tensor:
-        """Compute a part of a step and keep its loss to be looked at."""
-        loss = super().training_step(model, inputs, num_items_in_batch)
-        self._finite.add_loss(loss)
-        return loss
-
-    def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:
-        """Clip, and look whether loss and gradient are numbers, before the weights change."""
-        scaler = self.accelerator.scaler
-        if scaler is not None:
-            check_scale(scaler, "prefer", self.state.global_step + 1)
-            scaler.unscale_(cast("Any", self.optimizer).optimizer)
-        clip: Callable[[torch.nn.Module], torch.Tensor] = super()._clip_grad_norm
-        norm = clip(model)
-        self._finite.end_step(self.state.global_step + 1, norm)
-        return norm
-
-    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:  # noqa: ANN401 - the base class's
-        """Write a checkpoint, once every loss before it is known to be a number."""
-        self._finite.look()
-        super()._save_checkpoint(model, trial)
-
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Log and return dev loss, margin and accuracy over all dev examples."""
-        self._finite.look()
+        self.finite.look()
         model = self._own_model()
         model.train(mode=False)
         total = count = 0.0
@@ -157,7 +124,7 @@ class _Ours(Trainer):
                 worse += bad
         self._counted("eval").clear()
         metrics = {DEV_LOSS: total / count, **_judged(better, worse, paired=self.paired)}
-        self._finite.check_dev_loss(self.state.global_step, metrics[DEV_LOSS])
+        self.finite.check_dev_loss(self.state.global_step, metrics[DEV_LOSS])
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -255,22 +222,21 @@ def kto_trainer(
     model: PreTrainedModel,
     train: Sequence[Rated],
     dev: Sequence[Rated],
-    course: Course,
+    plan: PreferPlan,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> OurKTO:
     """Return a trainer that learns from thumbs."""
     good = sum(example.desirable for example in train)
     weights = weights_of(good, len(train) - good)
     config = _KTOConfig(
-        beta=course.settings.beta,
+        beta=plan.settings.beta,
         desirable_weight=weights[0],
         undesirable_weight=weights[1],
-        train_sampling_strategy="sequential",  # the neighbours of a batch are fixed
-        **_arguments(course, has_dev=bool(dev)),
+        **_arguments(plan, has_dev=bool(dev)),
     )
-    tables = tables_of([of_rated(one) for one in train], [of_rated(one) for one in dev], course)
-    collator = DataCollatorForUnpairedPreference(pad_token_id=course.pad)
-    trainer: OurKTO = _built(OurKTO, model, config, tables, course, collator, callbacks)
+    tables = tables_of([of_rated(one) for one in train], [of_rated(one) for one in dev], plan)
+    collator = DataCollatorForUnpairedPreference(pad_token_id=plan.pad)
+    trainer: OurKTO = _built(OurKTO, model, config, tables, plan, collator, callbacks)
     return trainer
 
 
@@ -278,23 +244,22 @@ def dpo_trainer(
     model: PreTrainedModel,
     train: Sequence[Pair],
     dev: Sequence[Pair],
-    course: Course,
+    plan: PreferPlan,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> OurDPO:
     """Return a trainer that learns from pairs."""
-    settings = course.settings
+    settings = plan.settings
     kind = "robust" if settings.label_noise else "sigmoid"
     config = _DPOConfig(
         beta=settings.beta,
         loss_type=[kind, "sft"] if settings.sft_weight else [kind],
         loss_weights=[1.0, settings.sft_weight] if settings.sft_weight else [1.0],
         label_smoothing=settings.label_noise,
-        train_sampling_strategy="sequential",
-        **_arguments(course, has_dev=bool(dev)),
+        **_arguments(plan, has_dev=bool(dev)),
     )
-    tables = tables_of([of_pair(one) for one in train], [of_pair(one) for one in dev], course)
-    collator = DataCollatorForPreference(pad_token_id=course.pad)
-    trainer: OurDPO = _built(OurDPO, model, config, tables, course, collator, callbacks)
+    tables = tables_of([of_pair(one) for one in train], [of_pair(one) for one in dev], plan)
+    collator = DataCollatorForPreference(pad_token_id=plan.pad)
+    trainer: OurDPO = _built(OurDPO, model, config, tables, plan, collator, callbacks)
     return trainer
 
 
@@ -303,25 +268,25 @@ def _built(
     model: PreTrainedModel,
     config: Any,  # noqa: ANN401 - KTOConfig or DPOConfig
     tables: dict[str, Table],
-    course: Course,
+    plan: PreferPlan,
     collator: Any,  # noqa: ANN401 - TRL's
     callbacks: Sequence[TrainerCallback],
 ) -> Any:  # noqa: ANN401 - one of ours
     """Return the trainer: TRL is given numbers of places instead of texts, and its collator ours around it."""
-    numbered = [list(range(place, place + course.at_once)) for place in tables["train"].starts()]
-    settings = course.settings
-    wanted = settings.steps * (settings.batch_rows // course.at_once)
-    rows = Dataset.from_dict({"place": list(in_steps(numbered, wanted, course.seed))})
+    numbered = [list(range(place, place + plan.at_once)) for place in tables["train"].starts()]
+    settings = plan.settings
+    wanted = settings.steps * (settings.batch_rows // plan.at_once)
+    rows = Dataset.from_dict({"place": list(in_steps(numbered, wanted, plan.seed))})
     trainer = kind(
         tables=tables,
         collator=collator,
-        finite=Finite("prefer", settings, scaled=course.precision == "fp16"),
-        is_fp16=course.precision == "fp16",
+        stage_settings=settings,
+        precision=plan.precision,
         model=model,
         args=config,
         train_dataset=rows,
         eval_dataset=rows if "eval" in tables else None,  # asked for by Trainer, never read: see evaluate
-        processing_class=_pad_only(course.pad),
+        processing_class=_pad_only(plan.pad),
         callbacks=list(callbacks),
     )
     trainer.processing_class = None  # else it would be written beside every checkpoint
@@ -339,37 +304,19 @@ def _pad_only(pad: int) -> PreTrainedTokenizerFast:
     )
 
 
-def _arguments(course: Course, *, has_dev: bool) -> dict[str, Any]:
-    settings = course.settings
+def _arguments(plan: PreferPlan, *, has_dev: bool) -> dict[str, Any]:
+    settings = plan.settings
     return {
-        "output_dir": course.folder,
-        "max_steps": settings.steps,
-        "per_device_train_batch_size": course.at_once,
-        "per_device_eval_batch_size": course.at_once,
-        "gradient_accumulation_steps": settings.batch_rows // course.at_once,
-        "learning_rate": settings.learning_rate,
+        **alike(plan, has_dev=has_dev),
+        "per_device_train_batch_size": plan.at_once,
+        "per_device_eval_batch_size": plan.at_once,
+        "gradient_accumulation_steps": settings.batch_rows // plan.at_once,
         "lr_scheduler_type": "linear",
         "warmup_steps": min(settings.warmup_steps, max(settings.steps - 1, 0)),
-        "weight_decay": settings.weight_decay,
-        "adam_beta2": BETAS[1],
-        "max_grad_norm": GRADIENT_NORM,
         "max_length": None,
         "precompute_ref_log_probs": True,
-        "activation_checkpointing": course.gradient_checkpointing,  # TRL's own default is True, a fifth slower
-        "bf16": course.precision == "bf16",
-        "eval_strategy": "steps" if has_dev else "no",
-        "eval_steps": settings.evaluate_every_steps,
-        "save_strategy": "steps",
-        "save_steps": settings.evaluate_every_steps,
-        "logging_steps": line_every(settings.evaluate_every_steps),
-        "logging_nan_inf_filter": False,
-        "seed": course.seed % 2**32,
-        "use_cpu": not torch.cuda.is_available(),
-        "dataloader_pin_memory": False,
-        "remove_unused_columns": False,
-        "disable_tqdm": True,
-        "report_to": "none",
-        "log_level": "error",
+        "activation_checkpointing": plan.gradient_checkpointing,  # TRL's own default is True, a fifth slower
+        "bf16": plan.precision == "bf16",
     }
 
 

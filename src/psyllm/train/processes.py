@@ -70,11 +70,6 @@ class Team:
         """Whether this process writes and speaks."""
         return self.rank == 0
 
-    @property
-    def has_group(self) -> bool:
-        """Whether torch knows of a group, be it of one."""
-        return self._store is not None
-
     def wait(self) -> None:
         """Go on once all have come here."""
         if self.count == 1:

@@ -4,19 +4,20 @@ Leaves `model/` (weights, tokenizer, card), `adapt/model/` (the first stage's
 result), with `prefer` also `answer/model/` (what ratings then changed),
 `metrics.jsonl` and a manifest. An interrupted run goes on from its last whole checkpoint, with
 the number of threads and the precision that it began with (`began.json`, see
-`began`), and ends in the same bytes. Of several processes the first one alone writes. Nothing
-here measures the model on the test split.
+`began`), and ends in the same bytes. One whose words were taken back meanwhile is deleted.
+Of several processes the first one alone writes. Nothing here measures the model on the test split.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psyllm.core.errors import EmptyCorpus
-from psyllm.core.stages import Manifest, Stage, StageRun, up_to_date
+from psyllm.core.errors import EmptyCorpus, MissingStage
+from psyllm.core.stages import Manifest, Stage, StageRun, read_manifest, up_to_date
 from psyllm.core.train_settings import TrainSettings
 from psyllm.train.ancestry import MODEL, base_name, words_held
 from psyllm.train.began import began
@@ -33,7 +34,7 @@ def run(settings: TrainSettings, data: Path) -> Manifest:
 
     Raises:
         MissingStage: there is no corpus yet, an agreement that it or the base rests on has ended, or words of it
-            were taken back while the training ran.
+            were taken back while the training ran, which is then deleted.
         StageBusy: another training runs, or the corpus is being written when this one ends.
         EmptyCorpus: nothing in it may be trained on, or too few answers are rated.
         BadCheckpoint: the base can't be used.
@@ -113,6 +114,21 @@ def _train(undertaking: Undertaking, writer: StageRun, team: Team) -> Manifest:
 
 
 def _finish(undertaking: Undertaking, writer: StageRun, work: Work, kept: dict[str, Any]) -> Manifest:
+    try:
+        return _finish_while_words_are_held(undertaking, writer, work, kept)
+    except MissingStage as error:
+        if read_manifest(undertaking.corpus) is None:  # somebody has moved it, and may put it back
+            raise
+        # what it has learnt is no longer in the corpus, so nothing could ever be done with it
+        shutil.rmtree(writer.folder)
+        raise MissingStage(
+            error.message, "train anew, without them: psyllm train; what it had learnt is deleted"
+        ) from error
+
+
+def _finish_while_words_are_held(
+    undertaking: Undertaking, writer: StageRun, work: Work, kept: dict[str, Any]
+) -> Manifest:
     from psyllm.train.peak import machine_facts
     from psyllm.train.precision import processor_facts
 

@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from psyllm.core.errors import DiskFull
 from psyllm.core.stages import NO_SPACE, write_text_atomically
 
 WHOLE = "whole.json"
@@ -152,13 +153,25 @@ def history(stage: Path, step: int) -> list[dict[str, Any]]:
     return logged
 
 
-def has_room(folder: Path, wanted_bytes: int) -> bool:
-    """Return whether so much could be written now."""
+def disk_full(folder: Path, wanted_bytes: int) -> DiskFull | None:
+    """Return the error for a checkpoint that does not fit, None where it would.
+
+    For what torch and safetensors raise: they hide a full disk behind errors of their own.
+    """
     try:
         need_room(folder, wanted_bytes)
     except OSError as error:
-        return error.errno not in NO_SPACE
-    return True
+        if error.errno not in NO_SPACE:
+            return None
+        message = (
+            f"no space left on the disk that holds {folder}: a checkpoint takes {wanted_bytes / 1e6:,.0f} MB"
+        )
+        next_step = (
+            "free some space or name another folder with --data, then run the command again; "
+            "train.keep_checkpoints=1 keeps fewer, and the run goes on with it"
+        )
+        return DiskFull(message, next_step)
+    return None
 
 
 def need_room(folder: Path, wanted_bytes: int) -> None:

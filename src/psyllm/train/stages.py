@@ -41,8 +41,9 @@ from psyllm.train.machine import choose_attention, keep_freed_memory
 from psyllm.train.material import Material, adapt_rows, answer_rows
 from psyllm.train.planning import check_memory
 from psyllm.train.prefer import NAME as PREFER
-from psyllm.train.prefer import PreferPlan, learn_preferences
+from psyllm.train.prefer import learn_preferences
 from psyllm.train.prefer_material import Ratings, check_prefer
+from psyllm.train.prefer_table import PreferPlan
 from psyllm.train.prepared import drop_prepared, prepared
 from psyllm.train.processes import BY_ITSELF, Sharing
 from psyllm.train.schedule import planned_steps
@@ -73,20 +74,15 @@ class Work:
 
 
 def check_settings(settings: TrainSettings) -> None:
-    """Refuse stages that can't be run.
+    """Refuse stages that can't be run; how their rows are shared out is `parts.check_sharing`'s to look at.
 
     Raises:
-        BadSetting: rows computed at once do not divide a step's rows, a template needs a base, or an
-            adapter can't be trained so.
+        BadSetting: a template needs a base, an adapter can't be trained so, or ratings can't be learnt from so.
         MissingExtra: a package that the adapter needs is not installed.
     """
     if settings.base is None and settings.template not in {"auto", "turns"}:
         message = f"train.template={settings.template} is a base's own, and there is no base"
         raise BadSetting(message, "name one: --base FOLDER, or set train.template=auto")
-    for name, stage in (("adapt", settings.adapt), ("answer", settings.answer)):
-        if stage.rows_at_once and stage.batch_rows % stage.rows_at_once:
-            message = f"train.{name}.rows_at_once={stage.rows_at_once} does not divide batch_rows={stage.batch_rows}"
-            raise BadSetting(message, f"set train.{name}.rows_at_once to a divisor of batch_rows, or 0")
     check_adapter(settings)
     check_prefer(settings.prefer)
     if settings.prefer.steps and settings.adapter.method != "full":
@@ -139,7 +135,7 @@ def run_stages(work: Work) -> None:
     context = min(context, getattr(model.config, "max_position_embeddings", context))
     choose_attention(model, context)
     fuse_activations(model)
-    check_memory(work.settings, model.config.to_dict(), work.precision, team)
+    check_memory(_with_known_method(work), model.config.to_dict(), work.precision, team)
     work.weights = sum(weight.numel() for weight in model.parameters())
     if work.settings.adapt.steps:
         rows = _adapt_rows(work, work.train, tokenizer, context)
@@ -168,6 +164,14 @@ def last_stage(settings: TrainSettings) -> str:
     return "answer" if settings.answer.steps else "adapt"
 
 
+def _with_known_method(work: Work) -> TrainSettings:
+    """Return the settings with KTO named where the ratings have chosen it: it takes half of what DPO takes."""
+    if work.ratings is None or work.ratings.method != "kto":
+        return work.settings
+    prefer = work.settings.prefer.model_copy(update={"method": "kto"})
+    return work.settings.model_copy(update={"prefer": prefer})
+
+
 def _take_over(work: Work) -> None:
     """Begin with the stages that an earlier run has finished, and with the last checkpoint of its last stage."""
     if work.earlier is None:
@@ -192,16 +196,17 @@ def _prefer(work: Work, model: PreTrainedModel, tokenizer: Tokenizer, ratings: R
 
     result_file = folder / RESULT
     if not result_file.is_file():
-        task = PreferPlan(
+        plan = PreferPlan(
             settings.prefer,
             folder,
             settings.seed,
             settings.keep_checkpoints,
             work.precision,
+            tokenizer.mark(PAD),
             context,
             settings.gradient_checkpointing,
         )
-        facts, logged = learn_preferences(model, tokenizer, ratings, task, heard)
+        facts, logged = learn_preferences(model, tokenizer, ratings, plan, heard)
         leave(target, model, tokenizer, None, context_tokens=context, lineage=work.lineage)
         write_text_atomically(result_file, json.dumps({"facts": facts, "logged": logged}))
     result = json.loads(result_file.read_text("utf-8"))

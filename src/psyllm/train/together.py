@@ -36,13 +36,13 @@ DECISIONS = (
 class Together(Trainer):
     """A Trainer that is one of a team."""
 
-    def __init__(self, *, sharing: Sharing, loss: Loss, precision: str, **named: Any) -> None:  # noqa: ANN401 - handed on
+    def __init__(self, *, sharing: Sharing, loss: Loss, spread_in: str, **named: Any) -> None:  # noqa: ANN401 - handed on
         super().__init__(**named)
         self._team = sharing.team
         self._stop = sharing.stop
         self._in_shards = sharing.way == "fsdp"
         self.was_stopped = False
-        self.learner = spread(Learner(self.trained, loss), sharing.way, self._team, precision)
+        self.learner = spread(Learner(self.trained, loss), sharing.way, self._team, spread_in)
         if self._team.count > 1:
             torch.manual_seed(self.args.seed + self._team.rank)  # dropout differs from process to process
 

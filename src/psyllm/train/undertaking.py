@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from psyllm.core.begun_models import BEGAN
 from psyllm.core.errors import BadCheckpoint, BadSetting, MissingStage
 from psyllm.core.permits import BASE
 from psyllm.core.stages import (
-    BEGAN,
     Manifest,
     Parent,
     Stage,

@@ -1,4 +1,4 @@
-"""What stands beside the loop: stopping, whole checkpoints, the log handed on.
+"""What stands beside every stage: early stopping, whole checkpoints, the log handed on, going on where it broke off.
 
 In: Trainer's callbacks. Out: `whole.json` in every checkpoint, the log handed
 on, a stop when the dev loss no longer falls (`gauge.py` tells how far it is). Everything that is
@@ -19,7 +19,8 @@ from psyllm.core.train_settings import TrainingStage
 from psyllm.lm.loss import LossWay
 from psyllm.train import saved
 from psyllm.train.history import best_step, should_stop
-from psyllm.train.processes import BY_ITSELF, Sharing
+from psyllm.train.prefer_table import PreferPlan
+from psyllm.train.processes import ALONE, BY_ITSELF, Sharing, Team
 
 BYTES_A_PARAMETER = 12  # of a checkpoint: weights and two moments of AdamW, fp32
 BETWEEN_WRITINGS_S = 1.0  # of the log, which is written whole each time
@@ -43,39 +44,59 @@ class Plan(NamedTuple):
     may_adapt: bool = False  # a base is trained in all its weights
 
 
+class Ended(NamedTuple):
+    """How a stage went: its last step, the step with the best weights, the log."""
+
+    last: int
+    best: int
+    logged: list[dict[str, Any]]
+
+
+def go_through(
+    plan: Plan | PreferPlan, heard: Heard, go: Callable[[int | None], object], team: Team = ALONE
+) -> Ended:
+    """Let a stage run to its end unless it is there already.
+
+    `go` is given the step of the last whole checkpoint, None where there is none yet. Without a dev loss the last
+    step counts as the best.
+    """
+    if team.is_first:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        saved.drop_torn(plan.folder)
+    team.wait()
+    steps = saved.whole_steps(plan.folder)
+    if not (steps and _is_over(plan, steps[-1])):
+        go(steps[-1] if steps else None)
+    team.wait()  # until the first has marked and cleared
+    last = saved.whole_steps(plan.folder)[-1]
+    logged = saved.history(plan.folder, last)
+    heard(logged)
+    return Ended(last, best_step(logged) or last, logged)
+
+
+def _is_over(plan: Plan | PreferPlan, step: int) -> bool:
+    logged = saved.history(plan.folder, step)
+    return step >= plan.settings.steps or should_stop(logged, plan.settings.patience)
+
+
 class Watch(TrainerCallback):
-    """Stops early, marks checkpoints whole, deletes old ones, notes the speed."""
+    """Stops early, marks checkpoints whole, deletes old ones."""
 
     def __init__(
-        self, plan: Plan, heard: Heard, *, has_dev: bool, tokens_a_step: int, parameters: int
+        self, plan: Plan | PreferPlan, heard: Heard, *, has_dev: bool, checkpoint_bytes: int
     ) -> None:
         self._plan = plan
         self._heard = heard
         self._has_dev = has_dev
-        self._tokens_a_step = tokens_a_step
-        self._checkpoint_bytes = parameters * BYTES_A_PARAMETER
-        self._started = time.monotonic()
-        self._first_step = 0
+        self._checkpoint_bytes = checkpoint_bytes
         self._written_at = 0.0
-        self.tokens_per_s = 0.0
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
-    ) -> None:
-        """Start the clock."""
-        del args, control, kwargs
-        self._started = time.monotonic()
-        self._first_step = state.global_step
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        """Note the speed; the last step is always measured and saved."""
+        """Let the last step always be measured and saved."""
         del kwargs
-        done = state.global_step
-        tokens = (done - self._first_step) * self._tokens_a_step
-        self.tokens_per_s = tokens / max(time.monotonic() - self._started, 1e-9)
-        if done >= args.max_steps:
+        if state.global_step >= args.max_steps:
             control.should_evaluate = self._has_dev
             control.should_save = True
         if control.should_save:

@@ -1361,7 +1361,9 @@ export interface components {
         };
         /**
          * TrainingLine
-         * @description One line of metrics, losses in nats a token; None where the line does not say it or it is no number.
+         * @description One line of metrics; None where it does not say a figure, or none that is a number.
+         *
+         *     Losses are nats a token, in the stage `prefer` the preference loss.
          */
         TrainingLine: {
             /** Dev Loss */
@@ -1479,7 +1481,7 @@ export interface components {
         };
         /**
          * TrainingStage
-         * @description How far a stage came; `planned` is None where its settings are not known.
+         * @description How far a stage came; `planned` is None where nobody knows: no settings, or epochs not counted yet.
          */
         TrainingStage: {
             /** Best Step */

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { clock, memory } from "../../src/features/runs/figures";
 import { curvesOf, grown, rowsOf, stagesOf, stepsOf, thinned, valueAt } from "../../src/features/runs/points";
 import { runIn, runPath, shortRun } from "../../src/features/runs/runPath";
-import { nearest, roomFor, scale, ticks } from "../../src/features/runs/scale";
+import { digitsOf, nearest, roomFor, scale, ticks } from "../../src/features/runs/scale";
 import { curve, devLine, line } from "./samples";
 
 const lines = [line(10), line(20), devLine(20, 7), line(30), devLine(30, 6.5), line(5, { stage: "answer" })];
@@ -72,10 +72,24 @@ test("axes have round numbers within the range, whatever the range", () => {
   }
 });
 
+test("the numbers on an axis are told apart, however near each other they are", () => {
+  for (const [low, high, digits] of [
+    [4, 8, 0],
+    [0.1, 0.9, 1],
+    [0.6925, 0.6932, 4],
+    [3, 3, 2],
+  ] as const) {
+    const found = ticks(low, high, 5);
+    expect(digitsOf(found)).toBe(digits);
+    expect(new Set(found.map((one) => one.toFixed(digits))).size).toBe(found.length);
+  }
+});
+
 test("a range leaves room around its values, and is never empty", () => {
   expect(roomFor([])).toEqual([0, 1]);
   const [low, high] = roomFor([5]);
   expect(low < 5 && 5 < high).toBe(true);
+  expect(roomFor(Array.from({ length: 300_000 }, (_, place) => place))[1]).toBeGreaterThan(299_999);
   expect(scale([0, 10], [100, 0])(5)).toBe(50);
   expect(nearest([0, 10, 20], 14)).toBe(1);
 });
@@ -88,5 +102,6 @@ test("times and sizes read well", () => {
 test("an address names a run, and a long name has a short form", () => {
   expect(runIn(runPath("model-1"))).toBe("model-1");
   expect([runIn("/desk/runs"), runIn("/desk")]).toEqual([null, null]);
+  expect(runIn("/desk/runs/%E0%A4%A")).toBe("%E0%A4%A");
   expect([shortRun("model-3da3bbb2641a"), shortRun("memorised")]).toEqual(["model-3da3bb", "memorised"]);
 });

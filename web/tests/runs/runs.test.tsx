@@ -152,18 +152,39 @@ test("long curves come in parts, one after the other", async () => {
 });
 
 test.each([
-  ["interrupted", /训练中断了。最后一个完整的检查点还在/],
+  ["interrupted", /训练中断了。运行 psyllm train resume model-aaaaaaaaaaaa 会/],
   ["unreadable", /manifest.json 读不了/],
 ] as const)("a training that is %s says so, and shows what there is", async (state, words) => {
   server.on(CURVE, () => json(curve([], { state })));
   server.on(RUN, () =>
-    json(detail({ summary: summary({ state }), settings: [], corpus: null, report: null })),
+    json(
+      detail({
+        summary: summary({ state, stages: [] }),
+        settings: [],
+        corpus: null,
+        report: null,
+        machine: [],
+        versions: [],
+        seconds: null,
+        peak_memory_mb: null,
+      }),
+    ),
   );
   open();
   expect(await screen.findByText(words)).toBeDefined();
   expect(screen.getByText("还没有可以画的点。")).toBeDefined();
   expect(screen.getByText("这次训练没有留下设置。")).toBeDefined();
+  expect(screen.getByText("这次训练没有记下机器。")).toBeDefined();
   await expectNoViolations();
+});
+
+test("what learning from ratings loses is not called nats a token", async () => {
+  server.on(CURVE, () => json(curve([line(10, { stage: "prefer", loss: 0.69 })])));
+  open();
+  const prefer = await screen.findByRole("region", { name: "按评分调整的曲线" });
+  expect(within(prefer).getByText(/偏好损失/)).toBeDefined();
+  expect(within(prefer).queryByText("损失（nats / 词元）")).toBeNull();
+  expect(prefer.querySelectorAll(".chart circle")).toHaveLength(1);
 });
 
 test("a training that is not there leads back to the list", async () => {

@@ -3,7 +3,7 @@ import { useEffect, useId, useRef } from "react";
 import { m } from "../../lib/messages/runs";
 import { figure } from "./figures";
 import { type Point, thinned } from "./points";
-import { nearest, roomFor, scale, ticks } from "./scale";
+import { digitsOf, nearest, roomFor, scale, ticks } from "./scale";
 import { useWidth } from "./useWidth";
 import "./chart.css";
 
@@ -91,13 +91,15 @@ interface AxesProps {
 
 function Axes({ width, x, y, last, range }: AxesProps) {
   const floor = HEIGHT - FRAME.bottom;
+  const heights = ticks(range[0], range[1], 5);
+  const digits = digitsOf(heights);
   return (
     <g className="chart-axes">
-      {ticks(range[0], range[1], 5).map((value) => (
+      {heights.map((value) => (
         <g key={value}>
           <line x1={FRAME.left} x2={width - FRAME.right} y1={y(value)} y2={y(value)} />
           <text x={FRAME.left - 8} y={y(value) + 4} textAnchor="end">
-            {figure(value, 2)}
+            {figure(value, digits)}
           </text>
         </g>
       ))}
@@ -126,7 +128,8 @@ interface LineProps {
 function Line({ series, x, y }: LineProps) {
   const drawn = thinned(series.points);
   const places = drawn.map((point) => `${x(point.step).toFixed(1)},${y(point.value).toFixed(1)}`);
-  const dots = series.kind === "dev" && drawn.length <= 60 ? drawn : [];
+  // A line of one point alone would not be seen.
+  const dots = (series.kind === "dev" && drawn.length <= 60) || drawn.length === 1 ? drawn : [];
   return (
     <g className={`chart-${series.kind}${series.other ? " chart-other" : ""}`}>
       <polyline points={places.join(" ")} />

@@ -4,6 +4,7 @@ interface Props {
 }
 
 export function FactRows({ facts }: Props) {
+  if (facts.length === 0) return null;
   return (
     <dl className="run-list">
       {facts.map(([name, value]) => (

@@ -16,6 +16,9 @@ export function Machine({ detail }: { detail: TrainingDetail }) {
   return (
     <section className="run-card" aria-labelledby="run-machine">
       <h2 id="run-machine">{m("machine")}</h2>
+      {facts.length === 0 && detail.versions.length === 0 && (
+        <p className="run-soft">{m("machine.unknown")}</p>
+      )}
       <FactRows facts={facts} />
       {detail.versions.length > 0 && (
         <details>

@@ -49,7 +49,9 @@ export function RunPage({ run, onSignedOut }: Props) {
       {failure && !isGone && <FailureNote failure={failure} withoutPhones />}
       {!detail && !failure && <p role="status">{m("loading")}</p>}
       {detail && curve.failure && <p role="alert">{m("lost")}</p>}
-      {curve.state === "interrupted" && <p className="run-note">{m("interrupted")}</p>}
+      {curve.state === "interrupted" && (
+        <p className="run-note">{m("interrupted", { command: `psyllm train resume ${run}` })}</p>
+      )}
       {curve.state === "unreadable" && <p className="run-note">{m("unreadable")}</p>}
       {curve.now && <Now now={curve.now} />}
       {summary && !curve.now && (

@@ -30,7 +30,7 @@ export function StageCurves({ stage, run, lines, other }: Props) {
   return (
     <section className="run-stage" aria-labelledby={heading}>
       <h2 id={heading}>{m("curve.title", { stage: name })}</h2>
-      <p className="chart-unit">{m("curve.axis")}</p>
+      <p className="chart-unit">{m(stage === "prefer" ? "curve.axisPrefer" : "curve.axis")}</p>
       <Chart
         series={series}
         steps={steps}

@@ -7,7 +7,13 @@ export function runPath(name: string): string {
 
 /** Return the run that a path names, or null for the list. */
 export function runIn(path: string): string | null {
-  return path.startsWith(`${RUNS}/`) ? decodeURIComponent(path.slice(RUNS.length + 1)) : null;
+  if (!path.startsWith(`${RUNS}/`)) return null;
+  const name = path.slice(RUNS.length + 1);
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name; // typed by hand: the server knows no such run and says so
+  }
 }
 
 /** Return a name without most of its fingerprint: enough to tell runs apart on a phone. */

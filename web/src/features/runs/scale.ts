@@ -11,11 +11,18 @@ export function ticks(low: number, high: number, count: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, place) => (first + place) * step);
 }
 
+/** Return how many digits after the point tell these round numbers apart. */
+export function digitsOf(sorted: readonly number[]): number {
+  const step = (sorted[1] ?? 0) - (sorted[0] ?? 0);
+  return step > 0 ? Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)) : 2;
+}
+
 /** Return a range a little wider than the values, so that no curve touches the frame. */
 export function roomFor(values: readonly number[]): [low: number, high: number] {
   if (values.length === 0) return [0, 1];
-  const low = Math.min(...values);
-  const high = Math.max(...values);
+  // Not spread into Math.min: a long training has more values than a call takes arguments.
+  const low = values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
+  const high = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
   const spare = (high - low) * 0.06 || Math.abs(high) * 0.05 || 1;
   return [low - spare, high + spare];
 }

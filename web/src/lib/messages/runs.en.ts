@@ -17,7 +17,7 @@ export const runsEn: Record<keyof typeof runsZh, string> = {
   "state.interrupted": "interrupted",
   "state.unreadable": "damaged",
   interrupted:
-    "The training was interrupted. Its last whole checkpoint is kept: the same psyllm train command goes on from there.",
+    "The training was interrupted. If it had written a checkpoint, {command} goes on from there, else from the beginning.",
   unreadable: "The manifest.json of this training can't be read; below is what could be.",
   finished: "finished {time}",
   began: "began {time}",
@@ -51,6 +51,7 @@ export const runsEn: Record<keyof typeof runsZh, string> = {
   "curve.dev": "Dev loss",
   "curve.of": "{curve} ({run})",
   "curve.axis": "Loss (nats a token)",
+  "curve.axisPrefer": "Preference loss (no nats a token: not to be compared with the other stages)",
   "curve.steps": "Steps",
   "curve.cursor": "Move along the curve",
   "curve.at": "Step {step}",
@@ -120,4 +121,5 @@ export const runsEn: Record<keyof typeof runsZh, string> = {
   "fact.tokens": "Tokens seen, {stage}",
   "fact.speed": "Tokens a second, {stage}",
   "machine.versions": "Versions",
+  "machine.unknown": "This training left no note of its machine.",
 };

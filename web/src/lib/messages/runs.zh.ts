@@ -14,7 +14,7 @@ export const runsZh = {
   "state.running": "正在训练",
   "state.interrupted": "中断了",
   "state.unreadable": "记录损坏",
-  interrupted: "训练中断了。最后一个完整的检查点还在，再运行同一条 psyllm train 命令就会接着训练。",
+  interrupted: "训练中断了。运行 {command} 会从最后一个完整的检查点接着训练；还没有检查点的话，从头开始。",
   unreadable: "这次训练的 manifest.json 读不了，下面只有读得出来的部分。",
   finished: "完成于 {time}",
   began: "开始于 {time}",
@@ -48,6 +48,7 @@ export const runsZh = {
   "curve.dev": "验证损失",
   "curve.of": "{curve}（{run}）",
   "curve.axis": "损失（nats / 词元）",
+  "curve.axisPrefer": "偏好损失（不是每词元的 nats，不能和其他阶段比）",
   "curve.steps": "步数",
   "curve.cursor": "在曲线上移动",
   "curve.at": "第 {step} 步",
@@ -116,5 +117,6 @@ export const runsZh = {
   "fact.peak": "内存峰值（MB）",
   "fact.tokens": "{stage}看过的词元",
   "fact.speed": "{stage}每秒词元",
+  "machine.unknown": "这次训练没有记下机器。",
   "machine.versions": "软件版本",
 } as const;
