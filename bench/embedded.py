@@ -1,7 +1,8 @@
 """Whether the embedded model may speak: the four things asked of it, measured in one run.
 
     python bench/embedded.py --data DIR [--model FOLDER] [--dialogues 600] [--questions 200] [--sheet FILE.json]
-    python bench/embedded.py --marks FILE.json
+    python bench/embedded.py --marks FILE.json [--into FOLDER]
+    python bench/embedded.py --card [--into FOLDER]
 
 1. Bits per character of whole held-out dialogues, marks of who speaks counted on
    both sides, beside character n-grams with Witten-Bell interpolation learnt
@@ -24,12 +25,16 @@ import argparse
 import itertools
 import json
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from embedded_marks import figures_beside, key_beside, write_card, write_marks
+from psyllm.core.base_models import base_hash
+from psyllm.core.embedded import FOLDER
 from psyllm.core.progress import listening
 from psyllm.core.records import read_records
 from psyllm.core.settings import Decoding
@@ -51,6 +56,13 @@ ON_SHEET = 50
 LEAST_SENTENCES = 2
 
 
+class Figures(NamedTuple):
+    """What is asked of the model, by the names of `ASKED`, and what else the card tells."""
+
+    measured: dict[str, float]
+    told: dict[str, Any]
+
+
 def symbols(messages: Sequence[Message]) -> list[str]:
     """Return a dialogue's characters, with the marks that our template puts around them as one symbol each."""
     found: list[str] = []
@@ -68,8 +80,8 @@ def dialogues(corpus: Path, split: str) -> Iterator[list[Message]]:
         yield from record_messages(record)
 
 
-def bits_table(corpus: Path, model: Path, most: int) -> None:
-    """Print bits per character of the model and the n-grams on the same dialogues."""
+def bits_table(corpus: Path, model: Path, most: int) -> Figures:
+    """Print and return bits per character of the model and the n-grams on the same dialogues."""
     training = [symbols(talk) for talk in dialogues(corpus, "train")]
     alphabet = Alphabet(training)
     run = alphabet.encode(list(itertools.chain.from_iterable(training)))
@@ -90,16 +102,22 @@ def bits_table(corpus: Path, model: Path, most: int) -> None:
     scores = score_dialogues(load(model), talks)
     found["model"] = [score.nll_nats / math.log(2) for score in scores]
     peer = sum(found["5-gram"])
+    told: dict[str, list[float | None]] = {}
     for name, bits in found.items():
         per = ratio_interval(bits, chars, samples=1000, seed=SEED)
+        told[name] = list(per)
         print(
             f"{name:8s} {per.value:.3f} [{per.low:.3f}, {per.high:.3f}] bits per character, "
             f"{100 * sum(bits) / peer:.1f} % of the 5-gram's"
         )
+    return Figures(
+        {"bits_percent_of_5gram": 100 * sum(found["model"]) / peer},
+        {"dialogues": len(talks), "characters": sum(chars), "bits_per_char": told},
+    )
 
 
-def answers_table(asked: Sequence[Asked], drawn: Sequence[Drawn]) -> None:
-    """Print how many answers are whole, and how various they are beside people's."""
+def answers_table(asked: Sequence[Asked], drawn: Sequence[Drawn]) -> Figures:
+    """Print and return how many answers are whole, and how various they are beside people's."""
     texts = [answer.text for answer in drawn]
     people = [question.references[0] for question in asked]
     judged = judge(texts)
@@ -109,8 +127,10 @@ def answers_table(asked: Sequence[Asked], drawn: Sequence[Drawn]) -> None:
         "two sentences or more": [len(split_sentences(text.strip())) >= LEAST_SENTENCES for text in texts],
     }
     tests["all three"] = [all(each) for each in zip(*tests.values(), strict=True)]
+    told: dict[str, list[float | None]] = {}
     for name, held in tests.items():
         share = share_interval(held).scaled(100)
+        told[name] = list(share)
         print(f"{name:24s} {share.value:.1f} % [{share.low:.1f}, {share.high:.1f}] of {len(held)}")
     print(f"stopped for: {count_reasons(judged)}")
     various = variety_at_equal_size({"model": texts, "people": people})
@@ -118,6 +138,14 @@ def answers_table(asked: Sequence[Asked], drawn: Sequence[Drawn]) -> None:
     print(f"Distinct-2 at equal size: model {ours:.1f} %, people {theirs:.1f} %, ratio {ours / theirs:.3f}")
     lengths = [np.mean([len(text) for text in side]) for side in (texts, people)]
     print(f"characters an answer: model {lengths[0]:.0f}, people {lengths[1]:.0f}")
+    return Figures(
+        {"whole_answers_percent": told["all three"][0] or 0.0, "distinct_2_ratio": ours / theirs},
+        {
+            "questions": len(asked),
+            "answers_percent": told,
+            "distinct_2_percent": {"model": ours, "people": theirs},
+        },
+    )
 
 
 def write_sheet(path: Path, asked: Sequence[Asked], drawn: Sequence[Drawn]) -> None:
@@ -136,22 +164,14 @@ def write_sheet(path: Path, asked: Sequence[Asked], drawn: Sequence[Drawn]) -> N
         for n, row in enumerate(rows)
     ]
     path.write_text(json.dumps(sheet, ensure_ascii=False, indent=1), "utf-8")
-    path.with_suffix(".key.json").write_text(json.dumps([row["own"] for row in rows]), "utf-8")
+    key_beside(path).write_text(json.dumps([row["own"] for row in rows]), "utf-8")
     print(f"{path}: fill in on_topic with true or false, then run with --marks {path}")
 
 
-def read_marks(path: Path) -> None:
-    """Print the share on topic among the model's own answers and among the shuffled ones."""
-    sheet = json.loads(path.read_text("utf-8"))
-    key = json.loads(path.with_suffix(".key.json").read_text("utf-8"))
-    open_rows = [row["number"] for row in sheet if not isinstance(row["on_topic"], bool)]
-    if open_rows:
-        print(f"not judged yet: {open_rows}")
-        return
-    for name, own in (("the model's own answers", True), ("shuffled answers", False)):
-        marks = [row["on_topic"] for row, is_own in zip(sheet, key, strict=True) if is_own is own]
-        share = share_interval(marks).scaled(100)
-        print(f"{name:24s} on topic: {share.value:.0f} % [{share.low:.0f}, {share.high:.0f}] of {len(marks)}")
+def write_figures(path: Path, model: Path, figures: Figures) -> None:
+    """Write what was measured of these weights beside the sheet."""
+    said = {"base_sha256": base_hash(model), **figures._asdict()}
+    figures_beside(path).write_text(json.dumps(said, ensure_ascii=False, indent=1), "utf-8")
 
 
 def main() -> None:
@@ -164,22 +184,31 @@ def main() -> None:
     words.add_argument("--threads", type=int, default=0)
     words.add_argument("--sheet", type=Path)
     words.add_argument("--marks", type=Path)
+    words.add_argument("--card", action="store_true", help="write the figures into the card again")
+    words.add_argument("--into", type=Path, default=FOLDER, help="the model's folder")
     asked_for = words.parse_args()
-    if asked_for.marks:
-        read_marks(asked_for.marks)
-        return
+    if asked_for.marks or asked_for.card:
+        passed = write_marks(asked_for.marks, asked_for.into) if asked_for.marks else True
+        write_card(asked_for.into)
+        sys.exit(not passed)
     corpus, _ = need_current(asked_for.data, Stage.CORPUS)
     model = asked_for.model or need_current(asked_for.data, Stage.MODELS)[0] / "model"
+    measured: dict[str, float] = {}
+    told: dict[str, Any] = {"temperature": asked_for.temperature, "seed": SEED, "corpus": corpus.name}
     with listening(lambda _: None):
         if asked_for.dialogues:
-            bits_table(corpus, model, asked_for.dialogues)
+            bits = bits_table(corpus, model, asked_for.dialogues)
+            measured, told = measured | bits.measured, told | bits.told
         if asked_for.questions:
             asked = draw(list(questions_of(read_records(corpus, prefix="test"))), asked_for.questions, SEED)
             decoding = Decoding(temperature=asked_for.temperature)
             drawn = draw_answers(model, asked, decoding, threads=asked_for.threads, seed=SEED)
-            answers_table(asked, drawn)
+            answers = answers_table(asked, drawn)
+            measured, told = measured | answers.measured, told | answers.told
             if asked_for.sheet:
                 write_sheet(asked_for.sheet, asked, drawn)
+    if asked_for.sheet:
+        write_figures(asked_for.sheet, model, Figures(measured, told))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,14 @@
 """How many test questions are known from training: our split against random ones, by brute force.
 
     python bench/leaks.py --data data
+    python bench/leaks.py --data data --fingerprints DIR [--strangers DIR]
+
+The second form measures the fingerprints that go with a model (`psyllm corpus
+fingerprints --out DIR`, made of the corpus in use of --data) as `psyllm evaluate`
+uses them: what they take and find of 200 training dialogues, whole and with one in
+20 or 10 characters replaced (drawn at random) and the beginning cut off, of 200 dev
+dialogues, of the test split, and of the corpus in use of another data folder (--strangers, e.g.
+the starter's), where every find is a false alarm. All else here is the first form.
 
 Reads the Parquet files of `3_corpus/current` with pyarrow alone and shares no
 code with psyllm. A *test question* is the first visitor turn of a dialogue, or
@@ -142,14 +150,97 @@ def report(name: str, test: list[Row], train: list[Row]) -> int:
     return leaking
 
 
+def found_share(folder: Path, talks: list[tuple[str, list[str]]]) -> str:
+    """Return how many items are found by runs, by opening, and by either, as `psyllm evaluate` finds them."""
+    import numpy as np
+
+    from psyllm.core.fingerprints import read_index, read_openings, read_runs
+    from psyllm.evaluate.seen_before import LEAST_SHARE
+    from psyllm.text.known_text import comparable, measured, opening_alike, sharing
+
+    items = measured([opening for opening, _ in talks], [texts for _, texts in talks])
+    by_runs = np.zeros(len(talks), dtype=bool)
+    by_opening, short = by_runs.copy(), by_runs.copy()
+    for source, counts in (read_index(folder) or {}).items():
+        bits = counts["sample_bits"]
+        by_runs |= sharing(items, read_runs(folder, source, bits), LEAST_SHARE, bits)
+        opens, begins = opening_alike(items, read_openings(folder, source), counts["opening_chars"])
+        by_opening |= opens | begins
+        short |= ~comparable(items, bits)
+    cells = [int(each.sum()) for each in (by_runs, by_opening, by_runs | by_opening, short)]
+    return f"{len(talks):>8,}" + "".join(f"{cell:>12,}" for cell in cells)
+
+
+def talks_of(found: list[Row], changed: float = 0, cut: int = 0) -> list[tuple[str, list[str]]]:
+    """Return opening and texts of rows; such a share of characters replaced, so many cut off at the beginning."""
+    chance = random.Random(2)
+    talks = []
+    for row in found:
+        opening = next(iter(questions(row)[-1:]), "") or row["title"] + "\n" + row["text"]
+        edited = [edit(text, changed, chance) for text in [opening[cut:], *texts_beside(row)]]
+        talks.append((edited[0], [text for text in edited if text]))
+    return talks
+
+
+def texts_beside(row: Row) -> list[str]:
+    """Return all texts of a row but its opening."""
+    turns = [turn["text"] for turn in row["turns"] or []]
+    first = next((place for place, turn in enumerate(row["turns"] or []) if turn["role"] == "visitor"), -1)
+    return [text for place, text in enumerate(turns) if place != first] + [
+        answer["text"] for answer in row["answers"] or []
+    ]
+
+
+def edit(text: str, changed: float, chance: random.Random) -> str:
+    return "".join("某" if chance.random() < changed else character for character in text)
+
+
+def measure_fingerprints(folder: Path, own: Path, strangers: Path | None) -> None:
+    begun = time.process_time()
+    size = sum(path.stat().st_size for path in (folder / "fingerprints").iterdir())
+    train, dev, test = (rows(own, split) for split in ("train", "dev", "test"))
+    chance = random.Random(1)
+    known, chosen = chance.sample(train, min(200, len(train))), chance.sample(dev, min(200, len(dev)))
+    kinds = {
+        "200 training, whole": talks_of(known),
+        "1 in 20 changed, cut": talks_of(known, 0.05, FIRST + 6),
+        "1 in 10 changed, cut": talks_of(known, 0.1, FIRST + 6),
+        "200 dev": talks_of(chosen),
+        "test split": talks_of(test),
+    }
+    if strangers is not None:
+        kinds["strangers"] = talks_of(
+            [row for split in ("train", "dev", "test") for row in rows(strangers, split)]
+        )
+    read_s = time.process_time() - begun
+    print(f"{folder}: {size / 1e6:.2f} MB of fingerprints; {own.name} read in {read_s:.1f} s")
+    print(
+        f"{'items':<26}{'number':>8}{'by runs':>12}{'by opening':>12}{'either':>12}{'too short':>12}{'CPU s':>8}"
+    )
+    for name, talks in kinds.items():
+        begun = time.process_time()
+        print(f"{name:<26}{found_share(folder, talks)}{time.process_time() - begun:>8.1f}")
+
+
+def in_use(data: Path) -> Path:
+    stage = data / "3_corpus"
+    return stage / (stage / "current").read_text("utf-8").strip()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Count leaks between test and training text by brute force.")
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--random-splits", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--fingerprints", type=Path, help="folder that holds fingerprints/")
+    parser.add_argument("--strangers", type=Path, help="data folder whose corpus has nothing to do with them")
     options = parser.parse_args()
-    stage = options.data / "3_corpus"
-    folder = stage / (stage / "current").read_text("utf-8").strip()
+    folder = in_use(options.data)
+    if options.fingerprints:
+        measure_fingerprints(
+            options.fingerprints, folder, in_use(options.strangers) if options.strangers else None
+        )
+        return 0
     train, dev, test = (rows(folder, split) for split in ("train", "dev", "test"))
     seeds = json.loads((folder / "manifest.json").read_text("utf-8"))["seeds"]
     print(f"{folder.name}: {len(train):,} train, {len(dev):,} dev, {len(test):,} test; seeds {seeds}")

@@ -26,6 +26,7 @@ def wheel(tmp_path_factory) -> Path:
 def test_the_wheel_holds_the_page_and_every_table(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert "psyllm/serve/static/index.html" in names
+    assert "psyllm/lm/embedded/MODEL_CARD.md" in names
     assert any(re.fullmatch(r"psyllm/serve/static/assets/.*\.js", name) for name in names)
     source = ROOT / "src" / "psyllm"
     tables = [path for suffix in ("toml", "json", "jinja", "mako") for path in source.rglob(f"*.{suffix}")]

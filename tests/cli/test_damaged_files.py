@@ -10,10 +10,10 @@ from psyllm.cli.main import run as cli
 from psyllm.collect.run import run as collect
 from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import MalformedInput
+from psyllm.core.fingerprints import read_index
 from psyllm.core.records import readable
 from psyllm.core.settings import CleanSettings, CorpusSettings
 from psyllm.core.stages import Stage, current_run
-from psyllm.corpus.fingerprints import read_index
 from psyllm.corpus.run import run as corpus
 
 

@@ -9,6 +9,7 @@ import pytest
 from lm.test_hub import REVISION, FakeHub
 from psyllm.cli.main import run
 from psyllm.cli.models import fetch_with, where
+from psyllm.core import embedded
 from psyllm.lm.cards import card_named
 from psyllm.lm.known import known_models
 
@@ -34,6 +35,30 @@ def test_one_object_holds_what_the_table_shows(tmp_path, capsys):
     assert said["local"] == [str(folder)]
     assert [row["name"] for row in said["known"] if row["here"]] == ["qwen3-0.6b"]
     assert set(said["known"][0]["needs_bytes"]) == {"full", "lora", "answer"}
+
+
+def test_a_version_without_the_packages_model_lists_it_as_such_and_does_not_fetch_it(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(embedded, "FOLDER", tmp_path / "none")
+    assert run(["models", "--card", "cpu", "--data", str(tmp_path)]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line[0].isalpha()]
+    assert rows[1].split(maxsplit=1) == ["embedded", "not in this version"]
+    assert run(["models", "--card", "cpu", "--json", "--data", str(tmp_path)]) == 0
+    said = json.loads(capsys.readouterr().out)["embedded"]
+    assert (said["here"], said["passed"], said["needs_bytes"]) == (False, False, {})
+    assert run(["models", "embedded"]) == 1
+    assert capsys.readouterr().out == "embedded: not in this version\n"
+    for words in (
+        ["train", "--base", "embedded"],
+        ["train", "--preset", "demo"],
+        ["train", "plan", "--base", "embedded"],
+    ):
+        assert run(words) == 2
+        assert "not in this version" in capsys.readouterr().err
+    assert run(["models", "fetch", "embedded"]) == 2
+    assert "nothing to fetch" in capsys.readouterr().err
 
 
 def test_longer_rows_and_more_of_them_take_more(tmp_path, capsys):

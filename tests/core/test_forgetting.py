@@ -12,6 +12,7 @@ from psyllm.collect.run import run as collect
 from psyllm.core import forgetting
 from psyllm.core.collect_settings import CollectSettings
 from psyllm.core.errors import MalformedInput, StageBusy
+from psyllm.core.fingerprints import read_index, whole_sources
 from psyllm.core.forgetting import containing, forget, marks_of
 from psyllm.core.forgotten_files import rows_named, rows_of
 from psyllm.core.records import Answer, Record, Turn, read_records
@@ -24,7 +25,6 @@ from psyllm.core.stages import (
     writing,
 )
 from psyllm.core.tombstones import Tombstone, read_tombstones, tombstones_path, url_mark
-from psyllm.corpus.fingerprints import read_index, whole_sources
 from psyllm.corpus.run import run as corpus
 
 

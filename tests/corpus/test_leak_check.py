@@ -8,16 +8,18 @@ import pytest
 from made_up import dialogues, write_lines
 from psyllm.clean.run import run as clean
 from psyllm.collect.run import run as collect
+from psyllm.core import embedded
 from psyllm.core.collect_settings import CollectSettings
-from psyllm.core.errors import MissingStage
-from psyllm.core.records import Record, read_records
+from psyllm.core.errors import BadInput, MissingStage
+from psyllm.core.fingerprints import read_index, read_openings, read_runs, shortened
+from psyllm.core.records import Record, read_records, write_records
 from psyllm.core.settings import CleanSettings, CorpusSettings
 from psyllm.core.stages import Parent, Stage, StageRun, current_run, need_current, writing
 from psyllm.corpus import fingerprints
-from psyllm.corpus.fingerprints import read_index, read_openings, read_runs
 from psyllm.corpus.leak_check import check, origins_of_corpus, origins_of_model
 from psyllm.corpus.lineage import LINEAGE, Origins, derived_from
 from psyllm.corpus.run import run
+from psyllm.text.han import han_count
 from psyllm.text.han_windows import han_texts, windows
 
 SHARE = 0.1
@@ -58,7 +60,7 @@ def test_fingerprints_hold_every_run_of_each_source_once_and_no_text(made):
     records = trained_on(made)
     for source in ("smilechat", "wiki"):
         texts = [text for record in records if record.source == source for text in record.texts()]
-        expected = np.unique(fingerprints.shortened(windows(han_texts(texts), 13).hashes))
+        expected = np.unique(shortened(windows(han_texts(texts), 13).hashes))
         kept = np.concatenate(list(read_runs(folder, source)))
         assert kept.tolist() == expected.tolist()
         assert index[source]["runs"] == len(expected)
@@ -236,3 +238,67 @@ def test_sources_with_other_names_do_not_meet_in_one_file(tmp_path):
         )
     fingerprints.write_fingerprints(tmp_path, [], prints, 3)
     assert len(list((tmp_path / "fingerprints").glob("openings-*.parquet"))) == 3
+
+
+def test_a_sample_goes_with_a_model_and_finds_what_the_whole_finds(made, tmp_path, monkeypatch):
+    corpus, manifest = need_current(made, Stage.CORPUS)
+    sizes = fingerprints.write_sample(corpus, manifest, tmp_path / "shipped", 2)
+    assert set(sizes) > {"fingerprints.json", "runs-wiki.parquet"}
+    whole = {source: np.concatenate(list(read_runs(corpus, source))) for source in ("smilechat", "wiki")}
+    for source, runs in whole.items():
+        kept = np.concatenate(list(read_runs(tmp_path / "shipped", source, 2)))
+        assert kept.tolist() == [run for run in runs.tolist() if not run >> 24 & 3]
+        assert 0.15 < len(kept) / len(runs) < 0.35
+    monkeypatch.setattr(embedded, "FOLDER", tmp_path / "shipped")
+    known = [{"question": "\n".join(record.texts())} for record in trained_on(made)[:7]]
+    new = [{"question": value["dialog"][0]["content"]} for value in dialogues(20, seed=77)]
+    report = check(asked(tmp_path, [*known, *new]), origins_of_model("embedded", made), SHARE, OURS)
+    assert report.leaked == 7
+    thin = [words for words in report.unknown if "too short for a sample of one run in 4" in words]
+    assert len(thin) == (1 if report.unknown else 0)
+    # a model made from it, where its corpus is not
+    gone = manifest.as_parent()
+    below = {"parents": [gone.model_dump()]}
+    base = Parent(stage="base", run="embedded", content_hash="b")
+    elsewhere = tmp_path / "elsewhere"
+    model(elsewhere, (base,), base_lineage=below)
+    again = check(asked(tmp_path, known), origins_of_model("current", elsewhere), SHARE, OURS)
+    assert again.leaked == 7
+    monkeypatch.setattr(embedded, "FOLDER", tmp_path / "none")
+    lost = check(asked(tmp_path, known), origins_of_model("current", elsewhere), SHARE, OURS)
+    assert lost.verdict == f"leak unknown: corpus {gone.run} is not there any more"
+    with pytest.raises(MissingStage, match="there is no model embedded"):
+        origins_of_model("embedded", made)
+
+
+def test_a_dev_question_opens_as_something_seen(made, tmp_path, monkeypatch):
+    corpus, manifest = need_current(made, Stage.CORPUS)
+    fingerprints.write_sample(corpus, manifest, tmp_path / "shipped", 4)
+    monkeypatch.setattr(embedded, "FOLDER", tmp_path / "shipped")
+    dev = [record for record in read_records(corpus, prefix="dev") if han_count(record.opening()) >= 14]
+    told = [{"question": record.opening()} for record in dev]
+    report = check(asked(tmp_path, told), origins_of_model("embedded", made), SHARE, OURS)
+    assert sum(leak.same_opening for leak in report.sources) == len(dev) > 0
+
+
+def test_a_sample_is_of_whole_fingerprints_and_never_of_visitors_words(made, tmp_path):
+    corpus, manifest = need_current(made, Stage.CORPUS)
+    bare = manifest.model_copy(update={"files": {}})
+    with pytest.raises(MissingStage, match="no fingerprints"):
+        fingerprints.write_sample(corpus, bare, tmp_path / "a", 4)
+    folder = tmp_path / corpus.name
+    shutil.copytree(corpus, folder)
+    record = trained_on(made)[0].model_copy(update={"consent_id": "consent-1"})
+    write_records([record], folder, prefix="train-9")
+    with pytest.raises(BadInput, match="words of visitors"):
+        fingerprints.write_sample(folder, manifest, tmp_path / "b", 4)
+    fingerprints.write_sample(corpus, manifest, tmp_path / "c", 4)
+    with pytest.raises(BadInput, match="there already"):
+        fingerprints.write_sample(corpus, manifest, tmp_path / "c", 4)
+
+
+def test_a_corpus_folder_can_be_checked_as_it_lies(made):
+    corpus, manifest = need_current(made, Stage.CORPUS)
+    report = check(corpus, origins_of_corpus(corpus, manifest), SHARE, OURS)
+    assert report.items == manifest.counts["records"]
+    assert report.leaked >= manifest.counts["train"]

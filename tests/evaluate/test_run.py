@@ -82,7 +82,14 @@ def test_a_run_measures_what_it_was_told_to(measured):
     data, manifest = measured
     assert {parent.run for parent in manifest.parents} == {"model-abc", "split-abc"}
     # The test split has 8 questions, 2 dialogues and a document.
-    assert manifest.counts == {"in_split": 10, "scored": 6, "answered": 4, "training": 24}
+    assert manifest.counts == {
+        "in_split": 10,
+        "scored": 6,
+        "answered": 4,
+        "training": 24,
+        "left_out": 0,
+        "too_short": 0,
+    }
     assert set(manifest.files) == FILES
     folder = data / "5_reports" / manifest.run
     assert len((folder / "answers.jsonl").read_text("utf-8").splitlines()) == 4

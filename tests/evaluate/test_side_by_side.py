@@ -100,7 +100,14 @@ def test_a_model_beside_its_copy_shows_no_difference_and_takes_nothing_into_use(
     report = run(small_settings, two)
     found = compare(small_settings, two, ["model-abc", "model-second"])
     assert set(found.files) == FILES
-    assert found.counts == {"models": 2, "in_split": 10, "scored": 6, "answered": 4}
+    assert found.counts == {
+        "models": 2,
+        "in_split": 10,
+        "scored": 6,
+        "answered": 4,
+        "left_out": 0,
+        "too_short": 0,
+    }
     folder = two / "5_reports" / found.run
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
     assert {one["value"] for one in metrics["changes"]["model-second"].values()} == {0}

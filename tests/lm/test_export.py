@@ -189,6 +189,17 @@ def test_an_untied_head_comes_through_every_size(tmp_path):
     assert shaped("llama", 8, tied=False).config.tie_word_embeddings is False
 
 
+def test_a_card_says_that_a_sources_own_licence_is_not_the_whole_chain():
+    from psyllm.core.permits import Permit
+    from psyllm.lm.export_card import Told, card_text
+
+    row = {"source": "SmileChat-part", "licence": "CC0-1.0", "uses": "any", "expires": "", "agreement": ""}
+    permit = Permit("any", share_alike=False, expires="", sources=[row, {**row, "source": "own"}])
+    card = card_text(Told("model-1", "safetensors", "int8", {}, permit))
+    assert card.count("**Not cleared:**") == 1
+    assert "a person must clear this chain" in card.split("SmileChat-part")[1].split("own")[0]
+
+
 def test_a_fetched_model_leaves_under_its_own_licence(tmp_path):
     write_base(tmp_path / "qwen3", "qwen3")
     said = {"repository": "a/b", "revision": "c0ffee", "licence": "cc-by-nc-4.0", "files": {}}

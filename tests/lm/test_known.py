@@ -1,9 +1,12 @@
 """What the table says of a model is what its class makes of it, and names lead to folders."""
 
+import json
+
 import pytest
 
+from psyllm.core import embedded
 from psyllm.core.errors import BadSetting, MissingFile
-from psyllm.lm.known import WAYS, base_folder, hub_folder, known_model, known_models, needs
+from psyllm.lm.known import WAYS, base_folder, embedded_model, hub_folder, known_model, known_models, needs
 from psyllm.lm.model_shape import shape_of
 from psyllm.lm.wording import FIXED
 
@@ -91,3 +94,23 @@ def test_a_name_leads_to_the_fetched_folder_and_a_folder_to_itself(tmp_path, mon
 def test_an_unknown_name_is_told_with_the_known_ones():
     with pytest.raises(BadSetting, match=r"no model is known as 'gpt5'; known: pangu-350m"):
         known_model("gpt5")
+
+
+def test_embedded_is_a_name_for_the_folder_in_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = tmp_path.__class__("embedded")
+    monkeypatch.setattr(embedded, "FOLDER", tmp_path / "package")
+    with pytest.raises(MissingFile, match="the model embedded is not in this version") as caught:
+        base_folder(name, tmp_path)
+    assert "psyllm models" in caught.value.next_step
+    assert embedded_model().standing == "not in this version"
+    (tmp_path / "package").mkdir()
+    row = known_model("qwen3-0.6b")
+    (tmp_path / "package" / "config.json").write_text(json.dumps(row.config))
+    (tmp_path / "package" / "model.int8.safetensors").write_bytes(b"x" * 1000)
+    assert base_folder(name, tmp_path) == tmp_path / "package"
+    found = embedded_model()
+    assert (found.here, found.passed, found.parameters) == (True, False, row.parameters)
+    assert found.file_bytes > 1000
+    (tmp_path / "embedded").mkdir()  # a folder of this name here comes first
+    assert base_folder(name, tmp_path) == name

@@ -10,13 +10,17 @@ import typer
 from psyllm.cli.options import DATA, Data
 from psyllm.cli.show import progress_bars
 
-BaseFolder = Annotated[Path, typer.Option("--base", help="The checkpoint that the adapter was trained on.")]
+BaseFolder = Annotated[
+    Path, typer.Option("--base", help="The checkpoint that the adapter was trained on: folder or name.")
+]
 AdapterFolder = Annotated[
     Path | None,
     typer.Option("--adapter", help="Folder with the adapter; that of the model in use if not said."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="New folder to write.")]
-Model = Annotated[Path | None, typer.Option("--model", help="Model folder; the model in use if not said.")]
+Model = Annotated[
+    Path | None, typer.Option("--model", help="Model folder, or embedded; the model in use if not said.")
+]
 FormName = Annotated[str, typer.Option("--form", help="safetensors, or gguf for llama.cpp.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="fp32, bf16, fp16; int8 as safetensors, q8_0 as gguf.")]
 
@@ -24,8 +28,10 @@ Dtype = Annotated[str, typer.Option("--dtype", help="fp32, bf16, fp16; int8 as s
 def merge(base: BaseFolder, out: Out, adapter: AdapterFolder = None, data: Data = DATA) -> None:
     """Write a base with an adapter merged into it, in fp32, as a model of its own."""
     from psyllm.core.stages import Stage, need_current
+    from psyllm.lm.known import base_folder
     from psyllm.train.merging import merge_folders
 
+    base = base_folder(base, data)
     if adapter is None:
         adapter = need_current(data, Stage.MODELS)[0] / "adapter"
     with progress_bars():
@@ -39,9 +45,9 @@ def export(
     """Write a model in another size or for another program, with its card and terms."""
     from psyllm.core.stages import Stage, need_current
     from psyllm.lm.export import export as write
+    from psyllm.lm.known import base_folder
 
-    if model is None:
-        model = need_current(data, Stage.MODELS)[0] / "model"
+    model = need_current(data, Stage.MODELS)[0] / "model" if model is None else base_folder(model, data)
     with progress_bars():
         done = write(model, out, form, dtype)
     for name, size in done.files.items():

@@ -1,4 +1,4 @@
-"""`psyllm models`: which models are known by name, what they take, and which are on this machine; `fetch` gets one."""
+"""`psyllm models`: which models are known by name, what they take, and which are here; `fetch` gets one, `embedded` judges."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from psyllm.cli.options import DATA, Data, hands_on
 
 if TYPE_CHECKING:
     from psyllm.lm.hub import Hub
+    from psyllm.lm.known import Embedded
     from psyllm.lm.memory import Device
 
 GIB = 2**30
+NOT_PASSED = 1
 ROW_TOKENS = 512
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -57,9 +59,11 @@ def models(
     """List the known models: licence, size, memory for each way of training, and what is on this machine."""
     if hands_on(context):
         return
-    from psyllm.lm.known import hub_folder, known_models, needs
+    from psyllm.lm.known import embedded_model, hub_folder, known_models, needs
 
     place = where(card)
+    ours = embedded_model()
+    takes = needs(ours.config, place.device, row_tokens, rows) if ours.here else {}
     found = [
         {
             **row.model_dump(exclude={"config"}),
@@ -72,7 +76,12 @@ def models(
     if json:
         import orjson
 
-        said = {"place": place._asdict(), "known": found, "local": [str(path) for path in local]}
+        said = {
+            "place": place._asdict(),
+            "embedded": {**ours.model_dump(exclude={"config"}), "needs_bytes": takes},
+            "known": found,
+            "local": [str(path) for path in local],
+        }
         typer.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
         return
     typer.echo(
@@ -81,6 +90,8 @@ def models(
     ways = list(found[0]["needs_bytes"])
     header = "".join(f"{way:>12}" for way in ways)
     typer.echo(f"{'':<15}{'millions':>9}  {'licence':<11}{header}")
+    for line in _embedded_lines(ours, "".join(f"{_cell(way, takes[way], place):>12}" for way in takes)):
+        typer.echo(line)
     for row in found:
         cells = "".join(f"{_cell(way, row['needs_bytes'][way], place):>12}" for way in ways)
         mark = "  here" if row["here"] else ""
@@ -90,6 +101,17 @@ def models(
     typer.echo("(a number in brackets does not fit; answer: the service's engine, in this machine's memory)")
     for path in local:
         typer.echo(f"on this machine: {path}")
+
+
+@app.command("embedded")
+def embedded_command() -> None:
+    """Say whether the model in the package is there and has passed; exit status 0 if it has, else 1."""
+    from psyllm.core import embedded
+
+    standing = embedded.standing()
+    typer.echo(f"{embedded.NAME}: {standing.reason}")
+    if not standing.passed:
+        raise typer.Exit(NOT_PASSED)
 
 
 @app.command("fetch")
@@ -103,11 +125,22 @@ def fetch_command(
 
 
 def fetch_with(hub: Hub, name: str, data: Path, *, accept_licence: bool, revision: str) -> None:
-    """Fetch by one hub and say where the model lies."""
+    """Fetch by one hub and say where the model lies.
+
+    Raises:
+        BadSetting: there is nothing to fetch.
+    """
     from psyllm.cli.show import progress_bars
+    from psyllm.core import embedded
+    from psyllm.core.errors import BadSetting
     from psyllm.lm.hub import fetch, read_fetched
     from psyllm.lm.known import known_model
 
+    if name == embedded.NAME:
+        message = (
+            f"the model {name} ships in the package, where this version holds it: there is nothing to fetch"
+        )
+        raise BadSetting(message, f"psyllm train --base {name} --data {data}")
     known = known_model(name)
     with progress_bars():
         folder = fetch(known, data, accept_licence=accept_licence, revision=revision, hub=hub)
@@ -145,6 +178,15 @@ def local_models(data: Path) -> list[Path]:
     """Return the model folders below a data folder: fetched ones, then those trained here."""
     places = [*sorted(data.glob("hub/*")), *sorted(data.glob("4_models/*/model"))]
     return [path for path in places if (path / "config.json").is_file() and path.suffix != ".partial"]
+
+
+def _embedded_lines(ours: Embedded, cells: str) -> list[str]:
+    """Return the rows of the package's model, which is listed first."""
+    if not ours.here:
+        return [f"{ours.name:<15}{ours.standing}", f"{'':<15}{ours.purpose}"]
+    head = f"{ours.name:<15}{ours.parameters / 1e6:>9,.0f}  {ours.licence:<11}{cells}  here"
+    size = f"{ours.file_bytes / 1e6:.1f} MB; {ours.standing}"
+    return [head, *(f"{'':<15}{words}" for words in (size, ours.purpose, ours.licences))]
 
 
 def _cell(way: str, needed_bytes: int, place: Place) -> str:

@@ -61,7 +61,7 @@ def plan(
     if settings.base is None:
         shape = new_shape(settings)
     else:
-        shape = _known_shape(settings.base) or read_shape(settings.base)
+        shape = _known_shape(settings.base) or read_shape(_folder_of(settings.base))
     place = find_card(card)
     if place.device == "cpu":  # its memory is that of all of them
         place = place._replace(free_bytes=place.free_bytes // processes)
@@ -100,6 +100,13 @@ def _verdict(forecast: Forecast) -> str:
             return f"does not fit, and no setting is enough: {forecast.advice}"
         return f"does not fit; this would: {forecast.advice}"
     return "fits, but tightly: the plan may be off by a seventh" if forecast.is_tight else "fits"
+
+
+def _folder_of(base: Path) -> Path:
+    from psyllm.core import embedded
+    from psyllm.lm.known import is_embedded
+
+    return embedded.need() if is_embedded(base) else base
 
 
 def _known_shape(base: Path) -> Shape | None:

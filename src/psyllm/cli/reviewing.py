@@ -32,7 +32,9 @@ Measured = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option("--model", help="A model instead of the corpus in use: a run of 4_models, or current."),
+    typer.Option(
+        "--model", help="A model instead of the corpus in use: a run of 4_models, current, or embedded."
+    ),
 ]
 Belongs = Annotated[
     str,
@@ -44,6 +46,15 @@ LeastShare = Annotated[
     float, typer.Option("--share", min=0, max=1, help="From which share of its runs an item counts as known.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+PrintsOut = Annotated[
+    Path, typer.Option("--out", help="The model's folder; they are written to fingerprints/ in it.")
+]
+SampleBits = Annotated[
+    int,
+    typer.Option(
+        "--sample-bits", min=0, max=8, help="One run in two to the power of this is kept: 4 is 1 in 16."
+    ),
+]
 
 
 @app.callback()
@@ -160,6 +171,23 @@ def leak_check(
             f"{leak.same_beginning:,} begin alike{'; ' + leak.derivation if leak.derivation else ''}"
         )
     typer.echo(report.verdict)
+
+
+@app.command("fingerprints")
+def fingerprints(out: PrintsOut, data: Data = DATA, sample_bits: SampleBits = 4) -> None:
+    """Write hashes of what the corpus in use trains on, to go with a model where the corpus does not.
+
+    Whoever holds them can test whether a sentence was in the text: only of published texts, never of
+    visitors' words.
+    """
+    from psyllm.cli.show import progress_bars
+    from psyllm.core.stages import Stage, need_current
+    from psyllm.corpus.fingerprints import write_sample
+
+    with progress_bars():
+        sizes = write_sample(*need_current(data, Stage.CORPUS), out, sample_bits)
+    for name, size in sizes.items():
+        typer.echo(f"{out}/fingerprints/{name}: {size:,} bytes")
 
 
 def _some(keys: Sequence[str]) -> str:

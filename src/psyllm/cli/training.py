@@ -25,7 +25,9 @@ S = TypeVar("S")
 
 Base = Annotated[
     Path | None,
-    typer.Option("--base", help="Local checkpoint folder, or the name of a fetched model, to start from."),
+    typer.Option(
+        "--base", help="Local checkpoint folder, embedded, or the name of a fetched model, to start from."
+    ),
 ]
 Processes = Annotated[
     int, typer.Option("--processes", min=1, help="Processes on this machine that share the work.")

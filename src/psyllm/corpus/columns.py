@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from psyllm.core.fingerprints import RUN_CHARS
 from psyllm.core.records import readable
 from psyllm.text.han_windows import han_texts_of_bytes, windows
 from psyllm.text.hashed_ngrams import Hashes
 
-RUN_CHARS = 13  # the usual length of a contaminating run, from GPT-3 on; in characters for Chinese
 TEXT_COLUMNS = ("title", "text", "turns", "answers")
 ROWS_AT_ONCE = 1024
 

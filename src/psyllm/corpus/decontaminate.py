@@ -19,8 +19,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from psyllm.core.fingerprints import RUN_CHARS
 from psyllm.core.progress import track
-from psyllm.corpus.columns import RUN_CHARS, TEXT_COLUMNS, RecordRuns, batches, runs_of
+from psyllm.corpus.columns import TEXT_COLUMNS, RecordRuns, batches, runs_of
 from psyllm.corpus.evaluation_items import Item
 from psyllm.text.han_windows import han_texts, windows
 from psyllm.text.hashed_ngrams import Hashes

@@ -23,8 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from psyllm.core.errors import BadInput, MalformedInput, MissingFile, UnknownFormat
+from psyllm.core.fingerprints import FOLDER as PRINTS
+from psyllm.core.fingerprints import RUN_CHARS
 from psyllm.core.records import from_row
-from psyllm.corpus.columns import RUN_CHARS
 from psyllm.text.han import han_count
 
 FEWEST_HAN = 5  # of a string that counts as a text: names of fields and ids are shorter
@@ -32,7 +33,7 @@ _UNPACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".xz": l
 _PARQUET = ".parquet"
 _KNOWN = (".json", ".jsonl", ".txt")
 # Beside items these are no items: what our own folders say of themselves, and what people add to data.
-_NO_ITEMS = ("manifest.json", "export.json")
+_NO_ITEMS = ("manifest.json", "export.json", "samples.json")
 _NO_ITEMS_BEGIN = (".", "card.", "readme", "license", "licence", "notice", "citation")
 _ROLE_KEYS = ("role", "from", "speaker")
 _ASKERS = frozenset(
@@ -120,7 +121,7 @@ def _may_hold_items(file: Path, given: Path) -> bool:
     if file == given:
         return True
     inside = file.relative_to(given)
-    hidden = any(part.startswith(".") for part in inside.parts)
+    hidden = any(part.startswith(".") or part == PRINTS for part in inside.parts)
     return not hidden and file.name not in _NO_ITEMS and not file.name.casefold().startswith(_NO_ITEMS_BEGIN)
 
 

@@ -2,18 +2,17 @@
 
 The training records of a corpus come in; for each source two files of hashes go
 out: every run of 13 Chinese characters, and how each record opens (its first
-Chinese characters, and all of them). Leak checks read them back. The numbers
-are not secret: whoever holds them can test whether a sentence was in the text,
-and with patience guess it on from a beginning. They are to be kept as the text
-is, and go with the corpus when it is deleted.
+Chinese characters, and all of them). `core/fingerprints.py` reads them back. The
+numbers are not secret: whoever holds them can test whether a sentence was in the
+text, and with patience guess it on from a beginning. They are to be kept as the
+text is, and go with the corpus when it is deleted. A sample of them can be
+written that goes with a model where its corpus does not; never of visitors' words.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,59 +20,56 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from psyllm.core.errors import BadInput, MissingStage
+from psyllm.core.fingerprints import (
+    FOLDER,
+    INDEX,
+    KEPT_BITS,
+    REST,
+    RUN_CHARS,
+    VERSION,
+    in_sample,
+    named,
+    openings_name,
+    read_index,
+    read_runs,
+    runs_name,
+    whole_sources,
+)
 from psyllm.core.progress import track
-from psyllm.core.records import Record
-from psyllm.core.stages import file_hash, write_text_atomically
-from psyllm.corpus.columns import RUN_CHARS, TEXT_COLUMNS, batches, runs_of
+from psyllm.core.rated_answers import rated_files
+from psyllm.core.records import Record, read_records
+from psyllm.core.stages import Manifest, file_hash, write_text_atomically
+from psyllm.corpus.columns import TEXT_COLUMNS, batches, runs_of
 from psyllm.corpus.grouping import opening_texts
-from psyllm.text.han import han_only
 from psyllm.text.hashed_ngrams import Hashes
 from psyllm.text.known_hashes import once_in_order
+from psyllm.text.known_text import opening_print
 
-FOLDER = "fingerprints"
-INDEX = "fingerprints.json"
-VERSION = 1
-# So many first bits of a hash are kept: among the 700 million runs of 2.85 GB of text a strange
-# run is then taken for known once in 1,600, and a run takes 2 to 3 bytes.
-KEPT_BITS = 40
-_REST = np.uint64(64 - KEPT_BITS)
 _LOT_BITS = 6  # runs are put in order in so many lots, one after the other
 _LOT_SHIFT = np.uint64(64 - _LOT_BITS)
 _RUNS_AT_ONCE = 1 << 22
 _WORK = ".work"
+_RUNS = pa.schema([("run", pa.int64())])
 
 
 class OpeningPrints:
-    """Takes records one by one and keeps how they open, by source."""
+    """Takes records one by one and keeps how they open, by source, in `found`."""
 
     def __init__(self, opening_chars: int) -> None:
         self._chars = opening_chars
-        self._found: dict[str, set[tuple[int, int]]] = {}
+        self.found: dict[str, set[tuple[int, int]]] = {}
 
     def add(self, record: Record) -> None:
         """Take a record that is trained on."""
-        prints = self._found.setdefault(record.source, set())
+        prints = self.found.setdefault(record.source, set())
         prints.update(filter(None, (opening_print(text, self._chars) for text in opening_texts(record))))
 
     def write(self, folder: Path) -> dict[str, int]:
         """Write a file for each source and return how many openings it has."""
-        for source, prints in self._found.items():
-            ordered = sorted(prints)
-            columns = {
-                name: np.array([each[place] for each in ordered], dtype=np.uint64)
-                for place, name in enumerate(("beginning", "whole"))
-            }
-            table = pa.table(columns)
-            pq.write_table(table, folder / _openings_name(source), compression="zstd")
-        return {source: len(prints) for source, prints in self._found.items()}
-
-
-def opening_print(opening: str, opening_chars: int) -> tuple[int, int] | None:
-    """Return the hashes of an opening's first Chinese characters and of all; None when it has too few."""
-    bare = han_only(opening)
-    if len(bare) < opening_chars:
-        return None
-    return _hash(bare[:opening_chars]), _hash(bare)
+        for source, prints in self.found.items():
+            _write_openings(folder, source, prints)
+        return {source: len(prints) for source, prints in self.found.items()}
 
 
 def write_fingerprints(
@@ -90,76 +86,109 @@ def write_fingerprints(
             lots.add(source, runs_of(mine).hashes)
     runs = lots.write()
     counts = openings.write(target)
-    index = {
+    sources = {
+        source: {"runs": runs.get(source, 0), "openings": counts.get(source, 0)}
+        for source in sorted({*runs, *counts})
+    }
+    index = _index(opening_chars, sources)
+    write_text_atomically(target / INDEX, json.dumps(index, ensure_ascii=False, indent=1) + "\n")
+
+
+def write_sample(corpus: Path, manifest: Manifest, folder: Path, sample_bits: int) -> dict[str, int]:
+    """Write a sample of a corpus's fingerprints into `folder`, to go where the corpus does not; return bytes by file.
+
+    One run in 2 to the power of `sample_bits` is kept, and every opening of training and dev: dev chose
+    the checkpoint. The index names the corpus, and vouches for the files itself.
+
+    Raises:
+        BadInput: visitors' words are among them (what has left can't be taken back when they ask for it),
+            or some lie there already.
+        MissingStage: the corpus has no fingerprints, or not those that its manifest vouches for.
+    """
+    _refuse_visitors_words(corpus, manifest)
+    index = read_index(corpus)
+    if not index or whole_sources(corpus, manifest.files) != set(index):
+        message = f"corpus {manifest.run} has no fingerprints, or not those that it was made with"
+        raise MissingStage(message, "make it again: psyllm corpus")
+    target = folder / FOLDER
+    if target.exists():
+        message = f"{target} is there already"
+        raise BadInput(message, "remove it first, or name another folder with --out")
+    target.mkdir(parents=True)
+    opening_chars = next(iter(index.values()))["opening_chars"]
+    dev = OpeningPrints(opening_chars)
+    for record in read_records(corpus, prefix="dev"):
+        dev.add(record)
+    sources = {}
+    for source in sorted({*index, *dev.found}):
+        beginnings = _read_pairs(corpus, source) | dev.found.get(source, set())
+        _write_openings(target, source, beginnings)
+        runs = _write_sampled_runs(corpus, target, source, sample_bits) if source in index else 0
+        sources[source] = {"runs": runs, "openings": len(beginnings)}
+    said = {
+        **_index(opening_chars, sources),
+        "sample_bits": sample_bits,
+        "of": manifest.as_parent().model_dump(),
+        "own_work": sorted(manifest.details.get("own_work") or []),
+        "files": {path.name: file_hash(path) for path in sorted(target.iterdir())},
+    }
+    write_text_atomically(target / INDEX, json.dumps(said, ensure_ascii=False, indent=1) + "\n")
+    return {path.name: path.stat().st_size for path in sorted(target.iterdir())}
+
+
+def _refuse_visitors_words(corpus: Path, manifest: Manifest) -> None:
+    paths = [path for side in ("train", "dev") for path in sorted(corpus.glob(f"{side}-*.parquet"))]
+    consents = (batch.column("consent_id") for batch in batches(paths, ("consent_id",)))
+    if rated_files(corpus) or any(pc.any(pc.not_equal(each, "")).as_py() for each in consents):
+        message = (
+            f"corpus {manifest.run} holds words of visitors, whose fingerprints must not leave this place"
+        )
+        raise BadInput(message, "train a model to be given away on published texts alone")
+
+
+def _index(opening_chars: int, sources: dict[str, dict[str, int]]) -> dict[str, object]:
+    return {
         "version": VERSION,
         "run_chars": RUN_CHARS,
         "kept_bits": KEPT_BITS,
         "opening_chars": opening_chars,
-        "sources": {
-            source: {"runs": runs.get(source, 0), "openings": counts.get(source, 0)}
-            for source in sorted({*runs, *counts})
-        },
+        "sources": sources,
     }
-    write_text_atomically(target / INDEX, json.dumps(index, ensure_ascii=False, indent=1) + "\n")
 
 
-def shortened(hashes: Hashes) -> Hashes:
-    """Return hashes with only the bits that are kept."""
-    return (hashes >> _REST) << _REST
+def _write_sampled_runs(corpus: Path, target: Path, source: str, sample_bits: int) -> int:
+    kept = [lot[in_sample(lot, sample_bits)] for lot in read_runs(corpus, source)]
+    runs = np.concatenate([*kept, np.empty(0, dtype=np.uint64)]) >> (REST + np.uint64(sample_bits))
+    with _runs_writer(target / runs_name(source)) as writer:
+        writer.write_table(pa.table({"run": runs.astype(np.int64)}, schema=_RUNS))
+    return len(runs)
 
 
-def read_index(folder: Path) -> dict[str, dict[str, int]] | None:
-    """Return the sources of a corpus with their counts, None where no fingerprints of this version can be read."""
-    try:
-        index = json.loads((folder / FOLDER / INDEX).read_text("utf-8"))
-    except (FileNotFoundError, ValueError, RecursionError):
-        return None
-    if not isinstance(index, dict) or not isinstance(index.get("sources"), dict):
-        return None
-    if index.get("version") != VERSION or index.get("run_chars") != RUN_CHARS:
-        return None
-    sources: dict[str, dict[str, int]] = index["sources"]
-    return {source: {**counts, "opening_chars": index["opening_chars"]} for source, counts in sources.items()}
-
-
-def whole_sources(folder: Path, files: Mapping[str, str]) -> set[str]:
-    """Return the sources of which all fingerprints are there as the manifest's files (name to hash) say."""
-    whole = {
-        name for name, said in files.items() if name.startswith(f"{FOLDER}/") and _is(folder / name, said)
-    }
-    index = read_index(folder)
-    if index is None or f"{FOLDER}/{INDEX}" not in whole:
-        return set()
-    needed = {
-        source: [
-            f"{FOLDER}/{name}"
-            for name, count in (
-                (_runs_name(source), counts["runs"]),
-                (_openings_name(source), counts["openings"]),
-            )
-            if count
-        ]
-        for source, counts in index.items()
-    }
-    return {source for source, names in needed.items() if whole.issuperset(names)}
-
-
-def read_runs(folder: Path, source: str) -> Iterator[Hashes]:
-    """Yield the runs of a source, in order, some at a time."""
-    path = folder / FOLDER / _runs_name(source)
-    if path.is_file():
-        with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group).column("run").to_numpy().astype(np.uint64) << _REST
-
-
-def read_openings(folder: Path, source: str) -> tuple[set[int], set[int]]:
-    """Return the hashes of a source's beginnings and of its whole openings."""
-    path = folder / FOLDER / _openings_name(source)
+def _read_pairs(corpus: Path, source: str) -> set[tuple[int, int]]:
+    path = corpus / FOLDER / openings_name(source)
     if not path.is_file():
-        return set(), set()
+        return set()
     table = pq.read_table(path)
-    return set(table.column("beginning").to_pylist()), set(table.column("whole").to_pylist())
+    return set(zip(table.column("beginning").to_pylist(), table.column("whole").to_pylist(), strict=True))
+
+
+def _write_openings(folder: Path, source: str, prints: set[tuple[int, int]]) -> None:
+    ordered = sorted(prints)
+    columns = {
+        name: np.array([each[place] for each in ordered], dtype=np.uint64)
+        for place, name in enumerate(("beginning", "whole"))
+    }
+    pq.write_table(pa.table(columns), folder / openings_name(source), compression="zstd")
+
+
+def _runs_writer(path: Path) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        path,
+        _RUNS,
+        compression="zstd",
+        use_dictionary=False,
+        column_encoding={"run": "DELTA_BINARY_PACKED"},
+    )
 
 
 class _Lots:
@@ -171,7 +200,7 @@ class _Lots:
         self._count = 0
 
     def add(self, source: str, hashes: Hashes) -> None:
-        self._waiting.setdefault(source, []).append(once_in_order(hashes >> _REST))
+        self._waiting.setdefault(source, []).append(once_in_order(hashes >> REST))
         self._count += len(hashes)
         if self._count >= _RUNS_AT_ONCE:
             self._spill()
@@ -184,7 +213,7 @@ class _Lots:
     def _spill(self) -> None:
         for source, waiting in self._waiting.items():
             hashes = once_in_order(*waiting)
-            borders = np.searchsorted(hashes >> (_LOT_SHIFT - _REST), np.arange((1 << _LOT_BITS) + 1))
+            borders = np.searchsorted(hashes >> (_LOT_SHIFT - REST), np.arange((1 << _LOT_BITS) + 1))
             for lot in range(1 << _LOT_BITS):
                 with self._work(source, lot).open("ab") as file:
                     file.write(hashes[borders[lot] : borders[lot + 1]].tobytes())
@@ -192,46 +221,16 @@ class _Lots:
         self._count = 0
 
     def _write(self, source: str) -> int:
-        schema = pa.schema([("run", pa.int64())])
         count = 0
-        path = self._folder / _runs_name(source)
-        with pq.ParquetWriter(
-            path,
-            schema,
-            compression="zstd",
-            use_dictionary=False,
-            column_encoding={"run": "DELTA_BINARY_PACKED"},
-        ) as writer:
+        with _runs_writer(self._folder / runs_name(source)) as writer:
             for lot in range(1 << _LOT_BITS):
                 work = self._work(source, lot)
                 hashes = once_in_order(np.fromfile(work, dtype=np.uint64))
                 work.unlink()
                 count += len(hashes)
                 if len(hashes):
-                    writer.write_table(pa.table({"run": hashes.astype(np.int64)}, schema=schema))
+                    writer.write_table(pa.table({"run": hashes.astype(np.int64)}, schema=_RUNS))
         return count
 
     def _work(self, source: str, lot: int) -> Path:
-        return self._folder / f"{_named(source)}-{lot:02d}{_WORK}"
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-
-
-def _is(path: Path, said: str) -> bool:
-    return path.is_file() and file_hash(path) == said
-
-
-def _runs_name(source: str) -> str:
-    return f"runs-{_named(source)}.parquet"
-
-
-def _openings_name(source: str) -> str:
-    return f"openings-{_named(source)}.parquet"
-
-
-def _named(source: str) -> str:
-    """Return a source's name as part of a file's name; what had to be changed is told apart by a hash."""
-    plain = re.sub(r"[^a-z0-9_-]", "_", source.lower())[:64]
-    return plain if plain == source else f"{plain}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
+        return self._folder / f"{named(source)}-{lot:02d}{_WORK}"

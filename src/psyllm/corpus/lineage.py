@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from psyllm.core import embedded
 from psyllm.core.permits import BASE
 from psyllm.core.stages import Parent, Stage, read_manifest, stage_folder
 
@@ -73,6 +74,8 @@ def origins_of(parents: Iterable[Parent], said: Mapping[str, Any], data: Path) -
             manifest = read_manifest(folder)
             if manifest is not None and manifest.content_hash == parent.content_hash:
                 corpora.append(folder)
+            elif embedded.has_read(parent):
+                corpora.append(embedded.folder())
             else:
                 unknown.append(f"corpus {parent.run} is not there any more")
         elif parent.stage == BASE:

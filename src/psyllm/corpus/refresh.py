@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from psyllm.core.fingerprints import FOLDER
 from psyllm.core.mended_manifests import RECOUNTED
 from psyllm.core.rated_answers import RATINGS, rated_files, rated_prefix, read_rated
 from psyllm.core.records import read_records
@@ -26,7 +27,7 @@ from psyllm.corpus.card import as_markdown, count_split
 from psyllm.corpus.card_html import as_html
 from psyllm.corpus.crisis import outcome_as_written
 from psyllm.corpus.drop_samples import Sample, drop_samples
-from psyllm.corpus.fingerprints import FOLDER, OpeningPrints, write_fingerprints
+from psyllm.corpus.fingerprints import OpeningPrints, write_fingerprints
 from psyllm.corpus.rated import count_rated
 from psyllm.corpus.split import SPLITS
 

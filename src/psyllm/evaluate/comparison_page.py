@@ -32,6 +32,7 @@ from psyllm.evaluate.page import (
     write_files,
 )
 from psyllm.evaluate.plots import loss_plot
+from psyllm.evaluate.seen_before import NOTHING_SEEN, Seen, said_of_seen
 from psyllm.evaluate.side_by_side import SideBySide
 
 NOT_ACROSS = "perplexity_tokens"
@@ -51,6 +52,7 @@ class Compared(NamedTuple):
     settings: EvaluateSettings
     curves: Mapping[str, list[Curves]]
     unchecked: Sequence[str]
+    seen: Seen = NOTHING_SEEN
 
 
 def write_comparison(folder: Path, found: SideBySide, origin: Compared) -> None:
@@ -66,6 +68,7 @@ def metrics_of(found: SideBySide, origin: Compared) -> dict[str, Any]:
         "corpus": origin.corpus.run,
         "split": origin.settings.split,
         "records": found.counts._asdict(),
+        **said_of_seen(origin.seen),
         "figures": {name: rounded(figures) for name, figures in found.figures.items()},
         "changes_against": found.models[0],
         "changes": {name: rounded(figures) for name, figures in found.changes.items()},
@@ -118,6 +121,7 @@ def render_comparison(found: SideBySide, origin: Compared) -> str:
         corpus=origin.corpus,
         split=origin.settings.split,
         unchecked=origin.unchecked,
+        seen=origin.seen,
         facts={model.run: _facts(model) for model in origin.models},
         bootstrap_samples=origin.settings.bootstrap_samples,
         settings=[(name, value) for name, value, _ in setting_rows(origin.settings)],

@@ -29,8 +29,9 @@ from psyllm.evaluate.measure import (
     variety_figures,
 )
 from psyllm.evaluate.perplexity import perplexity_figures
-from psyllm.evaluate.questions import Asked, draw, questions_in, questions_of
+from psyllm.evaluate.questions import Asked, asked_of, draw, questions_of
 from psyllm.evaluate.sample import Drawn
+from psyllm.evaluate.seen_before import NOTHING_SEEN, Seen
 from psyllm.evaluate.spoken import speak
 
 MODEL, NEAREST, RANDOM, PEOPLE = "model", "nearest", "random", "people"
@@ -39,12 +40,17 @@ TASK = "measure answers"
 
 
 class Counts(NamedTuple):
-    """How many records there were and were used."""
+    """How many records there were and were used.
+
+    The base may have read those `left_out`; those `too_short` could be looked for by their opening only.
+    """
 
     in_split: int
     scored: int
     answered: int
     training: int
+    left_out: int = 0
+    too_short: int = 0
 
 
 class Findings(NamedTuple):
@@ -60,15 +66,21 @@ class Findings(NamedTuple):
 
 
 def find_out(
-    model: Path, corpus: Path, settings: EvaluateSettings, other: Other | NotCompared | None = None
+    model: Path,
+    corpus: Path,
+    settings: EvaluateSettings,
+    other: Other | NotCompared | None = None,
+    seen: Seen = NOTHING_SEEN,
 ) -> Findings:
     """Return what the model, the baselines and people do on the split, and how the model differs from another.
+
+    What a base may have `seen` is left out.
 
     Raises:
         EmptyCorpus: the split holds nothing that can be asked.
         BadCheckpoint: a model can't be loaded.
     """
-    everything = questions_in(corpus, settings.split)
+    everything, left_out = asked_of(corpus, settings.split, seen.ids)
     read = track(read_records(corpus, prefix="train"), "read training records")
     training = list(questions_of(record for record in read if record.may_train))
     scored = draw(everything, settings.most_scored, settings.seed)
@@ -88,7 +100,9 @@ def find_out(
     figures[MODEL] |= perplexity_figures(spoken.surprised, **resampling._asdict())
     ended = share_interval([answer.finish == "end" for answer in spoken.drawn])
     figures[MODEL]["ended_percent"] = ended.scaled(PERCENT)
-    counts = Counts(len(everything), len(scored), len(asked), len(training))
+    counts = Counts(
+        len(everything) + left_out, len(scored), len(asked), len(training), left_out, seen.too_short
+    )
     found = Findings(asked, list(spoken.drawn), looked_up, judged, figures, counts)
     if not isinstance(other, Other):
         return found

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from psyllm.core import embedded
 from psyllm.core.errors import BadSetting, MissingStage
 from psyllm.core.permits import BASE
 from psyllm.core.progress import track
@@ -71,7 +72,8 @@ def check_unseen(models: Sequence[Manifest], corpus: Manifest, split: str, data:
             if found is None or found.content_hash != parent.content_hash:
                 if parent in learnt.own:
                     _refuse_gone(model.run, folder, corpus, data)
-                unchecked[parent.run] = None
+                if not embedded.has_read(parent):  # else `seen_before` leaves out what it has read
+                    unchecked[parent.run] = None
                 continue
             seen = {marks[mark] for mark in _marks_learnt(folder) if mark in marks}
             if seen:

@@ -7,7 +7,7 @@ asks, give none. Nothing here is scored or drawn from a model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +55,22 @@ def questions_of(records: Iterable[Record]) -> Iterator[Asked]:
         if dialogues and any(message.role == "visitor" for message in dialogues[0]):
             references = tuple(dialogue[-1].text for dialogue in dialogues)
             yield Asked(record.id, tuple(dialogues[0][:-1]), references)
+
+
+def asked_of(corpus: Path, split: str, left_out: Collection[str]) -> tuple[list[Asked], int]:
+    """Return what can be asked of a split, less the records left out, and how many those are.
+
+    Raises:
+        EmptyCorpus: nothing is left.
+    """
+    everything = questions_in(corpus, split)
+    kept = [question for question in everything if question.id not in left_out]
+    if not kept:
+        message = f"the base may have read all {len(everything):,} records of the {split} split of {corpus}"
+        raise EmptyCorpus(
+            message, "measure on texts that the base has not read: collect others, then clean and on"
+        )
+    return kept, len(everything) - len(kept)
 
 
 def draw(questions: Sequence[Asked], most: int, seed: int) -> list[Asked]:

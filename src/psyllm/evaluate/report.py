@@ -39,6 +39,7 @@ from psyllm.evaluate.page import (
     write_files,
 )
 from psyllm.evaluate.plots import loss_plot
+from psyllm.evaluate.seen_before import NOTHING_SEEN, Seen, said_of_seen
 
 COLUMN_NAMES = {
     MODEL: ("模型", "model"),
@@ -63,6 +64,7 @@ class Origin(NamedTuple):
     settings: EvaluateSettings
     curves: list[Curves]
     other: Other | NotCompared | None = None
+    seen: Seen = NOTHING_SEEN
 
 
 def write_report(folder: Path, findings: Findings, origin: Origin) -> None:
@@ -78,6 +80,7 @@ def metrics_of(findings: Findings, origin: Origin) -> dict[str, Any]:
         "corpus": origin.corpus.run,
         "split": origin.settings.split,
         "records": findings.counts._asdict(),
+        **said_of_seen(origin.seen),
         "figures": {column: rounded(figures) for column, figures in findings.figures.items()},
         "guard_reasons": {column: count_reasons(judged) for column, judged in findings.judged.items()},
         **_against(findings, origin),
@@ -121,6 +124,7 @@ def render_report(findings: Findings, origin: Origin) -> str:
         against=_against_rows(findings.against) if findings.against else [],
         compared=findings.against,
         not_compared=origin.other if isinstance(origin.other, NotCompared) else None,
+        seen=origin.seen,
         verdicts=VERDICTS,
         fewest=(FEWEST_CONVERSATIONS, FEWEST_RATERS),
         shown=shown,

@@ -3,9 +3,10 @@
 In: the current model and the corpus that its manifest names. Out: a run with
 `report.html` (one file, no links), `metrics.json` and `answers.jsonl`. The
 split measured is the one the model's own corpus kept apart, never that of a
-newer corpus. A model whose terms have ended is not measured. A comparison is a
-run as well, but never the report in use, which says of the one model in use
-whether it may speak. Nothing is trained or chosen here.
+newer corpus, less what a base may have read. A model whose terms have ended is
+not measured. A comparison is a run as well, but never the report in use, which
+says of the one model in use whether it may speak. Nothing is trained or chosen
+here.
 """
 
 from __future__ import annotations
@@ -45,12 +46,15 @@ def run(settings: EvaluateSettings, data: Path) -> Manifest:
             it rests on has ended.
         EmptyCorpus: the split holds nothing to measure on.
     """
+    from psyllm.evaluate.seen_before import mark_of, prints_to_look_into, seen_before
+
     model_folder, model = need_current(data, Stage.MODELS)
     _refuse_ended(model, data)
     corpus_folder, corpus = _corpus_of(model, data)
     parents = (model.as_parent(), corpus.as_parent())
     resolved = settings.model_dump(mode="json")
-    mark = fingerprint(Stage.REPORTS, parents, resolved, ROOMS)
+    prints = prints_to_look_into([model], corpus)
+    mark = fingerprint(Stage.REPORTS, parents, {**resolved, **mark_of(prints)}, ROOMS)
     name = f"report-{mark[:12]}"
     done = up_to_date(data, Stage.REPORTS, name)
     if done is not None:
@@ -63,8 +67,9 @@ def run(settings: EvaluateSettings, data: Path) -> Manifest:
 
     with writing(StageRun(data, Stage.REPORTS, name, mark, parents, resolved)) as stage_run:
         other = other_of(model_folder, model) if settings.against == "parent" else None
-        findings = find_out(model_folder / MODEL_FOLDER, corpus_folder, settings, other)
-        origin = Origin(model, corpus, settings, read_losses(model_folder), other)
+        seen = seen_before(prints, corpus_folder, settings.split)
+        findings = find_out(model_folder / MODEL_FOLDER, corpus_folder, settings, other, seen)
+        origin = Origin(model, corpus, settings, read_losses(model_folder), other, seen)
         write_report(stage_run.folder, findings, origin)
         return stage_run.finish(counts=findings.counts._asdict(), seeds={"evaluate": settings.seed})
 
@@ -78,6 +83,7 @@ def compare(settings: EvaluateSettings, data: Path, names: Sequence[str]) -> Man
         EmptyCorpus: the split holds nothing to measure on.
     """
     from psyllm.evaluate.learnt_from import check_unseen, refuse_learnt_split
+    from psyllm.evaluate.seen_before import mark_of, prints_to_look_into, seen_before
 
     refuse_learnt_split(settings.split)
     if len(names) < FEWEST_COMPARED or len(set(names)) < len(names):
@@ -93,7 +99,10 @@ def compare(settings: EvaluateSettings, data: Path, names: Sequence[str]) -> Man
     corpus_folder, corpus = _corpus_of(models[0], data)
     parents = (*(model.as_parent() for model in models), corpus.as_parent())
     resolved = settings.model_dump(mode="json")
-    mark = fingerprint(Stage.REPORTS, parents, {**resolved, "compared": list(names)}, ROOMS)
+    prints = prints_to_look_into(models, corpus)
+    mark = fingerprint(
+        Stage.REPORTS, parents, {**resolved, **mark_of(prints), "compared": list(names)}, ROOMS
+    )
     name = f"comparison-{mark[:12]}"
     done = up_to_date(data, Stage.REPORTS, name, take_into_use=False)
     if done is not None:
@@ -106,11 +115,12 @@ def compare(settings: EvaluateSettings, data: Path, names: Sequence[str]) -> Man
     unchecked = check_unseen(models, corpus, settings.split, data)
     folders = {model.run: stage_folder(data, Stage.MODELS) / model.run for model in models}
     with writing(StageRun(data, Stage.REPORTS, name, mark, parents, resolved)) as stage_run:
+        seen = seen_before(prints, corpus_folder, settings.split)
         found = stand(
-            {run: folder / MODEL_FOLDER for run, folder in folders.items()}, corpus_folder, settings
+            {run: folder / MODEL_FOLDER for run, folder in folders.items()}, corpus_folder, settings, seen
         )
         curves = {run: read_losses(folder) for run, folder in folders.items()}
-        write_comparison(stage_run.folder, found, Compared(models, corpus, settings, curves, unchecked))
+        write_comparison(stage_run.folder, found, Compared(models, corpus, settings, curves, unchecked, seen))
         counts = {"models": len(models), **found.counts._asdict()}
         return stage_run.finish(counts=counts, seeds={"evaluate": settings.seed}, take_into_use=False)
 

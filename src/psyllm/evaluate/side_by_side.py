@@ -34,7 +34,8 @@ from psyllm.evaluate.measure import (
     variety_at_equal_size,
 )
 from psyllm.evaluate.perplexity import perplexity_figures
-from psyllm.evaluate.questions import Asked, draw, questions_in
+from psyllm.evaluate.questions import Asked, asked_of, draw
+from psyllm.evaluate.seen_before import NOTHING_SEEN, Seen
 from psyllm.evaluate.spoken import Spoken, changes, speak
 from psyllm.lm.tokenizer import Tokenizer, read_tokenizer
 
@@ -42,11 +43,16 @@ TASK = "models side by side"
 
 
 class Counted(NamedTuple):
-    """How many records there were and were used."""
+    """How many records there were and were used.
+
+    A base may have read those `left_out`; those `too_short` could be looked for by their opening only.
+    """
 
     in_split: int
     scored: int
     answered: int
+    left_out: int = 0
+    too_short: int = 0
 
 
 class SideBySide(NamedTuple):
@@ -65,14 +71,16 @@ class SideBySide(NamedTuple):
         return list(self.spoken)
 
 
-def stand(models: Mapping[str, Path], corpus: Path, settings: EvaluateSettings) -> SideBySide:
-    """Return what each model does on the split.
+def stand(
+    models: Mapping[str, Path], corpus: Path, settings: EvaluateSettings, seen: Seen = NOTHING_SEEN
+) -> SideBySide:
+    """Return what each model does on the split, less what a base may have read.
 
     Raises:
         EmptyCorpus: the split holds nothing that can be asked.
         BadCheckpoint: a model can't be loaded.
     """
-    everything = questions_in(corpus, settings.split)
+    everything, left_out = asked_of(corpus, settings.split, seen.ids)
     scored = draw(everything, settings.most_scored, settings.seed)
     asked = draw(everything, settings.most_generated, settings.seed)
     resampling = Resampling(settings.bootstrap_samples, settings.seed)
@@ -88,7 +96,7 @@ def stand(models: Mapping[str, Path], corpus: Path, settings: EvaluateSettings) 
     first, *later = spoken
     references = [[fold(text) for text in question.references] for question in asked]
     differing = {name: changes_of(spoken[name], spoken[first], references, resampling) for name in later}
-    counts = Counted(len(everything), len(scored), len(asked))
+    counts = Counted(len(everything) + left_out, len(scored), len(asked), left_out, seen.too_short)
     return SideBySide(asked, spoken, people, figures, differing, counts)
 
 

@@ -18,6 +18,11 @@ USES = {
     "research": "research only: it may not speak to visitors",
     "unknown": "unknown: at least one source says nothing of it, so a person must clear it before any use",
 }
+# What a source's own licence does not say, by a part of its name.
+NOT_CLEARED = {
+    "smilechat": "it rewrites PsyQA questions, and PsyQA's terms are for research only: "
+    "a person must clear this chain before a public release"
+}
 IS_NOT = """\
 This is a language model alone. It is not a counsellor, not a doctor and no emergency service. Psy-LLM's
 service puts a triage of danger before it, a guard behind it, help lines beside it and a counsellor above it;
@@ -69,6 +74,8 @@ def _terms(permit: Permit) -> str:
     for row in permit.sources:
         said = ", ".join(row[name] for name in ("licence", "uses", "expires", "agreement") if row.get(name))
         lines.append(f"- Source `{row.get('source', '')}`: {said or 'no terms known'}.")
+        name = row.get("source", "").casefold()
+        lines += [f"  - **Not cleared:** {words}." for part, words in NOT_CLEARED.items() if part in name]
     return "\n".join(lines)
 
 

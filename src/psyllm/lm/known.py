@@ -1,8 +1,10 @@
 """The models that are known by name: where they are published, on what terms, of what shape.
 
 In: `known.toml`, and a data folder. Out: its rows; the local folder of a name;
-what each way of training would take. A row is what its publisher states, no
-recommendation. Nothing here loads a model or reaches a network; `hub` fetches.
+what each way of training would take; and the model that ships in the package
+(`core/embedded.py`), by a name beside the others. A row is what its publisher
+states, no recommendation. Nothing here loads a model or reaches a network; `hub`
+fetches.
 """
 
 from __future__ import annotations
@@ -11,11 +13,15 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
+from psyllm.core import embedded
 from psyllm.core.errors import BadSetting, MissingFile
 from psyllm.core.records import Frozen
+from psyllm.lm.export_card import NOT_CLEARED
 from psyllm.lm.folder import MOST_CONTEXT_TOKENS
 from psyllm.lm.memory import Device, Way, estimate
-from psyllm.lm.model_card import positions_of
+from psyllm.lm.model_card import positions_of, read_config
 from psyllm.lm.model_shape import shape_of
 
 TABLE = Path(__file__).with_name("known.toml")
@@ -34,6 +40,28 @@ WAYS: dict[Device, dict[str, Way]] = {
     },
     "cpu": {"full": Way(checkpointing=True), "lora": Way(method="lora", checkpointing=True)},
 }
+
+
+EMBEDDED_PURPOSE = (
+    "ships in the package: the demo and small trainings start from it without a download; "
+    "never to speak unsupervised, not in crises"
+)
+EMBEDDED_LICENCES = f"made from SmileChat, CC0-1.0 as published; {NOT_CLEARED['smilechat']}"
+
+
+class Embedded(Frozen):
+    """The model that ships in the package: `standing` says whether it is there and has passed what is asked of it."""
+
+    name: str = embedded.NAME
+    here: bool
+    passed: bool
+    standing: str
+    licence: str = "CC0-1.0"
+    licences: str = EMBEDDED_LICENCES
+    purpose: str = EMBEDDED_PURPOSE
+    parameters: int = 0
+    file_bytes: int = 0
+    config: dict[str, Any] = Field(default_factory=dict)
 
 
 class Known(Frozen):
@@ -67,17 +95,45 @@ def known_model(name: str) -> Known:
     return rows[name]
 
 
+def embedded_model() -> Embedded:
+    """Return what is known of the model in the package, also where this version holds none.
+
+    Raises:
+        BadCheckpoint: its settings can't be read.
+    """
+    there = embedded.standing()
+    if not there.is_here:
+        return Embedded(here=False, passed=False, standing=there.reason)
+    config = read_config(embedded.folder())
+    sizes = (path.stat().st_size for path in embedded.folder().rglob("*") if path.is_file())
+    return Embedded(
+        here=True,
+        passed=there.passed,
+        standing=there.reason,
+        parameters=shape_of(config).weights().total,
+        file_bytes=sum(sizes),
+        config=config,
+    )
+
+
+def is_embedded(base: Path) -> bool:
+    """Return whether `--base` means the model in the package: its name, and no folder here that is called so."""
+    return base == Path(embedded.NAME) and not base.is_dir()
+
+
 def hub_folder(data: Path, name: str) -> Path:
     """Return where a fetched model lies."""
     return data / HUB / name
 
 
 def base_folder(base: Path, data: Path) -> Path:
-    """Return the folder that `--base` means: a folder, or the name of a known model that was fetched.
+    """Return the folder that `--base` means: a folder, `embedded`, or the name of a known model that was fetched.
 
     Raises:
-        MissingFile: the name is known, but the model is not on this machine.
+        MissingFile: the name is known, but the model is not on this machine, or not in this version.
     """
+    if is_embedded(base):
+        return embedded.need()
     if base.is_dir() or len(base.parts) != 1 or base.name not in {row.name for row in known_models()}:
         return base
     folder = hub_folder(data, base.name)

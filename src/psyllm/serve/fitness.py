@@ -6,8 +6,9 @@ stays silent comes out. What it was trained on must permit it, whatever
 A model is fit when its own report says at most `serve.most_bits_per_char` bits
 per character (a character 5-gram needs 3.95 on counselling dialogues) and that
 the guard passed at least `serve.least_guard_passed_percent` of its answers: on
-uniform text few bits alone prove little. The guard still looks at every sentence
-of a fit model. That its terms end while it serves is seen in `reply.py`.
+uniform text few bits alone prove little. A model made from the one in the package
+is fit only if that has passed what is asked of it (`core/embedded.py`). The guard
+still looks at every sentence of a fit model. That its terms end while it serves is seen in `reply.py`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from psyllm.core.permits import kept_from_visitors, permit_of_model
+from psyllm.core import embedded
+from psyllm.core.base_models import base_hash
+from psyllm.core.permits import BASE, kept_from_visitors, permit_of_model
 from psyllm.core.settings import ServeSettings
-from psyllm.core.stages import Stage, current_run, read_manifest
+from psyllm.core.stages import Manifest, Parent, Stage, current_run, read_manifest
 
 METRICS = "metrics.json"
 _SAID_OF_USES = {
@@ -63,6 +67,12 @@ def fit_model(settings: ServeSettings, data: Path, today: dt.date | None = None)
 def _fit(settings: ServeSettings, data: Path, run: Path) -> Fitness:
     if settings.model == "any":
         return Fitness(run / "model", "any model may write (serve.model=any)")
+    failing = _failing_base(run)
+    if failing:
+        return Fitness(
+            None,
+            f"the model in use was made from the embedded model, and {failing}; visitors get bundled answers",
+        )
     measured = _measured(data, run)
     if measured is None:
         return Fitness(None, "the model in use has no report on its test split; run: psyllm evaluate")
@@ -72,6 +82,26 @@ def _fit(settings: ServeSettings, data: Path, run: Path) -> Fitness:
         asked = f"at most {settings.most_bits_per_char:.2f} and at least {settings.least_guard_passed_percent:.0f} % are fit"
         return Fitness(None, f"{found}; {asked}, so visitors get bundled answers (docs/safety.md)")
     return Fitness(run / "model", f"{found}; it is fit to write")
+
+
+def _failing_base(run: Path) -> str:
+    """Return why the package's model, from which this one was made, has not passed; empty if it has or wasn't."""
+    model = read_manifest(run)
+    if model is None or not embedded.is_here():
+        return ""
+    standing = embedded.standing()
+    return "" if standing.passed or base_hash(embedded.folder()) not in _bases(model) else standing.reason
+
+
+def _bases(model: Manifest) -> set[str]:
+    """Return the content hashes of a model's base, of that one's base, and so on."""
+    parents = [*model.parents]
+    said: object = model.details.get("lineage")
+    while isinstance(said, Mapping):
+        said = said.get("base_lineage")
+        if isinstance(said, Mapping):
+            parents += [Parent.model_validate(parent) for parent in said.get("parents", ())]
+    return {parent.content_hash for parent in parents if parent.stage == BASE}
 
 
 def _measured(data: Path, model: Path) -> tuple[float, float] | None:

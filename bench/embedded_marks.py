@@ -1,0 +1,152 @@
+"""What was measured of the embedded model goes beside its weights: `marks.json`, and a block of its card.
+
+In: the sheet that a reader has filled in, with the key and the figures that
+`embedded.py` wrote beside it, and the model's folder. Out: `marks.json`, which
+`psyllm.core.embedded` judges, and the figures between two marks in
+MODEL_CARD.md. Figures of other weights than the folder's are refused. Nothing
+is measured here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from psyllm.core.base_models import MARKS_FILE, base_hash
+from psyllm.core.embedded import ASKED, Marks, missed_marks
+from psyllm.core.stages import write_text_atomically
+from psyllm.evaluate.intervals import Interval, share_interval
+from psyllm.lm.model_card import CARD_FILE, read_card, read_config
+from psyllm.lm.model_shape import shape_of
+
+CARD = "MODEL_CARD.md"
+BEGIN = "<!-- figures: written by `python bench/embedded.py --card`, never by hand -->"
+END = "<!-- end of figures -->"
+NOT_YET = "Not measured yet. / 尚未测量。"
+ON_TOPIC = "on_topic_percent"
+
+
+def figures_beside(sheet: Path) -> Path:
+    """Return where the figures of a sheet lie."""
+    return sheet.with_suffix(".figures.json")
+
+
+def key_beside(sheet: Path) -> Path:
+    """Return where it stands which answers of a sheet belong to their question."""
+    return sheet.with_suffix(".key.json")
+
+
+def judged(sheet: Path) -> dict[str, Interval] | None:
+    """Return the share on topic of the model's own answers and of shuffled ones, None while any is unread."""
+    rows = json.loads(sheet.read_text("utf-8"))
+    key = json.loads(key_beside(sheet).read_text("utf-8"))
+    unread = [row["number"] for row in rows if not isinstance(row["on_topic"], bool)]
+    if unread:
+        print(f"not judged yet: {unread}")
+        return None
+    found = {}
+    for name, own in (("own", True), ("shuffled", False)):
+        marks = [row["on_topic"] for row, is_own in zip(rows, key, strict=True) if is_own is own]
+        found[name] = share_interval(marks).scaled(100)
+    return found
+
+
+def write_marks(sheet: Path, folder: Path) -> bool:
+    """Write marks.json of a judged sheet into the model's folder; return whether all that is asked is reached.
+
+    Raises:
+        SystemExit: a row is unread, a figure is missing, or they are those of other weights.
+    """
+    topic = judged(sheet)
+    if topic is None:
+        raise SystemExit(1)
+    figures = json.loads(figures_beside(sheet).read_text("utf-8"))
+    missing = sorted(set(ASKED) - {ON_TOPIC} - set(figures["measured"]))
+    if missing:
+        print(f"{figures_beside(sheet)} lacks {', '.join(missing)}: measure with dialogues and questions")
+        raise SystemExit(1)
+    if figures["base_sha256"] != base_hash(folder):
+        print(f"{figures_beside(sheet)} are the figures of other weights than {folder} holds")
+        raise SystemExit(1)
+    marks = Marks(
+        base_sha256=figures["base_sha256"],
+        measured={**figures["measured"], ON_TOPIC: topic["own"].value},
+        asked={name: (bounds.least, bounds.most) for name, bounds in ASKED.items()},
+        told={**figures["told"], "on_topic": {name: list(share) for name, share in topic.items()}},
+    )
+    write_text_atomically(folder / MARKS_FILE, marks.model_dump_json(indent=1) + "\n")
+    for name, share in topic.items():
+        print(f"{name:9s} on topic: {share.value:.0f} % [{share.low:.0f}, {share.high:.0f}]")
+    missed = missed_marks(marks.measured)
+    print("\n".join(f"missed: {words}" for words in missed) or "all that is asked is reached")
+    return not missed
+
+
+def write_card(folder: Path) -> None:
+    """Put the figures of a folder's marks between the two marks of its card; without marks it says so."""
+    path = folder / CARD
+    text = path.read_text("utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if not rest or END not in rest:
+        print(f"{path} has no place for figures: the lines {BEGIN} and {END}")
+        raise SystemExit(1)
+    write_text_atomically(path, f"{before}{BEGIN}\n\n{block(folder)}\n\n{END}{after}")
+
+
+def block(folder: Path) -> str:
+    """Return the figures as Markdown."""
+    try:
+        marks = Marks.model_validate_json((folder / MARKS_FILE).read_text("utf-8"))
+    except FileNotFoundError:
+        return NOT_YET
+    if marks.base_sha256 != base_hash(folder):
+        return NOT_YET
+    return "\n".join([*_table(marks), "", *_told(marks.told), *_made(folder)])
+
+
+def _table(marks: Marks) -> Iterator[str]:
+    missed = missed_marks(marks.measured)
+    yield "| measured 测得 | figure | asked 要求 |"
+    yield "|---|---:|---:|"
+    for name, bounds in ASKED.items():
+        yield f"| {bounds.what} | {marks.measured[name]:.4g} | {bounds.least:g} to {bounds.most:g} |"
+    yield ""
+    yield "All that is asked is reached." if not missed else f"Not reached: {'; '.join(missed)}."
+
+
+def _told(told: dict[str, Any]) -> Iterator[str]:
+    bits = told["bits_per_char"]
+    yield (
+        f"- {told['dialogues']} held-out dialogues, {told['characters']:,} characters; bits per character: "
+        + ", ".join(f"{name} {_interval(found, 3)}" for name, found in bits.items())
+    )
+    yield (
+        f"- {told['questions']} held-out questions at temperature {told['temperature']:g}; of the answers: "
+        + ", ".join(f"{_interval(share, 1)} % {name}" for name, share in told["answers_percent"].items())
+    )
+    yield f"- Distinct-2 at equal size: model {told['distinct_2_percent']['model']:.1f} %, people {told['distinct_2_percent']['people']:.1f} %"
+    topic = told["on_topic"]
+    yield (
+        f"- read blind, mixed: on topic {_interval(topic['own'], 0)} % of its own answers, "
+        f"{_interval(topic['shuffled'], 0)} % of answers to other questions"
+    )
+
+
+def _made(folder: Path) -> Iterator[str]:
+    card = read_card(folder)
+    lineage = {} if card is None else card.lineage
+    weights = shape_of(read_config(folder)).weights().total
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    yield f"- {weights:,} weights, {size / 1e6:.1f} MB with fingerprints; run `{lineage.get('run', '')}`"
+    for parent in lineage.get("parents", ()):
+        yield f"- made from {parent['stage']} `{parent['run']}`, sha256 {parent['content_hash'][:16]} ({CARD_FILE} holds all)"
+
+
+def _interval(found: list[float | None], decimals: int) -> str:
+    value, low, high = found
+    if low is None or high is None:
+        return f"{value:.{decimals}f}"
+    return f"{value:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]"

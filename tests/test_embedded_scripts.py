@@ -1,0 +1,175 @@
+"""The scripts around the package's model: the demo starts from it only when told so, and its card is filled by a command."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from psyllm.core import embedded
+from psyllm.core.base_models import base_hash
+
+PROGRAM = """#!/usr/bin/env bash
+echo "$@" >> {log}
+[ "$1 $2" != "models embedded" ] || exit {status}
+if [ "$1 $2" = "train export" ]; then mkdir -p {new}/fingerprints; echo 1 > {new}/model.int8.safetensors; echo 1 > {new}/MODEL_CARD.md; fi
+"""
+
+
+def house(tmp_path: Path, status: int) -> Path:
+    """Return a repository whose `psyllm` only writes down how it was called."""
+    (tmp_path / "runs").mkdir()
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    for name in ("circle.sh", "embedded.sh"):
+        shutil.copy(ROOT / "runs" / name, tmp_path / "runs" / name)
+    for name in ("psyllm", "python"):
+        program = tmp_path / ".venv" / "bin" / name
+        text = PROGRAM.format(
+            log=tmp_path / f"{name}.log", status=status, new=tmp_path / "d" / "embedded.new"
+        )
+        program.write_text(text)
+        program.chmod(0o755)
+    return tmp_path
+
+
+def typed(folder: Path, script: str, *words: str) -> list[str]:
+    environment = {"PATH": os.environ["PATH"]}
+    subprocess.run([str(folder / "runs" / script), *words], check=True, capture_output=True, env=environment)
+    return (folder / "psyllm.log").read_text().splitlines()
+
+
+@pytest.mark.parametrize(("status", "words"), [(0, "train --data d --preset demo"), (1, "train --data d")])
+def test_the_demo_starts_from_the_packages_model_if_that_has_passed(tmp_path, status, words):
+    lines = typed(house(tmp_path, status), "circle.sh", "--data", "d")
+    assert [line for line in lines if line.startswith("train")] == [words]
+    assert [line.split()[0] for line in lines if not line.startswith("models")] == [
+        *("collect", "clean", "corpus", "train", "evaluate", "status"),
+    ]
+
+
+@pytest.mark.parametrize("more", [["--preset", "tiny"], ["--import", "x.jsonl", "x", "CC0-1.0"]])
+def test_who_says_more_than_the_folder_decides_alone(tmp_path, more):
+    lines = typed(house(tmp_path, 0), "circle.sh", "--data", "d", *more)
+    assert not any("demo" in line or line.startswith("models") for line in lines)
+
+
+def test_shipping_puts_the_files_in_their_place_and_keeps_the_card(tmp_path):
+    here = house(tmp_path, 0) / "src" / "psyllm" / "lm" / "embedded"
+    here.mkdir(parents=True)
+    (here / "MODEL_CARD.md").write_text("our own words")
+    (here / "model.safetensors").write_text("an older model")
+    lines = typed(tmp_path, "embedded.sh", "--ship", "--data", "d")
+    assert [" ".join(line.split()[:2]) for line in lines] == ["train export", "corpus fingerprints"]
+    assert {path.name for path in here.iterdir()} == {
+        "MODEL_CARD.md",
+        "model.int8.safetensors",
+        "fingerprints",
+    }
+    assert (here / "MODEL_CARD.md").read_text() == "our own words"
+    benched = (tmp_path / "python.log").read_text()
+    assert "bench/embedded.py --model d/embedded.new --data d --sheet d/sheet.json" in benched
+    assert benched.endswith("bench/embedded.py --card\n")
+
+
+@pytest.fixture
+def marks_program(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    import embedded_marks
+
+    yield embedded_marks
+    del sys.modules["embedded_marks"]
+
+
+@pytest.fixture
+def measured(tmp_path, marks_program):
+    """Return a model's folder with our card, and a sheet with key and figures beside it."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    shutil.copy(ROOT / "src" / "psyllm" / "lm" / "embedded" / "MODEL_CARD.md", folder)
+    config = {
+        "model_type": "gpt2",
+        "n_layer": 1,
+        "n_embd": 8,
+        "n_head": 2,
+        "n_positions": 8,
+        "vocab_size": 10,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.int8.safetensors").write_bytes(b"w")
+    sheet = tmp_path / "sheet.json"
+    rows = [{"number": n, "question": "问", "answer": "答", "on_topic": n % 4 == 0} for n in range(20)]
+    sheet.write_text(json.dumps(rows))
+    marks_program.key_beside(sheet).write_text(json.dumps([n % 2 == 0 for n in range(20)]))
+    figures = {
+        "base_sha256": base_hash(folder),
+        "measured": {"bits_percent_of_5gram": 77.0, "whole_answers_percent": 81.0, "distinct_2_ratio": 1.0},
+        "told": {
+            "temperature": 0.7,
+            "dialogues": 600,
+            "characters": 123456,
+            "bits_per_char": {"model": [3.0, 2.9, 3.1], "5-gram": [3.9, 3.8, 4.0]},
+            "questions": 200,
+            "answers_percent": {"the guard passes": [90.0, 85.0, 94.0]},
+            "distinct_2_percent": {"model": 50.0, "people": 50.0},
+        },
+    }
+    marks_program.figures_beside(sheet).write_text(json.dumps(figures))
+    return folder, sheet
+
+
+def test_marks_and_card_are_written_from_what_was_measured(measured, marks_program, monkeypatch):
+    folder, sheet = measured
+    monkeypatch.setattr(embedded, "FOLDER", folder)
+    assert marks_program.block(folder) == marks_program.NOT_YET
+    assert not marks_program.write_marks(sheet, folder)  # half of its own ten are on topic
+    marks = embedded.read_marks()
+    assert marks.measured["on_topic_percent"] == 50
+    assert embedded.missed_marks(marks.measured) == [
+        f"{embedded.ASKED['on_topic_percent'].what}: 50, asked 70 to 100"
+    ]
+    before = (folder / "MODEL_CARD.md").read_text("utf-8")
+    marks_program.write_card(folder)
+    card = (folder / "MODEL_CARD.md").read_text("utf-8")
+    assert "| 77 | 0 to 78 |" in card
+    assert "model 3.000 [2.900, 3.100]" in card
+    assert "Not reached" in card
+    marks_program.write_card(folder)
+    assert (folder / "MODEL_CARD.md").read_text("utf-8") == card
+    (folder / "marks.json").unlink()
+    marks_program.write_card(folder)
+    assert (folder / "MODEL_CARD.md").read_text("utf-8") == before
+
+
+@pytest.mark.parametrize("fault", ["other weights", "unread", "half measured"])
+def test_marks_of_anything_but_whole_figures_of_these_weights_are_refused(
+    measured, marks_program, fault, capsys
+):
+    folder, sheet = measured
+    if fault == "other weights":
+        (folder / "model.int8.safetensors").write_bytes(b"x")
+    elif fault == "unread":
+        rows = json.loads(sheet.read_text())
+        sheet.write_text(json.dumps([*rows[:-1], {**rows[-1], "on_topic": None}]))
+    else:
+        path = marks_program.figures_beside(sheet)
+        figures = json.loads(path.read_text())
+        del figures["measured"]["distinct_2_ratio"]
+        path.write_text(json.dumps(figures))
+    with pytest.raises(SystemExit):
+        marks_program.write_marks(sheet, folder)
+    assert {"other weights": "other weights", "unread": "[19]", "half measured": "distinct_2_ratio"}[
+        fault
+    ] in (capsys.readouterr().out)
+    assert not (folder / "marks.json").exists()
+
+
+def test_the_card_says_what_it_must():
+    card = (ROOT / "src" / "psyllm" / "lm" / "embedded" / "MODEL_CARD.md").read_text("utf-8")
+    for words in ("无人监督", "危机", "12356", "Never unsupervised", "Not in a crisis", "CC0", "PsyQA"):
+        assert words in card
+    assert "A person must clear this chain before a\npublic release" in card
+    assert card.index("摘要") < card.index("What it is")
