@@ -11,7 +11,7 @@ from forgotten_story import HERS, SECRET, collected, holds, question
 from psyllm.cli.main import run as cli
 from psyllm.core import forgotten_files
 from psyllm.core.errors import DiskFull, MalformedInput
-from psyllm.core.forgetting import containing, forget, marks_of
+from psyllm.core.forgetting import containing, forget, marks_of, remove_copies
 from psyllm.core.settled_reviews import (
     DECISIONS,
     REVIEWS_RUN,
@@ -73,6 +73,21 @@ def test_a_run_that_cannot_say_what_it_is_stops_it_before_anything_goes(data, na
     assert str(path.parent) in caught.value.next_step
     assert holds(data, SECRET)
     assert read_tombstones(data).authors == {HERS}  # so that nothing of it comes in meanwhile
+
+
+@pytest.mark.parametrize("way", ["forget", "withdraw"])
+def test_a_report_that_cannot_say_from_what_it_was_made_goes_too_and_stops_nothing(data, way):
+    for name in ("report-torn", "report-whole"):
+        with writing(StageRun(data, Stage.REPORTS, name, "f", (), {})) as run:
+            run.finish(counts={})
+    (data / "5_reports" / "report-torn" / "manifest.json").write_text("{}")
+    left = [data / "5_reports" / "report-whole"]
+    if way == "withdraw":
+        assert remove_copies(data, {"split"}) == (("5_reports/report-torn",), ())
+    else:
+        forget(data, marks_of((), [HERS], ()))
+        assert not holds(data, SECRET)
+    assert [path for path in (data / "5_reports").iterdir() if path.is_dir()] == left
 
 
 def test_a_full_disk_leaves_no_copy_and_the_same_command_ends_it(data, monkeypatch):

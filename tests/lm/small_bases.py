@@ -11,8 +11,8 @@ HAS_PANGU = importlib.util.find_spec("psyllm.lm.pangu") is not None
 SHAPES = (*LLAMA_CPP_SHAPES, "pangu") if HAS_PANGU else LLAMA_CPP_SHAPES
 
 
-def shaped(shape: str, vocabulary: int, *, tied: bool = True):
-    """Return a model of random weights, heads and keys of different number, dropout off."""
+def shaped(shape: str, vocabulary: int, *, tied: bool = True, dropout: float = 0.0):
+    """Return a model of random weights, heads and keys of different number."""
     import torch
     from transformers import (
         AutoConfig,
@@ -35,18 +35,19 @@ def shaped(shape: str, vocabulary: int, *, tied: bool = True):
         "num_key_value_heads": 2,
         "max_position_embeddings": 64,
         "tie_word_embeddings": tied,
+        "attention_dropout": dropout,
         **nobody,
     }
     torch.manual_seed(4)
-    still = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+    dropped = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout)
     if shape == "gpt2":
         sizes = {"vocab_size": vocabulary, "n_positions": 64, "n_embd": 32, "n_layer": 2, "n_head": 2}
-        return GPT2LMHeadModel(GPT2Config(**sizes, **still, **nobody, tie_word_embeddings=tied))
+        return GPT2LMHeadModel(GPT2Config(**sizes, **dropped, **nobody, tie_word_embeddings=tied))
     if shape == "pangu":
         importlib.import_module("psyllm.lm.pangu")  # makes the Auto classes know it
         sizes = {"vocab_size": vocabulary, "hidden_size": 32, "num_layers": 2, "num_heads": 2}
         config = AutoConfig.for_model(
-            "gpt_pangu", **sizes, **still, **nobody, max_position_embeddings=64, tie_word_embeddings=tied
+            "gpt_pangu", **sizes, **dropped, **nobody, max_position_embeddings=64, tie_word_embeddings=tied
         )
         return AutoModelForCausalLM.from_config(config)
     if shape == "qwen3":

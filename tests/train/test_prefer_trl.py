@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 
-from lm.small_bases import shaped
+from lm.small_bases import SHAPES, shaped
 from made_up import text
 from psyllm.core.train_settings import ModelShape, PreferStage
 from psyllm.lm.checkpoint import build
@@ -67,6 +67,19 @@ def test_nothing_has_moved_at_step_0_of_kto(model, thumbs, tokenizer, tmp_path):
         measured = kto_trainer(model, thumbs, thumbs, planned(tmp_path, tokenizer)).evaluate()
     assert measured["dev_loss"] == pytest.approx(0.5, abs=1e-6)
     assert measured["dev_margin"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_model_that_drops_some_of_what_it_sees_drops_nothing_while_it_is_held_to_what_it_was(
+    shape, thumbs, pairs, tokenizer, tmp_path
+):
+    row = torch.arange(300, 320).unsqueeze(0) % SHAPE.vocabulary
+    for make, examples in ((kto_trainer, thumbs), (dpo_trainer, pairs)):
+        base = shaped(shape, SHAPE.vocabulary, dropout=0.3).train()
+        assert not torch.equal(base(row).logits, base(row).logits)
+        with as_it_was(base):
+            learner = make(base, examples, examples, planned(tmp_path, tokenizer)).model.train()
+            assert torch.equal(learner(row).logits, learner(row).logits)
 
 
 @pytest.mark.parametrize("kind", ["kto", "dpo"])

@@ -7,7 +7,7 @@ import pytest
 
 from lm.small import foreign_base
 from psyllm.core.begun_models import BEGAN
-from psyllm.core.errors import BadCheckpoint, BadSetting, MissingStage
+from psyllm.core.errors import BadCheckpoint, BadSetting, MalformedInput, MissingStage
 from psyllm.core.progress import listening
 from psyllm.core.stages import Stage, read_manifest, set_current
 from psyllm.lm.model_card import read_card
@@ -81,6 +81,14 @@ def test_what_can_not_be_resumed_names_what_is_meant(data, short, monkeypatch):
         resumed(data, folder.name)
     assert f"psyllm train more {folder.name}" in caught.value.next_step
     assert f"psyllm train continue {folder.name}" in caught.value.next_step
+
+
+@pytest.mark.parametrize("holds_now", ["{", "[]", "null"])
+def test_a_run_that_cannot_say_how_it_began_is_named(data, short, holds_now):
+    path = interrupt(short, data, "adapt", 3) / BEGAN
+    path.write_text(holds_now)
+    with pytest.raises(MalformedInput, match=BEGAN):
+        resumed(data, None)
 
 
 def test_a_corpus_that_has_changed_since_is_not_resumed_on(data, short):

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from psyllm.core.begun_models import begun_models, need_readable_runs
+from psyllm.core.errors import MalformedInput
 from psyllm.core.forgotten_files import (
     Row,
     record_files,
@@ -50,6 +51,7 @@ from psyllm.core.stages import (
     Stage,
     complete_runs,
     locked,
+    read_manifest,
     stage_folder,
     write_text_atomically,
 )
@@ -279,10 +281,10 @@ def remove_copies(
     Trainings that broke off are removed only by who holds their lock.
     """
     removed = []
-    for report in complete_runs(data, Stage.REPORTS):
-        if any(parent.run in corpora for parent in report.parents):
-            shutil.rmtree(stage_folder(data, Stage.REPORTS) / report.run)
-            removed.append(f"{Stage.REPORTS.value}/{report.run}")
+    for report in run_folders(data, Stage.REPORTS):
+        if _may_show(report, corpora):
+            shutil.rmtree(report)
+            removed.append(f"{Stage.REPORTS.value}/{report.name}")
     exports, beside = _remove_exports(data, corpora)
     for folder in run_folders(data, Stage.CORPUS):
         for page in CORPUS_PAGES:  # of any corpus: what was dropped before it is shown there, too
@@ -293,6 +295,15 @@ def remove_copies(
     if corpora and unfinished_models:
         remove_unfinished(data, [Stage.MODELS])
     return (*removed, *exports), beside
+
+
+def _may_show(report: Path, corpora: set[str]) -> bool:
+    """Return whether a complete report was made from one of these corpora, or can't say from which."""
+    try:
+        manifest = read_manifest(report)
+    except MalformedInput:
+        return True
+    return manifest is not None and any(parent.run in corpora for parent in manifest.parents)
 
 
 def _remove_exports(data: Path, corpora: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

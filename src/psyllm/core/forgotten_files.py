@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from psyllm.core.errors import DiskFull
+from psyllm.core.errors import DiskFull, MalformedInput
 from psyllm.core.records import RECORD_SCHEMA, Record, from_row, readable
 from psyllm.core.stages import NO_SPACE, Stage, read_manifest, stage_folder
 
@@ -53,7 +53,7 @@ def record_files(data: Path, stages: Sequence[Stage] = tuple(Stage)) -> Iterator
     """
     for stage in stages:
         for folder in run_folders(data, stage):
-            paths = sorted(folder.glob("*.parquet")) if read_manifest(folder) is not None else ()
+            paths = sorted(folder.glob("*.parquet")) if _is_complete(folder) else ()
             yield from filter(_is_of_records, paths)
 
 
@@ -67,12 +67,22 @@ def remove_unfinished(data: Path, stages: Sequence[Stage]) -> None:
     """Remove runs that broke off, and torn copies of files; the stages' locks must be held."""
     for stage in stages:
         for folder in run_folders(data, stage):
-            if read_manifest(folder) is None:
+            if not _is_complete(folder):
                 shutil.rmtree(folder)
             else:
                 shutil.rmtree(folder / "work", ignore_errors=True)
                 for torn in folder.glob(".*.forgetting"):
                     torn.unlink()
+
+
+def _is_complete(folder: Path) -> bool:
+    """Return whether a run is; a report that can't say from what it was made counts as one that broke off."""
+    try:
+        return read_manifest(folder) is not None
+    except MalformedInput:
+        if folder.parent.name == Stage.REPORTS.value:
+            return False
+        raise
 
 
 def rows_of(path: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:

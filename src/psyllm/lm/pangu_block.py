@@ -69,6 +69,9 @@ class PanguAttention(nn.Module):
         self.v_proj = nn.Linear(config.hidden_size, config.hidden_size)
         self.q_proj = nn.Linear(config.hidden_size, config.hidden_size)
         self.c_proj = Summed(config.hidden_size, config.hidden_size)
+        self.attn_dropout = nn.Dropout(
+            config.attn_pdrop
+        )  # a module: whoever turns dropout off looks for those
         self.resid_dropout = nn.Dropout(config.resid_pdrop)
 
     def forward(
@@ -92,7 +95,7 @@ class PanguAttention(nn.Module):
         if past_key_values is not None:
             key, value = past_key_values.update(key, value, self.layer_idx)
         attend: Callable[..., Attended] = ALL_ATTENTION_FUNCTIONS.get_interface(attention, eager_attention)
-        dropout = self.config.attn_pdrop if self.training else 0.0
+        dropout = self.attn_dropout.p if self.training else 0.0
         found, shares = attend(
             self, query, key, value, attention_mask, scaling=self.scaling, dropout=dropout, **kwargs
         )

@@ -13,7 +13,7 @@ import json
 import os
 from typing import Any
 
-from psyllm.core.begun_models import BEGAN
+from psyllm.core.begun_models import BEGAN, read_began
 from psyllm.core.errors import BadCheckpoint
 from psyllm.core.stages import StageRun, write_text_atomically
 from psyllm.core.train_settings import TrainSettings
@@ -47,11 +47,11 @@ def began(undertaking: Undertaking, writer: StageRun, processes_here: int) -> di
     settings, earlier = undertaking.settings, undertaking.earlier
     wording = _wording(settings)
     if path.is_file():
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        found = read_began(writer.folder)
         again = f"make it so again (another transformers?), or delete {writer.folder} and begin anew: psyllm train"
         _need_same(found, wording, writer.name, again)
         return found
-    before = {} if earlier is None else json.loads((earlier / BEGAN).read_text("utf-8"))
+    before = {} if earlier is None else read_began(earlier)
     if earlier is not None:
         again = "start from its weights, with the words of its card, instead: psyllm train continue"
         _need_same(before, wording, earlier.name, f"{again} {earlier.name}")

@@ -273,6 +273,7 @@ def _built(
     callbacks: Sequence[TrainerCallback],
 ) -> Any:  # noqa: ANN401 - one of ours
     """Return the trainer: TRL is given numbers of places instead of texts, and its collator ours around it."""
+    _turn_dropout_off(model)
     numbered = [list(range(place, place + plan.at_once)) for place in tables["train"].starts()]
     settings = plan.settings
     wanted = settings.steps * (settings.batch_rows // plan.at_once)
@@ -292,6 +293,17 @@ def _built(
     trainer.processing_class = None  # else it would be written beside every checkpoint
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _turn_dropout_off(model: PreTrainedModel) -> None:
+    """Make the model say the same twice, as what it is held to does: TRL sets only the modules named Dropout.
+
+    Llama, Qwen and others keep the share that is dropped of attention as a number.
+    """
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if "drop" in name and isinstance(value, float):
+                setattr(module, name, 0.0)
 
 
 def _pad_only(pad: int) -> PreTrainedTokenizerFast:

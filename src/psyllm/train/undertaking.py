@@ -12,13 +12,12 @@ is meant. Nothing here trains, and nothing is written.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from psyllm.core.begun_models import BEGAN
+from psyllm.core.begun_models import BEGAN, read_began
 from psyllm.core.errors import BadCheckpoint, BadSetting, MissingStage
 from psyllm.core.permits import BASE
 from psyllm.core.stages import (
@@ -111,7 +110,7 @@ def resumed(data: Path, name: str | None, *, changed_code: bool = False) -> Unde
         BadSetting: the code has changed since, so its bits would differ.
     """
     folder = _unfinished(data, name)
-    began = json.loads((folder / BEGAN).read_text("utf-8"))
+    began = read_began(folder)
     settings = _settings(began["settings"], folder.name)
     parents = tuple(Parent.model_validate(parent) for parent in began["parents"])
     corpus, manifest = corpus_of(parents, data, "begin anew: psyllm train")
@@ -236,12 +235,10 @@ def _unfinished(data: Path, name: str | None) -> Path:
 def _all_unfinished(data: Path) -> list[Path]:
     """Return the runs that broke off and know how they began, the newest last."""
     found = stage_folder(data, Stage.MODELS).glob(f"*/{BEGAN}")
-    waiting = [path for path in found if read_manifest(path.parent) is None and _knows_how(path)]
+    waiting = [
+        path for path in found if read_manifest(path.parent) is None and "settings" in read_began(path.parent)
+    ]
     return [path.parent for path in sorted(waiting, key=lambda path: path.stat().st_mtime_ns)]
-
-
-def _knows_how(began: Path) -> bool:
-    return "settings" in json.loads(began.read_text("utf-8"))
 
 
 def _settings(said: dict[str, Any], run: str) -> TrainSettings:
