@@ -2,6 +2,7 @@
 
 import pytest
 
+from psyllm.core import embedded
 from psyllm.core.settings import load_settings, preset_names
 from psyllm.lm.known import known_models
 from psyllm.train.history import should_stop
@@ -27,7 +28,7 @@ def test_a_presets_training_agrees_with_itself(name, monkeypatch):
         assert stage.evaluate_every_steps <= stage.steps
         assert stage.row_tokens <= train.model.context_tokens
     assert train.base is None or train.general_share == 0 or train.adapt.steps
-    assert train.base is None or str(train.base) in {row.name for row in known_models()}
+    assert train.base is None or str(train.base) in {embedded.NAME, *(row.name for row in known_models())}
 
 
 @pytest.mark.parametrize("name", PAPER)

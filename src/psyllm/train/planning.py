@@ -140,6 +140,7 @@ def read_shape(folder: Path) -> Shape:
     Raises:
         MissingFile: there is no config.json.
         BadSetting: it describes no causal model.
+        BadCheckpoint: it calls its sizes otherwise than any model that is known.
     """
     path = folder / "config.json"
     if not path.is_file():
