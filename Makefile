@@ -63,8 +63,9 @@ fix: $(VENV)/.ready-dev ## mend what the formatters can mend
 web-tests: setup-dev
 	web/build.sh --npm run check
 
+# Two processes, a file of tests stays in one, the browser's come last; their models are too small for threads.
 python-tests: setup-dev
-	$(BIN)/pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 # $(call debian,PROGRAM,PACKAGES): as root a missing program is installed from Debian; in CI it must be there.
 define debian
