@@ -7,6 +7,7 @@ import pytest
 from psyllm.core import embedded
 from psyllm.core.base_models import MARKS_FILE, base_hash
 from psyllm.core.errors import MissingFile
+from psyllm.core.fingerprints import read_owner, read_vouched, whole_sources
 from psyllm.core.stages import Parent, Stage
 from small_embedded import PASSING, read_corpus, seat, ship_fingerprints, talk, write_marks
 
@@ -110,6 +111,64 @@ def test_fingerprints_that_were_changed_are_none(shipped, harm):
         (folder / "fingerprints.json").write_text("[]")
     assert not embedded.has_read(parent)
     assert not embedded.standing().passed
+
+
+INDEX_FAULTS = {
+    "owner": {"of": {"stage": 1}},
+    "files": {"files": []},
+    "counts of no source": {"sources": {"smilechat": 3}},
+    "no counts": {"sources": {"smilechat": {}}},
+    "counts": {"sources": {"smilechat": {"runs": -1, "openings": 1}}},
+    "bits": {"sample_bits": "x"},
+    "length": {"opening_chars": None},
+    "other bits": {"kept_bits": 8},
+    "version": {"version": 2},
+}
+
+
+@pytest.mark.parametrize("fault", INDEX_FAULTS)
+def test_an_index_that_can_not_be_read_is_said_and_never_raised(shipped, fault):
+    path = shipped / "fingerprints" / "fingerprints.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | INDEX_FAULTS[fault]))
+    (parent,) = embedded._corpora()
+    assert embedded.standing() == (True, False, "its fingerprints can't be read")
+    assert not embedded.has_read(parent)
+    assert read_owner(shipped) is None
+    assert read_vouched(shipped) == ({}, [])
+    assert whole_sources(shipped, {}) == set()
+
+
+def test_an_index_that_may_not_be_read_is_said(shipped, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "no", str(path))
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", refused)  # root may read all, whatever the file's rights
+    assert embedded.standing() == (True, False, "its fingerprints can't be read")
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {"smilechat": {"runs": 0, "openings": 0}},
+        {"smilechat": {"runs": 0, "openings": 1}},
+        {},
+        {"other": {"runs": 0, "openings": 0}},
+    ],
+)
+def test_an_index_that_says_less_than_lies_there_vouches_for_nothing(shipped, sources):
+    path = shipped / "fingerprints" / "fingerprints.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sources": sources}))
+    (parent,) = embedded._corpora()
+    assert not embedded.has_read(parent)
+    assert embedded.standing().reason.startswith("it has no fingerprints")
+
+
+def test_weights_that_can_not_be_read_fail_and_do_not_raise(shipped, monkeypatch):
+    def broken(path):
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr(embedded, "base_hash", broken)
+    assert embedded.standing() == (True, False, "its files can't be read")
 
 
 @pytest.mark.parametrize("card", ["{", "[]", '{"lineage": {"parents": [3]}}', '{"lineage": null}'])

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 
 from psyllm.core.base_models import MARKS_FILE, base_hash
 from psyllm.core.errors import MissingFile
+from psyllm.core.fingerprints import FOLDER as FINGERPRINTS
 from psyllm.core.fingerprints import read_index, read_owner, read_vouched, whole_sources
 from psyllm.core.records import Frozen
 from psyllm.core.stages import Parent, Stage
@@ -96,6 +97,13 @@ def standing() -> Standing:
     """Return whether the model is there and has passed all that is asked of it."""
     if not is_here():
         return Standing(is_here=False, passed=False, reason=NOT_IN_THIS_VERSION)
+    try:
+        return _judged()
+    except OSError:
+        return _failed("its files can't be read")
+
+
+def _judged() -> Standing:
     marks = read_marks()
     if marks is None:
         return _failed("its marks are missing or can't be read")
@@ -104,6 +112,8 @@ def standing() -> Standing:
     missed = missed_marks(marks.measured)
     if missed:
         return _failed("; ".join(missed))
+    if read_index(FOLDER) is None and (FOLDER / FINGERPRINTS).exists():
+        return _failed("its fingerprints can't be read")
     if not any(map(has_read, _corpora())):
         return _failed("it has no fingerprints of what it has read, so leaks can't be told")
     return Standing(is_here=True, passed=True, reason="it has passed all that is asked of it")
@@ -130,12 +140,14 @@ def read_marks() -> Marks | None:
 
 
 def has_read(corpus: Parent) -> bool:
-    """Return whether whole fingerprints of this very corpus lie in the model's folder."""
+    """Return whether whole fingerprints of this very corpus lie in the model's folder, some of each source."""
     owner = read_owner(FOLDER)
-    if owner is None or owner.content_hash != corpus.content_hash:
-        return False
     index = read_index(FOLDER)
-    return bool(index) and whole_sources(FOLDER, read_vouched(FOLDER)[0]) == set(index or ())
+    if not index or owner is None or owner.content_hash != corpus.content_hash:
+        return False
+    if not all(counts["runs"] or counts["openings"] for counts in index.values()):
+        return False
+    return whole_sources(FOLDER, read_vouched(FOLDER)[0]) == set(index)
 
 
 def _corpora() -> list[Parent]:
@@ -144,7 +156,7 @@ def _corpora() -> list[Parent]:
         card = json.loads((FOLDER / CARD_FILE).read_text("utf-8"))
         said: list[Any] = card["lineage"]["parents"]
         parents = [Parent.model_validate(parent) for parent in said]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     return [parent for parent in parents if parent.stage == Stage.CORPUS.value]
 
