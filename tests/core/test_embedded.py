@@ -99,7 +99,7 @@ def test_it_fails_where_nothing_tells_what_it_has_read(shipped):
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "index"])
 def test_fingerprints_that_were_changed_are_none(shipped, harm):
-    (parent,) = embedded._corpora()
+    (parent,) = embedded.corpora()
     assert embedded.has_read(parent)
     folder = shipped / "fingerprints"
     path = next(folder.glob("runs-*.parquet"))
@@ -130,7 +130,7 @@ INDEX_FAULTS = {
 def test_an_index_that_can_not_be_read_is_said_and_never_raised(shipped, fault):
     path = shipped / "fingerprints" / "fingerprints.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | INDEX_FAULTS[fault]))
-    (parent,) = embedded._corpora()
+    (parent,) = embedded.corpora()
     assert embedded.standing() == (True, False, "its fingerprints can't be read")
     assert not embedded.has_read(parent)
     assert read_owner(shipped) is None
@@ -158,7 +158,7 @@ def test_an_index_that_may_not_be_read_is_said(shipped, monkeypatch):
 def test_an_index_that_says_less_than_lies_there_vouches_for_nothing(shipped, sources):
     path = shipped / "fingerprints" / "fingerprints.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"sources": sources}))
-    (parent,) = embedded._corpora()
+    (parent,) = embedded.corpora()
     assert not embedded.has_read(parent)
     assert embedded.standing().reason.startswith("it has no fingerprints")
 
@@ -174,4 +174,4 @@ def test_weights_that_can_not_be_read_fail_and_do_not_raise(shipped, monkeypatch
 @pytest.mark.parametrize("card", ["{", "[]", '{"lineage": {"parents": [3]}}', '{"lineage": null}'])
 def test_a_card_that_can_not_be_read_names_no_corpus(shipped, card):
     (shipped / "psyllm.json").write_text(card)
-    assert embedded._corpora() == []
+    assert embedded.corpora() == []

@@ -264,6 +264,12 @@ def test_a_sample_goes_with_a_model_and_finds_what_the_whole_finds(made, tmp_pat
     model(elsewhere, (base,), base_lineage=below)
     again = check(asked(tmp_path, known), origins_of_model("current", elsewhere), SHARE, OURS)
     assert again.leaked == 7
+    # and one into which an adapter from elsewhere was merged before that
+    merged = {"parents": [base.model_dump()], "unknown": ["foreign"], "base_lineage": below}
+    model(tmp_path / "merged", (base,), base_lineage=merged)
+    said = check(asked(tmp_path, known), origins_of_model("current", tmp_path / "merged"), SHARE, OURS)
+    assert said.leaked == 7
+    assert "adapter foreign was trained elsewhere and has no fingerprints" in said.unknown
     monkeypatch.setattr(embedded, "FOLDER", tmp_path / "none")
     lost = check(asked(tmp_path, known), origins_of_model("current", elsewhere), SHARE, OURS)
     assert lost.verdict == f"leak unknown: corpus {gone.run} is not there any more"

@@ -114,7 +114,7 @@ def _judged() -> Standing:
         return _failed("; ".join(missed))
     if read_index(FOLDER) is None and (FOLDER / FINGERPRINTS).exists():
         return _failed("its fingerprints can't be read")
-    if not any(map(has_read, _corpora())):
+    if not any(map(has_read, corpora())):
         return _failed("it has no fingerprints of what it has read, so leaks can't be told")
     return Standing(is_here=True, passed=True, reason="it has passed all that is asked of it")
 
@@ -150,7 +150,7 @@ def has_read(corpus: Parent) -> bool:
     return whole_sources(FOLDER, read_vouched(FOLDER)[0]) == set(index)
 
 
-def _corpora() -> list[Parent]:
+def corpora() -> list[Parent]:
     """Return the corpora that the model's own card says it was trained on."""
     try:
         card = json.loads((FOLDER / CARD_FILE).read_text("utf-8"))
