@@ -52,6 +52,15 @@ def test_it_passes_with_marks_of_its_own_weights_and_fingerprints_of_its_own_cor
         ("distinct_2_ratio", 0.79),
         ("distinct_2_ratio", 1.21),
         ("on_topic_percent", 69.0),
+        ("on_topic_over_shuffled_points", 29.0),
+        ("dialogues", 299),
+        ("questions", 199),
+        ("own_judged", 49),
+        ("shuffled_judged", 49),
+        ("temperature", 0.01),
+        ("top_p", 1.0),
+        ("max_new_tokens", 100),
+        ("repetition_penalty", 1.0),
     ],
 )
 def test_one_missed_mark_is_enough_to_fail_and_is_named(shipped, name, figure):
@@ -68,6 +77,14 @@ def test_a_measure_that_was_never_taken_is_missed():
         (missed,) = embedded.missed_marks(left)
         assert missed.endswith("not measured")
     assert embedded.missed_marks(PASSING) == []
+    assert embedded.missed_marks({**PASSING, "dialogues": 10**9}) == []
+    assert set(PASSING) == set(embedded.ASKED)
+
+
+@pytest.mark.parametrize("figure", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_reaches_nothing(figure):
+    for name in embedded.ASKED:
+        assert embedded.missed_marks({**PASSING, name: figure})
 
 
 def test_marks_of_other_weights_count_for_nothing(shipped):
