@@ -14,8 +14,11 @@
 4. `--sheet` writes 50 unselected answers and 50 that belong to other questions,
    mixed and without saying which is which, with `on_topic` to be filled in by a
    reader; `--marks` reads the filled sheet and prints the share on topic among
-   the model's own and among the shuffled ones (asked: 70 %).
+   the model's own and among the shuffled ones (asked: 70 %, and 30 points more than
+   of the shuffled ones).
 
+With `--marks` fewer than 300 dialogues, 200 questions and 50 answers of each kind, or
+other settings than the service answers with, are refused.
 Nothing is drawn twice or chosen. The test split is read for measuring only.
 """
 
@@ -37,7 +40,7 @@ from psyllm.core.base_models import base_hash
 from psyllm.core.embedded import FOLDER
 from psyllm.core.progress import listening
 from psyllm.core.records import read_records
-from psyllm.core.settings import Decoding
+from psyllm.core.settings import ServeSettings
 from psyllm.core.stages import Stage, need_current
 from psyllm.evaluate.guarding import count_reasons, judge
 from psyllm.evaluate.intervals import ratio_interval, share_interval
@@ -54,6 +57,7 @@ ORDERS = (3, 4, 5)
 SEED = 20261123
 ON_SHEET = 50
 LEAST_SENTENCES = 2
+SERVED = ServeSettings().decoding
 
 
 class Figures(NamedTuple):
@@ -111,7 +115,7 @@ def bits_table(corpus: Path, model: Path, most: int) -> Figures:
             f"{100 * sum(bits) / peer:.1f} % of the 5-gram's"
         )
     return Figures(
-        {"bits_percent_of_5gram": 100 * sum(found["model"]) / peer},
+        {"bits_percent_of_5gram": 100 * sum(found["model"]) / peer, "dialogues": len(talks)},
         {"dialogues": len(talks), "characters": sum(chars), "bits_per_char": told},
     )
 
@@ -139,7 +143,11 @@ def answers_table(asked: Sequence[Asked], drawn: Sequence[Drawn]) -> Figures:
     lengths = [np.mean([len(text) for text in side]) for side in (texts, people)]
     print(f"characters an answer: model {lengths[0]:.0f}, people {lengths[1]:.0f}")
     return Figures(
-        {"whole_answers_percent": told["all three"][0] or 0.0, "distinct_2_ratio": ours / theirs},
+        {
+            "whole_answers_percent": told["all three"][0] or 0.0,
+            "distinct_2_ratio": ours / theirs,
+            "questions": len(asked),
+        },
         {
             "questions": len(asked),
             "answers_percent": told,
@@ -180,7 +188,7 @@ def main() -> None:
     words.add_argument("--model", type=Path, help="a model's folder; the one in use if left out")
     words.add_argument("--dialogues", type=int, default=600)
     words.add_argument("--questions", type=int, default=200)
-    words.add_argument("--temperature", type=float, default=Decoding().temperature)
+    words.add_argument("--temperature", type=float, default=SERVED.temperature)
     words.add_argument("--threads", type=int, default=0)
     words.add_argument("--sheet", type=Path)
     words.add_argument("--marks", type=Path)
@@ -201,10 +209,10 @@ def main() -> None:
             measured, told = measured | bits.measured, told | bits.told
         if asked_for.questions:
             asked = draw(list(questions_of(read_records(corpus, prefix="test"))), asked_for.questions, SEED)
-            decoding = Decoding(temperature=asked_for.temperature)
+            decoding = SERVED.model_copy(update={"temperature": asked_for.temperature})
             drawn = draw_answers(model, asked, decoding, threads=asked_for.threads, seed=SEED)
             answers = answers_table(asked, drawn)
-            measured, told = measured | answers.measured, told | answers.told
+            measured, told = measured | answers.measured | decoding.model_dump(), told | answers.told
             if asked_for.sheet:
                 write_sheet(asked_for.sheet, asked, drawn)
     if asked_for.sheet:

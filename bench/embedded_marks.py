@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from psyllm.core.base_models import MARKS_FILE, base_hash
-from psyllm.core.embedded import ASKED, Marks, missed_marks
+from psyllm.core.embedded import ASKED, MEASURED_ON, Marks, missed_marks
 from psyllm.core.stages import write_text_atomically
 from psyllm.evaluate.intervals import Interval, share_interval
 from psyllm.lm.model_card import CARD_FILE, read_card, read_config
@@ -25,7 +25,7 @@ CARD = "MODEL_CARD.md"
 BEGIN = "<!-- figures: written by `python bench/embedded.py --card`, never by hand -->"
 END = "<!-- end of figures -->"
 NOT_YET = "Not measured yet. / 尚未测量。"
-ON_TOPIC = "on_topic_percent"
+OF_SHEET = ("on_topic_percent", "on_topic_over_shuffled_points", "own_judged", "shuffled_judged")
 
 
 def figures_beside(sheet: Path) -> Path:
@@ -38,8 +38,15 @@ def key_beside(sheet: Path) -> Path:
     return sheet.with_suffix(".key.json")
 
 
-def judged(sheet: Path) -> dict[str, Interval] | None:
-    """Return the share on topic of the model's own answers and of shuffled ones, None while any is unread."""
+class Read(NamedTuple):
+    """What a reader found on topic, in percent, and of how many answers."""
+
+    share: Interval
+    judged: int
+
+
+def judged(sheet: Path) -> dict[str, Read] | None:
+    """Return what is on topic of the model's own answers and of shuffled ones, None while any is unread."""
     rows = json.loads(sheet.read_text("utf-8"))
     key = json.loads(key_beside(sheet).read_text("utf-8"))
     unread = [row["number"] for row in rows if not isinstance(row["on_topic"], bool)]
@@ -49,7 +56,7 @@ def judged(sheet: Path) -> dict[str, Interval] | None:
     found = {}
     for name, own in (("own", True), ("shuffled", False)):
         marks = [row["on_topic"] for row, is_own in zip(rows, key, strict=True) if is_own is own]
-        found[name] = share_interval(marks).scaled(100)
+        found[name] = Read(share_interval(marks).scaled(100), len(marks))
     return found
 
 
@@ -57,28 +64,36 @@ def write_marks(sheet: Path, folder: Path) -> bool:
     """Write marks.json of a judged sheet into the model's folder; return whether all that is asked is reached.
 
     Raises:
-        SystemExit: a row is unread, a figure is missing, or they are those of other weights.
+        SystemExit: a row is unread, a figure is missing, they are those of other weights, or they were measured
+            on less than is asked or with other settings than the service answers with.
     """
     topic = judged(sheet)
     if topic is None:
         raise SystemExit(1)
     figures = json.loads(figures_beside(sheet).read_text("utf-8"))
-    missing = sorted(set(ASKED) - {ON_TOPIC} - set(figures["measured"]))
+    missing = sorted({*ASKED} - {*OF_SHEET, *figures["measured"]})
     if missing:
         print(f"{figures_beside(sheet)} lacks {', '.join(missing)}: measure with dialogues and questions")
         raise SystemExit(1)
     if figures["base_sha256"] != base_hash(folder):
         print(f"{figures_beside(sheet)} are the figures of other weights than {folder} holds")
         raise SystemExit(1)
+    own, shuffled = topic["own"], topic["shuffled"]
+    found = (own.share.value, own.share.value - shuffled.share.value, own.judged, shuffled.judged)
+    measured = {**figures["measured"], **dict(zip(OF_SHEET, found, strict=True))}
+    too_little = missed_marks(measured, MEASURED_ON)
+    if too_little:
+        print("\n".join(f"not measured as asked: {words}" for words in too_little))
+        raise SystemExit(1)
     marks = Marks(
         base_sha256=figures["base_sha256"],
-        measured={**figures["measured"], ON_TOPIC: topic["own"].value},
-        asked={name: (bounds.least, bounds.most) for name, bounds in ASKED.items()},
-        told={**figures["told"], "on_topic": {name: list(share) for name, share in topic.items()}},
+        measured=measured,
+        asked={name: bounds[:2] for name, bounds in ASKED.items()},
+        told={**figures["told"], "on_topic": {name: list(read.share) for name, read in topic.items()}},
     )
     write_text_atomically(folder / MARKS_FILE, marks.model_dump_json(indent=1) + "\n")
-    for name, share in topic.items():
-        print(f"{name:9s} on topic: {share.value:.0f} % [{share.low:.0f}, {share.high:.0f}]")
+    for name, (share, judged_rows) in topic.items():
+        print(f"{name:9s} on topic: {_interval(list(share), 0)} % of {judged_rows}")
     missed = missed_marks(marks.measured)
     print("\n".join(f"missed: {words}" for words in missed) or "all that is asked is reached")
     return not missed
@@ -112,7 +127,7 @@ def _table(marks: Marks) -> Iterator[str]:
     yield "| measured 测得 | figure | asked 要求 |"
     yield "|---|---:|---:|"
     for name, bounds in ASKED.items():
-        yield f"| {bounds.what} | {marks.measured[name]:.4g} | {bounds.least:g} to {bounds.most:g} |"
+        yield f"| {bounds.what} | {_figure(marks.measured.get(name))} | {bounds.in_words()} |"
     yield ""
     yield "All that is asked is reached." if not missed else f"Not reached: {'; '.join(missed)}."
 
@@ -133,6 +148,10 @@ def _told(told: dict[str, Any]) -> Iterator[str]:
         f"- read blind, mixed: on topic {_interval(topic['own'], 0)} % of its own answers, "
         f"{_interval(topic['shuffled'], 0)} % of answers to other questions"
     )
+
+
+def _figure(figure: float | None) -> str:
+    return "not measured" if figure is None else f"{figure:.4g}"
 
 
 def _made(folder: Path) -> Iterator[str]:

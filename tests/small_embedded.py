@@ -6,6 +6,7 @@ from pathlib import Path
 from psyllm.core import embedded
 from psyllm.core.base_models import MARKS_FILE, base_hash
 from psyllm.core.records import Record, Turn, write_records
+from psyllm.core.settings import ServeSettings
 from psyllm.core.stages import Manifest, Stage, StageRun, read_manifest, stage_folder, writing
 from psyllm.corpus.fingerprints import OpeningPrints, write_fingerprints, write_sample
 
@@ -14,6 +15,12 @@ PASSING = {
     "whole_answers_percent": 85.0,
     "distinct_2_ratio": 0.95,
     "on_topic_percent": 80.0,
+    "on_topic_over_shuffled_points": 60.0,
+    "dialogues": 600.0,
+    "questions": 200.0,
+    "own_judged": 50.0,
+    "shuffled_judged": 50.0,
+    **ServeSettings().decoding.model_dump(),
 }
 
 

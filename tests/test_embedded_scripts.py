@@ -12,6 +12,10 @@ import pytest
 from conftest import ROOT
 from psyllm.core import embedded
 from psyllm.core.base_models import base_hash
+from psyllm.core.settings import ServeSettings
+from psyllm.evaluate.questions import Asked
+from psyllm.evaluate.sample import Drawn
+from psyllm.lm.template import Message
 
 PROGRAM = """#!/usr/bin/env bash
 echo "$@" >> {log}
@@ -82,6 +86,7 @@ def marks_program(monkeypatch):
 
     yield embedded_marks
     del sys.modules["embedded_marks"]
+    sys.modules.pop("embedded", None)  # the bench of that name
 
 
 @pytest.fixture
@@ -101,12 +106,19 @@ def measured(tmp_path, marks_program):
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "model.int8.safetensors").write_bytes(b"w")
     sheet = tmp_path / "sheet.json"
-    rows = [{"number": n, "question": "问", "answer": "答", "on_topic": n % 4 == 0} for n in range(20)]
+    rows = [{"number": n, "question": "问", "answer": "答", "on_topic": n % 4 == 0} for n in range(100)]
     sheet.write_text(json.dumps(rows))
-    marks_program.key_beside(sheet).write_text(json.dumps([n % 2 == 0 for n in range(20)]))
+    marks_program.key_beside(sheet).write_text(json.dumps([n % 2 == 0 for n in range(100)]))
     figures = {
         "base_sha256": base_hash(folder),
-        "measured": {"bits_percent_of_5gram": 77.0, "whole_answers_percent": 81.0, "distinct_2_ratio": 1.0},
+        "measured": {
+            "bits_percent_of_5gram": 77.0,
+            "whole_answers_percent": 81.0,
+            "distinct_2_ratio": 1.0,
+            "dialogues": 600,
+            "questions": 200,
+            **ServeSettings().decoding.model_dump(),
+        },
         "told": {
             "temperature": 0.7,
             "dialogues": 600,
@@ -125,9 +137,12 @@ def test_marks_and_card_are_written_from_what_was_measured(measured, marks_progr
     folder, sheet = measured
     monkeypatch.setattr(embedded, "FOLDER", folder)
     assert marks_program.block(folder) == marks_program.NOT_YET
-    assert not marks_program.write_marks(sheet, folder)  # half of its own ten are on topic
+    assert not marks_program.write_marks(
+        sheet, folder
+    )  # half of its own fifty are on topic, and none of the others
     marks = embedded.read_marks()
-    assert marks.measured["on_topic_percent"] == 50
+    assert marks.measured["on_topic_percent"] == marks.measured["on_topic_over_shuffled_points"] == 50
+    assert marks.asked["dialogues"] == (300, None)
     assert embedded.missed_marks(marks.measured) == [
         f"{embedded.ASKED['on_topic_percent'].what}: 50, asked 70 to 100"
     ]
@@ -135,6 +150,8 @@ def test_marks_and_card_are_written_from_what_was_measured(measured, marks_progr
     marks_program.write_card(folder)
     card = (folder / "MODEL_CARD.md").read_text("utf-8")
     assert "| 77 | 0 to 78 |" in card
+    assert "| 600 | 300 or more |" in card
+    assert "| 0.7 | 0.7 |" in card
     assert "model 3.000 [2.900, 3.100]" in card
     assert "Not reached" in card
     marks_program.write_card(folder)
@@ -161,10 +178,67 @@ def test_marks_of_anything_but_whole_figures_of_these_weights_are_refused(
         path.write_text(json.dumps(figures))
     with pytest.raises(SystemExit):
         marks_program.write_marks(sheet, folder)
-    assert {"other weights": "other weights", "unread": "[19]", "half measured": "distinct_2_ratio"}[
+    assert {"other weights": "other weights", "unread": "[99]", "half measured": "distinct_2_ratio"}[
         fault
     ] in (capsys.readouterr().out)
     assert not (folder / "marks.json").exists()
+
+
+def test_a_reader_who_finds_everything_on_topic_has_told_nothing(measured, marks_program, monkeypatch):
+    folder, sheet = measured
+    monkeypatch.setattr(embedded, "FOLDER", folder)
+    rows = json.loads(sheet.read_text())
+    for shuffled_on_topic, reaches in ((True, False), (False, True)):
+        read = [{**row, "on_topic": n % 2 == 0 or shuffled_on_topic} for n, row in enumerate(rows)]
+        sheet.write_text(json.dumps(read))
+        assert marks_program.write_marks(sheet, folder) is reaches
+        marks = embedded.read_marks()
+        assert marks.measured["on_topic_percent"] == 100
+        missed = embedded.missed_marks(marks.measured)
+        assert bool(missed) is not reaches
+        assert all("over answers to other questions" in words for words in missed)
+
+
+@pytest.mark.parametrize(
+    ("name", "figure"),
+    [("dialogues", 1), ("questions", 1), ("temperature", 0.01), ("repetition_penalty", 1.0)],
+)
+def test_figures_of_little_or_of_other_settings_than_the_services_are_refused(
+    measured, marks_program, name, figure, capsys
+):
+    folder, sheet = measured
+    path = marks_program.figures_beside(sheet)
+    figures = json.loads(path.read_text())
+    figures["measured"][name] = figure
+    path.write_text(json.dumps(figures))
+    with pytest.raises(SystemExit):
+        marks_program.write_marks(sheet, folder)
+    assert embedded.ASKED[name].what in capsys.readouterr().out
+    assert not (folder / "marks.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"), [(slice(2), "read blind: 1,"), (slice(0, None, 2), "read blind: 0,")]
+)
+def test_a_sheet_of_few_rows_or_without_a_control_is_refused(measured, marks_program, kept, words, capsys):
+    folder, sheet = measured
+    for path in (sheet, marks_program.key_beside(sheet)):
+        path.write_text(json.dumps(json.loads(path.read_text())[kept]))
+    with pytest.raises(SystemExit):
+        marks_program.write_marks(sheet, folder)
+    assert words in capsys.readouterr().out
+    assert not (folder / "marks.json").exists()
+
+
+def test_what_the_bench_measures_is_all_that_is_asked(marks_program):
+    import embedded as bench
+
+    asked = [
+        Asked("a", (Message("visitor", "睡不着怎么办"),), ("先起来走一走。再试一次。",)),
+    ]
+    drawn = [Drawn("听起来你很累。愿意说说吗？", "end", 1)]
+    found = {*bench.answers_table(asked, drawn).measured, *bench.SERVED.model_dump(), "dialogues"}
+    assert found | {*marks_program.OF_SHEET, "bits_percent_of_5gram"} == set(embedded.ASKED)
 
 
 def test_the_card_says_what_it_must():

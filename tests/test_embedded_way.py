@@ -12,6 +12,7 @@ from psyllm.core.permits import permit_of_model
 from psyllm.core.records import read_records
 from psyllm.core.settings import ServeSettings
 from psyllm.core.stages import Stage, need_current
+from psyllm.evaluate.learnt_from import learnt_from
 from psyllm.serve.fitness import fit_model
 from small_embedded import write_marks
 
@@ -126,6 +127,43 @@ def test_visitors_hear_it_only_after_it_has_passed(led, seated, capsys):
         assert fit_model(fit, led).folder is not None
         write_marks(folder, on_topic_percent=50)
         assert "on topic, read blind: 50" in fit_model(fit, led).reason
+    finally:
+        (folder / "marks.json").unlink()
+
+
+def test_who_comes_from_it_in_any_way_is_silent_where_the_package_does_not_vouch(
+    led, seated, tmp_path, monkeypatch
+):
+    folder, _ = seated
+    fit = ServeSettings(most_bits_per_char=1000, least_guard_passed_percent=0)
+    data, lora = tmp_path / "data", ("--set", "train.adapter.method=lora")
+    shutil.copytree(led, data)
+    typed("train", "--base", "embedded", "--data", data, *TINY, *STEPS, *lora)
+    adapter = shutil.copytree(need_current(data, Stage.MODELS)[0] / "adapter", tmp_path / "foreign")
+    (adapter / "psyllm.json").unlink()  # as one from elsewhere
+    said = ("train", "merge", "--adapter", adapter, "--base", "embedded", "--out", tmp_path / "merged")
+    typed(*said, "--data", data)
+    out = ("--out", tmp_path / "exported")
+    typed("train", "export", "--model", "embedded", "--form", "safetensors", "--dtype", "fp32", *out)
+    write_marks(folder)
+    try:
+        assert "marks.json" not in {path.name for path in (tmp_path / "merged").iterdir()}
+        typed("train", "--base", tmp_path / "merged", "--data", data, *TINY, *STEPS)
+        _, merged = need_current(data, Stage.MODELS)
+        # its base's texts are known, those of the adapter are not
+        assert learnt_from(merged).unknown == ["foreign"]
+        assert [parent.run for parent in learnt_from(merged).of_bases] == [
+            need_current(seated[1], Stage.CORPUS)[1].run
+        ]
+        assert "no report" in fit_model(fit, data).reason  # all else is in order
+        write_marks(folder, on_topic_percent=1)
+        assert "on topic, read blind: 1" in fit_model(fit, data).reason
+        write_marks(folder)
+        typed("train", "--base", tmp_path / "exported", "--data", data, *TINY, *STEPS)
+        assert "does not vouch for" in fit_model(fit, data).reason
+        monkeypatch.setattr(embedded, "FOLDER", tmp_path / "none")
+        assert "does not vouch for" in fit_model(fit, data).reason
+        assert "does not vouch for" in fit_model(fit, led).reason
     finally:
         (folder / "marks.json").unlink()
 

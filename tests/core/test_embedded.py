@@ -7,6 +7,7 @@ import pytest
 from psyllm.core import embedded
 from psyllm.core.base_models import MARKS_FILE, base_hash
 from psyllm.core.errors import MissingFile
+from psyllm.core.fingerprints import read_owner, read_vouched, whole_sources
 from psyllm.core.stages import Parent, Stage
 from small_embedded import PASSING, read_corpus, seat, ship_fingerprints, talk, write_marks
 
@@ -51,6 +52,15 @@ def test_it_passes_with_marks_of_its_own_weights_and_fingerprints_of_its_own_cor
         ("distinct_2_ratio", 0.79),
         ("distinct_2_ratio", 1.21),
         ("on_topic_percent", 69.0),
+        ("on_topic_over_shuffled_points", 29.0),
+        ("dialogues", 299),
+        ("questions", 199),
+        ("own_judged", 49),
+        ("shuffled_judged", 49),
+        ("temperature", 0.01),
+        ("top_p", 1.0),
+        ("max_new_tokens", 100),
+        ("repetition_penalty", 1.0),
     ],
 )
 def test_one_missed_mark_is_enough_to_fail_and_is_named(shipped, name, figure):
@@ -67,6 +77,14 @@ def test_a_measure_that_was_never_taken_is_missed():
         (missed,) = embedded.missed_marks(left)
         assert missed.endswith("not measured")
     assert embedded.missed_marks(PASSING) == []
+    assert embedded.missed_marks({**PASSING, "dialogues": 10**9}) == []
+    assert set(PASSING) == set(embedded.ASKED)
+
+
+@pytest.mark.parametrize("figure", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_reaches_nothing(figure):
+    for name in embedded.ASKED:
+        assert embedded.missed_marks({**PASSING, name: figure})
 
 
 def test_marks_of_other_weights_count_for_nothing(shipped):
@@ -98,7 +116,7 @@ def test_it_fails_where_nothing_tells_what_it_has_read(shipped):
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "index"])
 def test_fingerprints_that_were_changed_are_none(shipped, harm):
-    (parent,) = embedded._corpora()
+    (parent,) = embedded.corpora()
     assert embedded.has_read(parent)
     folder = shipped / "fingerprints"
     path = next(folder.glob("runs-*.parquet"))
@@ -112,7 +130,65 @@ def test_fingerprints_that_were_changed_are_none(shipped, harm):
     assert not embedded.standing().passed
 
 
+INDEX_FAULTS = {
+    "owner": {"of": {"stage": 1}},
+    "files": {"files": []},
+    "counts of no source": {"sources": {"smilechat": 3}},
+    "no counts": {"sources": {"smilechat": {}}},
+    "counts": {"sources": {"smilechat": {"runs": -1, "openings": 1}}},
+    "bits": {"sample_bits": "x"},
+    "length": {"opening_chars": None},
+    "other bits": {"kept_bits": 8},
+    "version": {"version": 2},
+}
+
+
+@pytest.mark.parametrize("fault", INDEX_FAULTS)
+def test_an_index_that_can_not_be_read_is_said_and_never_raised(shipped, fault):
+    path = shipped / "fingerprints" / "fingerprints.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | INDEX_FAULTS[fault]))
+    (parent,) = embedded.corpora()
+    assert embedded.standing() == (True, False, "its fingerprints can't be read")
+    assert not embedded.has_read(parent)
+    assert read_owner(shipped) is None
+    assert read_vouched(shipped) == ({}, [])
+    assert whole_sources(shipped, {}) == set()
+
+
+def test_an_index_that_may_not_be_read_is_said(shipped, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "no", str(path))
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", refused)  # root may read all, whatever the file's rights
+    assert embedded.standing() == (True, False, "its fingerprints can't be read")
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {"smilechat": {"runs": 0, "openings": 0}},
+        {"smilechat": {"runs": 0, "openings": 1}},
+        {},
+        {"other": {"runs": 0, "openings": 0}},
+    ],
+)
+def test_an_index_that_says_less_than_lies_there_vouches_for_nothing(shipped, sources):
+    path = shipped / "fingerprints" / "fingerprints.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sources": sources}))
+    (parent,) = embedded.corpora()
+    assert not embedded.has_read(parent)
+    assert embedded.standing().reason.startswith("it has no fingerprints")
+
+
+def test_weights_that_can_not_be_read_fail_and_do_not_raise(shipped, monkeypatch):
+    def broken(path):
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr(embedded, "base_hash", broken)
+    assert embedded.standing() == (True, False, "its files can't be read")
+
+
 @pytest.mark.parametrize("card", ["{", "[]", '{"lineage": {"parents": [3]}}', '{"lineage": null}'])
 def test_a_card_that_can_not_be_read_names_no_corpus(shipped, card):
     (shipped / "psyllm.json").write_text(card)
-    assert embedded._corpora() == []
+    assert embedded.corpora() == []

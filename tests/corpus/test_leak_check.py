@@ -5,12 +5,13 @@ import tomllib
 import numpy as np
 import pytest
 
+from hardship import no_space
 from made_up import dialogues, write_lines
 from psyllm.clean.run import run as clean
 from psyllm.collect.run import run as collect
 from psyllm.core import embedded
 from psyllm.core.collect_settings import CollectSettings
-from psyllm.core.errors import BadInput, MissingStage
+from psyllm.core.errors import BadInput, DiskFull, MissingStage
 from psyllm.core.fingerprints import read_index, read_openings, read_runs, shortened
 from psyllm.core.records import Record, read_records, write_records
 from psyllm.core.settings import CleanSettings, CorpusSettings
@@ -264,6 +265,12 @@ def test_a_sample_goes_with_a_model_and_finds_what_the_whole_finds(made, tmp_pat
     model(elsewhere, (base,), base_lineage=below)
     again = check(asked(tmp_path, known), origins_of_model("current", elsewhere), SHARE, OURS)
     assert again.leaked == 7
+    # and one into which an adapter from elsewhere was merged before that
+    merged = {"parents": [base.model_dump()], "unknown": ["foreign"], "base_lineage": below}
+    model(tmp_path / "merged", (base,), base_lineage=merged)
+    said = check(asked(tmp_path, known), origins_of_model("current", tmp_path / "merged"), SHARE, OURS)
+    assert said.leaked == 7
+    assert "adapter foreign was trained elsewhere and has no fingerprints" in said.unknown
     monkeypatch.setattr(embedded, "FOLDER", tmp_path / "none")
     lost = check(asked(tmp_path, known), origins_of_model("current", elsewhere), SHARE, OURS)
     assert lost.verdict == f"leak unknown: corpus {gone.run} is not there any more"
@@ -295,6 +302,31 @@ def test_a_sample_is_of_whole_fingerprints_and_never_of_visitors_words(made, tmp
     fingerprints.write_sample(corpus, manifest, tmp_path / "c", 4)
     with pytest.raises(BadInput, match="there already"):
         fingerprints.write_sample(corpus, manifest, tmp_path / "c", 4)
+
+
+@pytest.mark.parametrize("left_bytes", [0, 2_000, 30_000])
+def test_a_full_disk_leaves_no_half_sample_and_the_next_call_goes_through(made, tmp_path, left_bytes):
+    corpus, manifest = need_current(made, Stage.CORPUS)
+    whole = fingerprints.write_sample(corpus, manifest, tmp_path / "whole", 0)
+    assert max(whole.values()) > 30_000
+    with (
+        no_space(tmp_path, left_bytes),
+        pytest.raises(DiskFull, match=f"no space left on the disk that holds {tmp_path / 'out'}") as caught,
+    ):
+        fingerprints.write_sample(corpus, manifest, tmp_path / "out", 0)
+    assert "--out" in caught.value.next_step
+    assert [*(tmp_path / "out").iterdir()] == []
+    assert fingerprints.write_sample(corpus, manifest, tmp_path / "out", 0) == whole
+
+
+def test_a_killed_call_does_not_stand_in_the_way(made, tmp_path):
+    corpus, manifest = need_current(made, Stage.CORPUS)
+    half = tmp_path / "out" / ".fingerprints.new"
+    half.mkdir(parents=True)
+    (half / "runs-half.parquet").write_bytes(b"half")
+    fingerprints.write_sample(corpus, manifest, tmp_path / "out", 4)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"fingerprints"}
+    assert not (tmp_path / "out" / "fingerprints" / "runs-half.parquet").exists()
 
 
 def test_a_corpus_folder_can_be_checked_as_it_lies(made):

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from hardship import no_space
 from lm.small_bases import shaped, write_base
+from psyllm.core import embedded
 from psyllm.core.errors import BadCheckpoint, BadInput, DiskFull, MissingStage
 from psyllm.core.permits import Permit
 from psyllm.lm import export as exporting
@@ -84,6 +85,17 @@ def test_the_card_and_the_terms_go_with_it(source, tmp_path):
     assert {weight.dtype for weight in load_file(tmp_path / "out" / "model.safetensors").values()} == {
         torch.bfloat16
     }
+
+
+def test_marks_of_other_weights_stay_behind_and_descent_goes_with_it(source, tmp_path, monkeypatch):
+    (source / "marks.json").write_text("{}")
+    monkeypatch.setattr(embedded, "FOLDER", source)
+    export(source, tmp_path / "out", "safetensors", "bf16")
+    assert not (tmp_path / "out" / "marks.json").exists()
+    assert read_card(tmp_path / "out").lineage["embedded"] is True
+    monkeypatch.setattr(embedded, "FOLDER", tmp_path / "none")
+    export(tmp_path / "out", tmp_path / "again", "safetensors", "fp32")
+    assert read_card(tmp_path / "again").lineage["embedded"] is True
 
 
 def test_a_base_and_its_base_are_named_to_the_last(source, tmp_path):

@@ -112,5 +112,11 @@ def test_embedded_is_a_name_for_the_folder_in_the_package(tmp_path, monkeypatch)
     found = embedded_model()
     assert (found.here, found.passed, found.parameters) == (True, False, row.parameters)
     assert found.file_bytes > 1000
-    (tmp_path / "embedded").mkdir()  # a folder of this name here comes first
-    assert base_folder(name, tmp_path) == name
+    # a folder of this name here is another one: the name is what `models embedded` judges
+    (tmp_path / "embedded").mkdir()
+    assert base_folder(name, tmp_path) == tmp_path / "package"
+    assert base_folder(tmp_path / "embedded", tmp_path) == tmp_path / "embedded"
+    (tmp_path / "package" / "config.json").unlink()
+    with pytest.raises(MissingFile, match="not in this version") as caught:
+        base_folder(name, tmp_path)
+    assert str(tmp_path / "embedded") in caught.value.next_step

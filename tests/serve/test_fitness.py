@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from psyllm.core import embedded
+from psyllm.core.base_models import base_hash
 from psyllm.core.settings import ServeSettings
 from psyllm.core.stages import Parent, Stage, StageRun, writing
 from psyllm.serve.fitness import fit_model
@@ -26,13 +28,14 @@ def row(source, uses):
     return {"source": source, "licence": "x", "uses": uses, "expires": "", "agreement": ""}
 
 
-def put_report(data, model, bits, split="test", passed=90.0):
+def put_report(data, model, bits, split="test", passed=90.0, **more):
     with writing(StageRun(data, Stage.REPORTS, "report-1", "m", (model.as_parent(),), {})) as run:
         metrics = {
             "split": split,
             "figures": {
                 "model": {"bits_per_char": {"value": bits}, "guard_passed_percent": {"value": passed}}
             },
+            **more,
         }
         (run.folder / "metrics.json").write_text(json.dumps(metrics))
         run.finish(counts={})
@@ -117,3 +120,28 @@ def test_what_the_terms_ask_is_told_where_they_let_it_speak(tmp_path, said, told
     assert found.folder is not None
     assert told in found.reason
     assert found.last_day == (TODAY if "expires" in said else None)
+
+
+def test_a_report_that_could_not_leave_out_what_the_packages_model_has_read_is_not_enough(
+    tmp_path, monkeypatch
+):
+    folder = tmp_path / "embedded"
+    folder.mkdir()
+    for name in ("config.json", "model.int8.safetensors"):
+        (folder / name).write_text("{}")
+    monkeypatch.setattr(embedded, "FOLDER", folder)
+    monkeypatch.setattr(embedded, "standing", lambda: embedded.Standing(True, True, "it has passed"))
+    bases = Parent(stage="base", run="embedded", content_hash=base_hash(folder))
+    details = {"lineage": {"permit": FREE, "embedded": True, "base_lineage": {"permit": FREE}}}
+    with writing(StageRun(tmp_path, Stage.MODELS, "model-1", "m", (bases,), {})) as run:
+        (run.folder / "weights").write_text("weights")
+        model = run.finish(counts={}, details=details)
+    put_report(tmp_path, model, 3.2)
+    assert fit_model(ServeSettings(), tmp_path).folder is not None
+    put_report(tmp_path, model, 3.2, bases_not_checked_for_leaks=["corpus-smile"])
+    found = fit_model(ServeSettings(), tmp_path)
+    assert found.folder is None
+    assert "could not leave out what corpus-smile has read" in found.reason
+    other = put_model(tmp_path, base={"permit": FREE})
+    put_report(tmp_path, other, 3.2, bases_not_checked_for_leaks=["gpt2"])
+    assert fit_model(ServeSettings(), tmp_path).folder is not None

@@ -15,6 +15,7 @@ from psyllm.lm.checkpoint import load, load_base, load_weights, save
 from psyllm.lm.export import export
 from psyllm.lm.model_card import read_card
 from psyllm.train.adapters import attach, write_adapter
+from psyllm.train.ancestry import base_parent
 from psyllm.train.merging import merge_folders
 from psyllm.train.run import run
 from train.test_run import changed, model_folder
@@ -77,6 +78,10 @@ def test_an_adapter_from_elsewhere_is_merged_and_its_terms_are_unknown(tmp_path)
     merged = load(tmp_path / "out")
     assert merged.card.context_tokens == 64
     assert merged.card.lineage["base_lineage"]["run"] == "model-1"
+    (named,) = base_parent(tmp_path / "base")
+    assert merged.card.lineage["parents"] == [named.model_dump()]
+    assert merged.card.lineage["unknown"] == ["adapter"]
+    assert "embedded" not in merged.card.lineage
     assert permit_of_base(merged.card.lineage, "out").uses == "unknown"
     before = load_weights(tmp_path / "base").state_dict()
     after = merged.model.state_dict()

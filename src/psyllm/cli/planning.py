@@ -103,10 +103,9 @@ def _verdict(forecast: Forecast) -> str:
 
 
 def _folder_of(base: Path) -> Path:
-    from psyllm.core import embedded
-    from psyllm.lm.known import is_embedded
+    from psyllm.lm.known import is_embedded, packaged
 
-    return embedded.need() if is_embedded(base) else base
+    return packaged(base) if is_embedded(base) else base
 
 
 def _known_shape(base: Path) -> Shape | None:

@@ -10,6 +10,8 @@ speak to visitors. A version may hold no such model. Nothing here loads one.
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +19,10 @@ from pydantic import Field, ValidationError
 
 from psyllm.core.base_models import MARKS_FILE, base_hash
 from psyllm.core.errors import MissingFile
+from psyllm.core.fingerprints import FOLDER as FINGERPRINTS
 from psyllm.core.fingerprints import read_index, read_owner, read_vouched, whole_sources
 from psyllm.core.records import Frozen
+from psyllm.core.settings import ServeSettings
 from psyllm.core.stages import Parent, Stage
 
 NAME = "embedded"
@@ -29,14 +33,36 @@ NOT_IN_THIS_VERSION = "not in this version"
 
 
 class Bounds(NamedTuple):
-    """Between which figures a measure must lie, and what it is, in words."""
+    """Between which figures a measure must lie (None: however large), and what it is, in words."""
 
     least: float
-    most: float
+    most: float | None
     what: str
 
+    def holds(self, figure: float) -> bool:
+        """Return whether a figure lies between them."""
+        return self.least <= figure <= (sys.float_info.max if self.most is None else self.most)
 
-# What is asked of the model before it may speak (issue 5 of the project, November 2026).
+    def in_words(self) -> str:
+        """Return what is asked, in figures."""
+        if self.least == self.most:
+            return f"{self.least:.4g}"
+        return f"{self.least:.4g} or more" if self.most is None else f"{self.least:.4g} to {self.most:.4g}"
+
+
+# On how much it is measured, and with which settings: those that the service answers with.
+MEASURED_ON = {
+    "dialogues": Bounds(300, None, "held-out dialogues measured"),
+    "questions": Bounds(200, None, "held-out questions answered"),
+    "own_judged": Bounds(50, None, "answers of its own read blind"),
+    "shuffled_judged": Bounds(50, None, "answers to other questions read blind"),
+    **{
+        name: Bounds(value, value, f"{name} of the answers")
+        for name, value in ServeSettings().decoding.model_dump().items()
+    },
+}
+# What is asked of the model before it may speak (issue 5 of the project, November 2026). A reader who finds
+# everything on topic finds so of answers to other questions as well: those are the control.
 ASKED = {
     "bits_percent_of_5gram": Bounds(0, 78, "bits per character, in percent of a character 5-gram's"),
     "whole_answers_percent": Bounds(
@@ -44,6 +70,10 @@ ASKED = {
     ),
     "distinct_2_ratio": Bounds(0.8, 1.2, "Distinct-2 as a multiple of people's"),
     "on_topic_percent": Bounds(70, 100, "percent of answers on topic, read blind"),
+    "on_topic_over_shuffled_points": Bounds(
+        30, 100, "percentage points on topic over answers to other questions, read blind"
+    ),
+    **MEASURED_ON,
 }
 
 
@@ -55,7 +85,7 @@ class Marks(Frozen):
 
     base_sha256: str
     measured: dict[str, float]
-    asked: dict[str, tuple[float, float]]
+    asked: dict[str, tuple[float, float | None]]
     told: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -96,6 +126,13 @@ def standing() -> Standing:
     """Return whether the model is there and has passed all that is asked of it."""
     if not is_here():
         return Standing(is_here=False, passed=False, reason=NOT_IN_THIS_VERSION)
+    try:
+        return _judged()
+    except OSError:
+        return _failed("its files can't be read")
+
+
+def _judged() -> Standing:
     marks = read_marks()
     if marks is None:
         return _failed("its marks are missing or can't be read")
@@ -104,20 +141,22 @@ def standing() -> Standing:
     missed = missed_marks(marks.measured)
     if missed:
         return _failed("; ".join(missed))
-    if not any(map(has_read, _corpora())):
+    if read_index(FOLDER) is None and (FOLDER / FINGERPRINTS).exists():
+        return _failed("its fingerprints can't be read")
+    if not any(map(has_read, corpora())):
         return _failed("it has no fingerprints of what it has read, so leaks can't be told")
     return Standing(is_here=True, passed=True, reason="it has passed all that is asked of it")
 
 
-def missed_marks(figures: dict[str, float]) -> list[str]:
-    """Return in words what of all that is asked these figures do not reach."""
+def missed_marks(figures: Mapping[str, float], asked: Mapping[str, Bounds] = ASKED) -> list[str]:
+    """Return in words what of all that is asked, or of a part of it, these figures do not reach."""
     missed = []
-    for name, bounds in ASKED.items():
+    for name, bounds in asked.items():
         figure = figures.get(name)
         if figure is None:
             missed.append(f"{bounds.what}: not measured")
-        elif not bounds.least <= figure <= bounds.most:
-            missed.append(f"{bounds.what}: {figure:.4g}, asked {bounds.least:.4g} to {bounds.most:.4g}")
+        elif not bounds.holds(figure):
+            missed.append(f"{bounds.what}: {figure:.4g}, asked {bounds.in_words()}")
     return missed
 
 
@@ -130,21 +169,23 @@ def read_marks() -> Marks | None:
 
 
 def has_read(corpus: Parent) -> bool:
-    """Return whether whole fingerprints of this very corpus lie in the model's folder."""
+    """Return whether whole fingerprints of this very corpus lie in the model's folder, some of each source."""
     owner = read_owner(FOLDER)
-    if owner is None or owner.content_hash != corpus.content_hash:
-        return False
     index = read_index(FOLDER)
-    return bool(index) and whole_sources(FOLDER, read_vouched(FOLDER)[0]) == set(index or ())
+    if not index or owner is None or owner.content_hash != corpus.content_hash:
+        return False
+    if not all(counts["runs"] or counts["openings"] for counts in index.values()):
+        return False
+    return whole_sources(FOLDER, read_vouched(FOLDER)[0]) == set(index)
 
 
-def _corpora() -> list[Parent]:
+def corpora() -> list[Parent]:
     """Return the corpora that the model's own card says it was trained on."""
     try:
         card = json.loads((FOLDER / CARD_FILE).read_text("utf-8"))
         said: list[Any] = card["lineage"]["parents"]
         parents = [Parent.model_validate(parent) for parent in said]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     return [parent for parent in parents if parent.stage == Stage.CORPUS.value]
 

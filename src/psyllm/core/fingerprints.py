@@ -11,16 +11,18 @@ are written in `corpus/fingerprints.py`; `text/known_text.py` compares.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import Field
 
+from psyllm.core.records import Frozen
+from psyllm.core.setting_types import NotNegative, Positive
 from psyllm.core.stages import Parent, file_hash
 
 Hashes = NDArray[np.uint64]
@@ -33,6 +35,27 @@ RUN_CHARS = 13  # the usual length of a contaminating run, from GPT-3 on; in cha
 # run is then taken for known once in 1,600, and a run takes 2 to 3 bytes.
 KEPT_BITS = 40
 REST = np.uint64(64 - KEPT_BITS)
+
+
+class Counts(Frozen):
+    """How many rows the two files of a source have."""
+
+    runs: NotNegative
+    openings: NotNegative
+
+
+class Index(Frozen):
+    """What `fingerprints.json` holds; of a sample also whose it is, and the hashes of its files by name."""
+
+    version: int
+    run_chars: int
+    kept_bits: int
+    opening_chars: Positive
+    sources: dict[str, Counts]
+    sample_bits: NotNegative = Field(0, le=KEPT_BITS)
+    of: Parent | None = None
+    own_work: tuple[str, ...] = ()
+    files: dict[str, str] = Field(default_factory=dict)
 
 
 def shortened(hashes: Hashes) -> Hashes:
@@ -50,18 +73,16 @@ def in_sample(hashes: Hashes, sample_bits: int) -> NDArray[np.bool_]:
 def read_index(folder: Path) -> dict[str, dict[str, int]] | None:
     """Return the sources of a corpus with their counts, None where no fingerprints of this version can be read."""
     index = _index(folder)
-    if index is None or index.get("version") != VERSION or index.get("run_chars") != RUN_CHARS:
+    if index is None:
         return None
-    sources: dict[str, dict[str, int]] = index["sources"]
-    more = {"opening_chars": index["opening_chars"], "sample_bits": int(index.get("sample_bits", 0))}
-    return {source: {**counts, **more} for source, counts in sources.items()}
+    more = {"opening_chars": index.opening_chars, "sample_bits": index.sample_bits}
+    return {source: {**counts.model_dump(), **more} for source, counts in index.sources.items()}
 
 
 def read_owner(folder: Path) -> Parent | None:
     """Return the corpus whose fingerprints lie here without it, None where none says so."""
-    index = _index(folder) or {}
-    said = index.get("of")
-    return Parent.model_validate(said) if isinstance(said, dict) else None
+    index = _index(folder)
+    return None if index is None else index.of
 
 
 def read_vouched(folder: Path) -> tuple[dict[str, str], list[str]]:
@@ -69,33 +90,32 @@ def read_vouched(folder: Path) -> tuple[dict[str, str], list[str]]:
 
     Of fingerprints that lie beside their corpus its manifest says both, and the index neither.
     """
-    index = _index(folder) or {}
-    files = {f"{FOLDER}/{name}": said for name, said in index.get("files", {}).items()}
+    index = _index(folder)
+    if index is None:
+        return {}, []
+    files = {f"{FOLDER}/{name}": said for name, said in index.files.items()}
     if files:
         files[f"{FOLDER}/{INDEX}"] = file_hash(folder / FOLDER / INDEX)
-    return files, list(index.get("own_work", []))
+    return files, list(index.own_work)
 
 
 def whole_sources(folder: Path, files: Mapping[str, str]) -> set[str]:
-    """Return the sources of which all fingerprints are there as the manifest's files (name to hash) say."""
-    whole = {
-        name for name, said in files.items() if name.startswith(f"{FOLDER}/") and _is(folder / name, said)
-    }
-    index = read_index(folder)
-    if index is None or f"{FOLDER}/{INDEX}" not in whole:
+    """Return the sources of which all fingerprints are there as the manifest's files (name to hash) say.
+
+    A file must have as many rows as the index says: one that says none would make nothing of what is there.
+    """
+    index = _index(folder)
+    vouched = {name for name, said in files.items() if _is(folder / name, said)}
+    if index is None or f"{FOLDER}/{INDEX}" not in vouched:
         return set()
-    needed = {
-        source: [
-            f"{FOLDER}/{name}"
-            for name, count in (
-                (runs_name(source), counts["runs"]),
-                (openings_name(source), counts["openings"]),
-            )
-            if count
-        ]
-        for source, counts in index.items()
+    return {
+        source
+        for source, counts in index.sources.items()
+        if all(
+            _rows(folder, f"{FOLDER}/{name}", vouched) == count
+            for name, count in ((runs_name(source), counts.runs), (openings_name(source), counts.openings))
+        )
     }
-    return {source for source, names in needed.items() if whole.issuperset(names)}
 
 
 def read_runs(folder: Path, source: str, sample_bits: int = 0) -> Iterator[Hashes]:
@@ -133,13 +153,27 @@ def named(source: str) -> str:
     return plain if plain == source else f"{plain}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
 
 
-def _index(folder: Path) -> dict[str, Any] | None:
+def _index(folder: Path) -> Index | None:
     try:
-        index = json.loads((folder / FOLDER / INDEX).read_text("utf-8"))
-    except (FileNotFoundError, ValueError, RecursionError):
+        index = Index.model_validate_json((folder / FOLDER / INDEX).read_bytes())
+    except (OSError, ValueError):
         return None
-    return index if isinstance(index, dict) and isinstance(index.get("sources"), dict) else None
+    mine = (VERSION, RUN_CHARS, KEPT_BITS)
+    return index if (index.version, index.run_chars, index.kept_bits) == mine else None
 
 
 def _is(path: Path, said: str) -> bool:
-    return path.is_file() and file_hash(path) == said
+    try:
+        return path.is_file() and file_hash(path) == said
+    except OSError:
+        return False
+
+
+def _rows(folder: Path, name: str, vouched: set[str]) -> int | None:
+    """Return how many rows a file has, 0 where there is none, None where it is not what it should be."""
+    try:
+        if not (folder / name).is_file():
+            return 0
+        return int(pq.read_metadata(folder / name).num_rows) if name in vouched else None
+    except (pa.ArrowException, OSError, ValueError):
+        return None

@@ -12,7 +12,9 @@ written that goes with a model where its corpus does not; never of visitors' wor
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from psyllm.core.errors import BadInput, MissingStage
+from psyllm.core.errors import BadInput, DiskFull, MissingStage
 from psyllm.core.fingerprints import (
     FOLDER,
     INDEX,
@@ -39,7 +41,7 @@ from psyllm.core.fingerprints import (
 from psyllm.core.progress import track
 from psyllm.core.rated_answers import rated_files
 from psyllm.core.records import Record, read_records
-from psyllm.core.stages import Manifest, file_hash, write_text_atomically
+from psyllm.core.stages import NO_SPACE, Manifest, file_hash, write_text_atomically
 from psyllm.corpus.columns import TEXT_COLUMNS, batches, runs_of
 from psyllm.corpus.grouping import opening_texts
 from psyllm.text.hashed_ngrams import Hashes
@@ -103,6 +105,7 @@ def write_sample(corpus: Path, manifest: Manifest, folder: Path, sample_bits: in
     Raises:
         BadInput: visitors' words are among them (what has left can't be taken back when they ask for it),
             or some lie there already.
+        DiskFull: there is no space for them; nothing is left of them then.
         MissingStage: the corpus has no fingerprints, or not those that its manifest vouches for.
     """
     _refuse_visitors_words(corpus, manifest)
@@ -110,11 +113,14 @@ def write_sample(corpus: Path, manifest: Manifest, folder: Path, sample_bits: in
     if not index or whole_sources(corpus, manifest.files) != set(index):
         message = f"corpus {manifest.run} has no fingerprints, or not those that it was made with"
         raise MissingStage(message, "make it again: psyllm corpus")
-    target = folder / FOLDER
-    if target.exists():
-        message = f"{target} is there already"
-        raise BadInput(message, "remove it first, or name another folder with --out")
-    target.mkdir(parents=True)
+    with _new_folder(folder) as target:
+        _write_sample(corpus, manifest, target, index, sample_bits)
+    return {path.name: path.stat().st_size for path in sorted((folder / FOLDER).iterdir())}
+
+
+def _write_sample(
+    corpus: Path, manifest: Manifest, target: Path, index: dict[str, dict[str, int]], sample_bits: int
+) -> None:
     opening_chars = next(iter(index.values()))["opening_chars"]
     dev = OpeningPrints(opening_chars)
     for record in read_records(corpus, prefix="dev"):
@@ -133,7 +139,34 @@ def write_sample(corpus: Path, manifest: Manifest, folder: Path, sample_bits: in
         "files": {path.name: file_hash(path) for path in sorted(target.iterdir())},
     }
     write_text_atomically(target / INDEX, json.dumps(said, ensure_ascii=False, indent=1) + "\n")
-    return {path.name: path.stat().st_size for path in sorted(target.iterdir())}
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to write fingerprints into, which gets its name in `folder` only if all went well.
+
+    Raises:
+        BadInput: some lie there already.
+        DiskFull: no space is left.
+    """
+    final = folder / FOLDER
+    if final.exists():
+        message = f"{final} is there already"
+        raise BadInput(message, "remove it first, or name another folder with --out")
+    beside = folder / f".{FOLDER}.new"
+    shutil.rmtree(beside, ignore_errors=True)  # of a call that was killed
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        beside.rename(final)
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        message = f"no space left on the disk that holds {folder}"
+        next_step = "free some space or name another folder with --out, then run the command again"
+        raise DiskFull(message, next_step) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _refuse_visitors_words(corpus: Path, manifest: Manifest) -> None:

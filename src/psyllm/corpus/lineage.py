@@ -88,4 +88,9 @@ def origins_of(parents: Iterable[Parent], said: Mapping[str, Any], data: Path) -
 def _origins_of_base(name: str, said: Mapping[str, Any] | None, data: Path) -> Origins:
     if not said or not said.get("parents"):
         return Origins([], [f"base {name} was trained elsewhere and has no fingerprints"])
-    return origins_of([Parent.model_validate(parent) for parent in said["parents"]], said, data)
+    found = origins_of([Parent.model_validate(parent) for parent in said["parents"]], said, data)
+    merged = [
+        f"adapter {adapter} was trained elsewhere and has no fingerprints"
+        for adapter in said.get("unknown", ())
+    ]
+    return Origins(found.corpora, [*found.unknown, *merged])

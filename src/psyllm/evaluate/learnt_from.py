@@ -94,6 +94,7 @@ def learnt_from(model: Manifest) -> Learnt:
         if not isinstance(below, Mapping) or not below.get("parents"):
             unknown += bases
             break
+        unknown += below.get("unknown", ())  # adapters from elsewhere that were merged in
         parents = [Parent.model_validate(parent) for parent in below["parents"]]
         of_bases += [parent for parent in parents if parent.stage == Stage.CORPUS.value]
         bases = [parent.run for parent in parents if parent.stage == BASE]

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from psyllm.core.base_models import MARKS_FILE
+from psyllm.core.descent import mark_of_descent
 from psyllm.core.errors import BadCheckpoint, BadInput, DiskFull
 from psyllm.core.permits import Permit, permit_of_base, refuse_ended
 from psyllm.core.stages import NO_SPACE
@@ -81,10 +83,10 @@ def source_name(source: Path, card: ModelCard | None) -> str:
 
 
 def copy_all_but_weights(source: Path, target: Path) -> None:
-    """Copy the settings, the tokenizer and the card of a checkpoint."""
+    """Copy the settings, the tokenizer and the card of a checkpoint, and not what was measured of its weights."""
     for path in sorted(source.iterdir()):
         weights = path.suffix in WEIGHT_SUFFIXES or ".index." in path.name
-        if path.is_file() and not weights and path.name != CARD_NAME:
+        if path.is_file() and not weights and path.name not in {CARD_NAME, MARKS_FILE}:
             shutil.copyfile(path, target / path.name)
 
 
@@ -138,7 +140,11 @@ def _write_safetensors(source: Path, folder: Path, dtype: str, card: ModelCard |
     config["dtype"] = str(kind).removeprefix("torch.")
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
     if card is not None:
-        told = {**card.lineage, "export": {"form": SAFETENSORS, "dtype": dtype}}
+        told = {
+            **card.lineage,
+            **mark_of_descent(source, source.name, card.lineage),
+            "export": {"form": SAFETENSORS, "dtype": dtype},
+        }
         write_card(folder, card.model_copy(update={"lineage": told}))
 
 

@@ -117,8 +117,26 @@ def embedded_model() -> Embedded:
 
 
 def is_embedded(base: Path) -> bool:
-    """Return whether `--base` means the model in the package: its name, and no folder here that is called so."""
-    return base == Path(embedded.NAME) and not base.is_dir()
+    """Return whether `--base` means the model in the package: its name, whatever folder of that name lies here.
+
+    It is judged and shown by this name too. A folder called so is meant by its whole path only.
+    """
+    return base == Path(embedded.NAME)
+
+
+def packaged(base: Path) -> Path:
+    """Return the folder of the model in the package, which this base means.
+
+    Raises:
+        MissingFile: this version holds none.
+    """
+    try:
+        return embedded.need()
+    except MissingFile as error:
+        if not base.is_dir():
+            raise
+        next_step = f"the folder of that name here is meant by its whole path: {base.resolve()}"
+        raise MissingFile(error.message, next_step) from None
 
 
 def hub_folder(data: Path, name: str) -> Path:
@@ -133,7 +151,7 @@ def base_folder(base: Path, data: Path) -> Path:
         MissingFile: the name is known, but the model is not on this machine, or not in this version.
     """
     if is_embedded(base):
-        return embedded.need()
+        return packaged(base)
     if base.is_dir() or len(base.parts) != 1 or base.name not in {row.name for row in known_models()}:
         return base
     folder = hub_folder(data, base.name)

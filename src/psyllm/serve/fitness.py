@@ -7,7 +7,8 @@ A model is fit when its own report says at most `serve.most_bits_per_char` bits
 per character (a character 5-gram needs 3.95 on counselling dialogues) and that
 the guard passed at least `serve.least_guard_passed_percent` of its answers: on
 uniform text few bits alone prove little. A model made from the one in the package
-is fit only if that has passed what is asked of it (`core/embedded.py`). The guard
+is fit only if those very weights are still there and have passed what is asked of
+them (`core/descent.py`), and if its report could leave out what they have read. The guard
 still looks at every sentence of a fit model. That its terms end while it serves is seen in `reply.py`.
 """
 
@@ -16,17 +17,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from psyllm.core import embedded
-from psyllm.core.base_models import base_hash
-from psyllm.core.permits import BASE, kept_from_visitors, permit_of_model
+from psyllm.core.descent import made_from_embedded, not_vouched
+from psyllm.core.permits import kept_from_visitors, permit_of_model
 from psyllm.core.settings import ServeSettings
-from psyllm.core.stages import Manifest, Parent, Stage, current_run, read_manifest
+from psyllm.core.stages import Stage, current_run, read_manifest
 
 METRICS = "metrics.json"
+NOT_CHECKED = "bases_not_checked_for_leaks"
 _SAID_OF_USES = {
     "unknown": "; nobody said what all of its sources may be used for: read their own terms",
     "non_commercial": "; it may be used for no commercial service",
@@ -39,6 +39,14 @@ class Fitness(NamedTuple):
     folder: Path | None
     reason: str
     last_day: dt.date | None = None
+
+
+class _Measured(NamedTuple):
+    """Of a report: its figures, and the bases of which nobody could tell whether they have read the test split."""
+
+    bits_per_char: float
+    guard_passed_percent: float
+    not_checked: list[str]
 
 
 def fit_model(settings: ServeSettings, data: Path, today: dt.date | None = None) -> Fitness:
@@ -67,16 +75,20 @@ def fit_model(settings: ServeSettings, data: Path, today: dt.date | None = None)
 def _fit(settings: ServeSettings, data: Path, run: Path) -> Fitness:
     if settings.model == "any":
         return Fitness(run / "model", "any model may write (serve.model=any)")
-    failing = _failing_base(run)
-    if failing:
-        return Fitness(
-            None,
-            f"the model in use was made from the embedded model, and {failing}; visitors get bundled answers",
-        )
+    model = read_manifest(run)
+    silent = "" if model is None else not_vouched(model)
+    if silent:
+        return Fitness(None, f"{silent}; visitors get bundled answers")
     measured = _measured(data, run)
     if measured is None:
         return Fitness(None, "the model in use has no report on its test split; run: psyllm evaluate")
-    bits, passed = measured
+    if measured.not_checked and model is not None and made_from_embedded(model):
+        lacks = f"its report could not leave out what {', '.join(measured.not_checked)} has read"
+        return Fitness(
+            None,
+            f"the model in use was made from the embedded model, and {lacks}; visitors get bundled answers",
+        )
+    bits, passed = measured.bits_per_char, measured.guard_passed_percent
     found = f"the model in use needs {bits:.2f} bits per character and the guard passes {passed:.0f} %"
     if bits > settings.most_bits_per_char or passed < settings.least_guard_passed_percent:
         asked = f"at most {settings.most_bits_per_char:.2f} and at least {settings.least_guard_passed_percent:.0f} % are fit"
@@ -84,28 +96,8 @@ def _fit(settings: ServeSettings, data: Path, run: Path) -> Fitness:
     return Fitness(run / "model", f"{found}; it is fit to write")
 
 
-def _failing_base(run: Path) -> str:
-    """Return why the package's model, from which this one was made, has not passed; empty if it has or wasn't."""
-    model = read_manifest(run)
-    if model is None or not embedded.is_here():
-        return ""
-    standing = embedded.standing()
-    return "" if standing.passed or base_hash(embedded.folder()) not in _bases(model) else standing.reason
-
-
-def _bases(model: Manifest) -> set[str]:
-    """Return the content hashes of a model's base, of that one's base, and so on."""
-    parents = [*model.parents]
-    said: object = model.details.get("lineage")
-    while isinstance(said, Mapping):
-        said = said.get("base_lineage")
-        if isinstance(said, Mapping):
-            parents += [Parent.model_validate(parent) for parent in said.get("parents", ())]
-    return {parent.content_hash for parent in parents if parent.stage == BASE}
-
-
-def _measured(data: Path, model: Path) -> tuple[float, float] | None:
-    """Return bits per character and the guard's pass rate in percent, None without a report on this very model."""
+def _measured(data: Path, model: Path) -> _Measured | None:
+    """Return what the report on this very model says, None without one."""
     report = current_run(data, Stage.REPORTS)
     made, measured = read_manifest(model), None if report is None else read_manifest(report)
     if report is None or made is None or measured is None or made.as_parent() not in measured.parents:
@@ -115,4 +107,6 @@ def _measured(data: Path, model: Path) -> tuple[float, float] | None:
         return None  # the checkpoint was chosen on dev, which flatters it
     figures = metrics["figures"]["model"]
     values = [figures[name]["value"] for name in ("bits_per_char", "guard_passed_percent")]
-    return None if None in values else (float(values[0]), float(values[1]))
+    if None in values:
+        return None
+    return _Measured(float(values[0]), float(values[1]), [str(name) for name in metrics.get(NOT_CHECKED, ())])

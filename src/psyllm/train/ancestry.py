@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from psyllm.core.base_models import base_hash
+from psyllm.core.descent import mark_of_descent
 from psyllm.core.errors import MissingFile, MissingStage, StageBusy
 from psyllm.core.permits import BASE, permit_of_base, read_permit, refuse_ended, together
 from psyllm.core.stages import Manifest, Parent, Stage, StageRun, locked, read_manifest, stage_folder
@@ -46,7 +47,8 @@ def base_name(base: Path) -> str:
 def inherited(base: Path | None, corpus: Manifest) -> dict[str, Any]:
     """Return the one permit of corpus and base, and what the base says of itself: none where it says nothing.
 
-    A base's own terms and the texts that it has seen bind this model as well; who asks later
+    A base's own terms and the texts that it has seen bind this model as well, and whether it comes from the
+    model in the package, which must have passed before any model made from it speaks (`core/descent.py`); who asks later
     (`psyllm corpus leak-check --model`) must be able to tell "nothing" from "unknown". Of a model
     fetched from the hub the licence is known, and no more (`base_permit`).
     What has ended is refused, also where the model was made before it ended.
@@ -68,6 +70,7 @@ def inherited(base: Path | None, corpus: Manifest) -> dict[str, Any]:
     return {
         "permit": together([permit, of_base])._asdict(),
         "base_lineage": lineage,
+        **mark_of_descent(base, base_name(base), lineage),
         **({} if published is None else {"base_permit": published._asdict()}),
     }
 

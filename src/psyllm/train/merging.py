@@ -12,8 +12,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from psyllm.core.descent import mark_of_descent
 from psyllm.core.errors import BadCheckpoint
 from psyllm.core.permits import BASE
+from psyllm.core.stages import Parent
 from psyllm.lm.checkpoint import load_weights, quiet_transformers, save
 from psyllm.lm.export import MOST_BYTES_A_WEIGHT, copy_all_but_weights, new_folder
 from psyllm.lm.folder import check_tokenizer
@@ -47,7 +49,7 @@ def merge_folders(base: Path, adapter: Path, target: Path) -> None:
         if card is not None:
             _merge_ours(base, adapter, folder, card)
         else:
-            _merge_foreign(base, adapter, folder)
+            _merge_foreign(base, adapter, folder, named)
 
 
 def _check_base(card: ModelCard, adapter: Path, base: Path, content_hash: str) -> None:
@@ -65,12 +67,20 @@ def _merge_ours(base: Path, adapter: Path, folder: Path, card: ModelCard) -> Non
     shutil.copyfile(adapter / CARD_FILE, folder / CARD_FILE)
 
 
-def _merge_foreign(base: Path, adapter: Path, folder: Path) -> None:
+def _merge_foreign(base: Path, adapter: Path, folder: Path, named: Parent) -> None:
     model = merge(load_weights(base), adapter)
     with quiet_transformers():
         model.save_pretrained(folder)
     copy_all_but_weights(base, folder)
     card = read_card(base)
     if card is not None:  # it answers as its base did, but who knows on what the adapter was trained
-        told = {"run": adapter.name, "permit": None, "base": base.name, "base_lineage": card.lineage}
+        told = {
+            "run": adapter.name,
+            "permit": None,
+            "parents": [named.model_dump()],
+            "unknown": [adapter.name],
+            "base": named.run,
+            "base_lineage": card.lineage,
+            **mark_of_descent(base, named.run, card.lineage),
+        }
         write_card(folder, card.model_copy(update={"lineage": told}))
