@@ -6,8 +6,10 @@
 The second form measures the fingerprints that go with a model (`psyllm corpus
 fingerprints --out DIR`, made of the corpus in use of --data) as `psyllm evaluate`
 uses them: what they take and find of 200 training dialogues, whole and with one in
-20 or 10 characters replaced (drawn at random) and the beginning cut off, of 200 dev
-dialogues, of the test split, and of the corpus in use of another data folder (--strangers, e.g.
+20 or 10 characters replaced (drawn at random) and the beginning cut off, of training
+questions of 40 to 99, and of 100 Chinese characters and more, copied word for word behind
+a greeting and before 800 characters of replies from the test split, of 200 dev dialogues,
+of the test split, and of the corpus in use of another data folder (--strangers, e.g.
 the starter's), where every find is a false alarm. All else here is the first form.
 
 Reads the Parquet files of `3_corpus/current` with pyarrow alone and shares no
@@ -50,6 +52,8 @@ import pyarrow.parquet as pq
 FIRST = 14
 N = 5
 LEAST = 0.8
+GREETING = "你好，"
+ANSWER_CHARS = 800  # as long as answers of PsyQA are
 NOT_CHINESE = re.compile("[^\u4e00-\u9fff\u3400-\u4dbf\U00020000-\U000323af]+")
 Row = dict[str, Any]
 
@@ -182,6 +186,19 @@ def talks_of(found: list[Row], changed: float = 0, cut: int = 0) -> list[tuple[s
     return talks
 
 
+def copied(known: list[Row], strange: list[Row], sizes: range) -> list[tuple[str, list[str]]]:
+    """Return up to 200 known questions of so many Chinese characters behind a greeting, each with a new long answer."""
+    chance = random.Random(3)
+    asked = [question for row in known for question in questions(row)[-1:] if len(chinese(question)) in sizes]
+    new = "".join(turn["text"] for row in strange for turn in row["turns"] or [] if turn["role"] != "visitor")
+    talks = []
+    for question in chance.sample(asked, min(200, len(asked))):
+        start = chance.randrange(max(1, len(new) - ANSWER_CHARS))
+        opening = GREETING + question
+        talks.append((opening, [opening, new[start : start + ANSWER_CHARS]]))
+    return talks
+
+
 def texts_beside(row: Row) -> list[str]:
     """Return all texts of a row but its opening."""
     turns = [turn["text"] for turn in row["turns"] or []]
@@ -205,6 +222,8 @@ def measure_fingerprints(folder: Path, own: Path, strangers: Path | None) -> Non
         "200 training, whole": talks_of(known),
         "1 in 20 changed, cut": talks_of(known, 0.05, FIRST + 6),
         "1 in 10 changed, cut": talks_of(known, 0.1, FIRST + 6),
+        "questions of 40, copied": copied(train, test, range(40, 100)),
+        "questions of 100, copied": copied(train, test, range(100, 1 << 20)),
         "200 dev": talks_of(chosen),
         "test split": talks_of(test),
     }

@@ -244,3 +244,23 @@ def test_the_comparison_can_be_left_out(tmp_path, tiny_model, small_settings):
     report = run(small_settings.model_copy(update={"against": "none"}), tmp_path)
     metrics = json.loads((tmp_path / "5_reports" / report.run / "metrics.json").read_text("utf-8"))
     assert "against" not in metrics
+
+
+def test_ratings_that_a_base_has_learnt_from_are_left_out_and_counted(tmp_path, tiny_model, small_settings):
+    rows = led_by_ratings(tmp_path, tiny_model, tiny_model)
+    read = StageRun(tmp_path, Stage.CORPUS, "corpus-read", "mark", (), {})
+    with writing(read):
+        write_rated(rows[:4], read.folder, prefix=rated_prefix("train"))
+        corpus = read.finish(counts={})
+    path = tmp_path / "4_models" / "model-led" / "manifest.json"
+    told = json.loads(path.read_text("utf-8"))
+    told["parents"].append(Parent(stage=BASE, run="model-old", content_hash="b").model_dump())
+    below = {"parents": [corpus.as_parent().model_dump()], "base_lineage": None}
+    told["details"]["lineage"] = {"base_lineage": below}
+    path.write_text(json.dumps(told), "utf-8")
+    report = run(small_settings, tmp_path)
+    folder = tmp_path / "5_reports" / report.run
+    found = json.loads((folder / "metrics.json").read_text("utf-8"))["against"]
+    assert found["ratings"] == {"desirable": 4, "undesirable": 4, "raters": 4}
+    assert found["ratings_left_out"] == 4
+    assert "另有 4 个评分已被基座学过，不计入" in (folder / "report.html").read_text("utf-8")

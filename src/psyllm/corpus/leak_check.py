@@ -1,8 +1,9 @@
 """How much of an evaluation file was trained on, found without the training text.
 
 An evaluation file and the fingerprints of corpora come in; counts go out, by
-source: items of which a share of the runs of 13 Chinese characters is known,
-and items that open as a training record does. A source that is known to grow
+source: items of which a share of the runs of 13 Chinese characters is known, or
+of their opening's, or many of one text's (`text/known_text.py`), and items that
+open as a training record does. A source that is known to grow
 out of what is measured on makes a leak likely, whatever the counts; what is
 measured on is told by a name given, or by the names in its path. Unknown is what
 has no fingerprints, or not those that its manifest vouches for; an item too short
@@ -81,10 +82,10 @@ def check(path: Path, origins: Origins, least_share: float, name: str = "") -> L
     if not origins.corpora and not look.unknown:
         look.unknown.append("nothing says what was trained on")
     for sample_bits in look.samples:
-        thin = int(((numbers.sizes > 0) & ~comparable(numbers, sample_bits) & ~look.leaked).sum())
+        thin = int(((numbers.whole.sizes > 0) & ~comparable(numbers, sample_bits) & ~look.leaked).sum())
         if thin:
             look.unknown.append(f"{thin:,} items are too short for a sample of one run in {1 << sample_bits}")
-    with_runs = int((numbers.sizes > 0).sum())
+    with_runs = int((numbers.whole.sizes > 0).sum())
     unknown = list(dict.fromkeys(look.unknown))
     leaked = int(look.leaked.sum())
     return LeakReport(len(items), with_runs, leaked, least_share, list(look.found.values()), unknown)
@@ -99,7 +100,7 @@ class _Look:
         self._called = name or path.absolute().as_posix()
         self._is_named = bool(name)
         self.unknown: list[str] = []
-        self.leaked = np.zeros(len(items.sizes), dtype=bool)
+        self.leaked = np.zeros(len(items.openings), dtype=bool)
         self.found: dict[str, SourceLeak] = {}
         self.samples: set[int] = set()
 

@@ -10,7 +10,7 @@ guard whether answers did become worse to show. Nobody's wellbeing is measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -64,7 +64,8 @@ class NotCompared(NamedTuple):
 class Against(NamedTuple):
     """What was found; `figures` are differences, this model less the other.
 
-    `too_few` is whether people rated, but too few of them for an interval.
+    `too_few` is whether people rated, but too few of them for an interval; of `left_out` ratings a base
+    has learnt.
     """
 
     other: str
@@ -72,6 +73,7 @@ class Against(NamedTuple):
     ratings: Tally
     verdict: Verdict
     too_few: bool = False
+    left_out: int = 0
 
 
 def other_of(run_folder: Path, model: Manifest) -> Other | NotCompared | None:
@@ -105,15 +107,19 @@ def compare(
     asked: tuple[Sequence[Asked], Sequence[Asked]],
     spoken: Spoken,
     settings: EvaluateSettings,
+    left_out: Collection[str] = (),
 ) -> Against:
     """Return how the model differs from the other; `asked` are the records scored and those answered.
+
+    Rated answers whose ids are `left_out` do not count: a base has learnt from them.
 
     Raises:
         BadCheckpoint: the other model can't be loaded.
     """
     resampling = Resampling(settings.bootstrap_samples, settings.seed)
     figures = differences(spoken, speak(other.folder, *asked, settings), resampling)
-    rated = list(read_rated(corpus, prefix=rated_prefix(settings.split)))
+    held_out = list(read_rated(corpus, prefix=rated_prefix(settings.split)))
+    rated = [row for row in held_out if row.record.id not in left_out]
     if rated:
         dialogues = [record_messages(row.record)[0] for row in rated]
         after = score(model, dialogues, threads=settings.threads)
@@ -121,7 +127,8 @@ def compare(
         gains = [old.nll_nats - new.nll_nats for new, old in zip(after, before, strict=True)]
         figures |= rating_figures(rated, gains, resampling)
     too_few = bool(rated) and not are_enough(rated)
-    return Against(other.name, figures, tally_of(rated), verdict(figures, too_few=too_few), too_few)
+    word = verdict(figures, too_few=too_few)
+    return Against(other.name, figures, tally_of(rated), word, too_few, len(held_out) - len(rated))
 
 
 def differences(now: Spoken, before: Spoken, resampling: Resampling) -> Figures:

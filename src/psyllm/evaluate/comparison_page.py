@@ -45,13 +45,12 @@ EQUAL_SIZE = {
 
 
 class Compared(NamedTuple):
-    """Where the figures come from; `unchecked` names bases of which nobody can say what they have read."""
+    """Where the figures come from."""
 
     models: Sequence[Manifest]
     corpus: Manifest
     settings: EvaluateSettings
     curves: Mapping[str, list[Curves]]
-    unchecked: Sequence[str]
     seen: Seen = NOTHING_SEEN
 
 
@@ -74,7 +73,6 @@ def metrics_of(found: SideBySide, origin: Compared) -> dict[str, Any]:
         "changes": {name: rounded(figures) for name, figures in found.changes.items()},
         "guard_reasons": {name: count_reasons(one.judged) for name, one in found.spoken.items()},
         "not_comparable_across_vocabularies": [NOT_ACROSS],
-        "bases_not_checked_for_leaks": list(origin.unchecked),
         "definitions": {metric["key"]: metric["definition"] for metric in compared_metrics(found)},
         "paper_not_comparable": read_table("paper"),
     }
@@ -120,7 +118,6 @@ def render_comparison(found: SideBySide, origin: Compared) -> str:
         counts=found.counts,
         corpus=origin.corpus,
         split=origin.settings.split,
-        unchecked=origin.unchecked,
         seen=origin.seen,
         facts={model.run: _facts(model) for model in origin.models},
         bootstrap_samples=origin.settings.bootstrap_samples,

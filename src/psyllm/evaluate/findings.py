@@ -106,7 +106,7 @@ def find_out(
     found = Findings(asked, list(spoken.drawn), looked_up, judged, figures, counts)
     if not isinstance(other, Other):
         return found
-    return found._replace(against=compare(model, other, corpus, (scored, asked), spoken, settings))
+    return found._replace(against=compare(model, other, corpus, (scored, asked), spoken, settings, seen.ids))
 
 
 def _look_up(asked: Sequence[Asked], training: Sequence[Asked], seed: int) -> dict[str, list[Found]]:

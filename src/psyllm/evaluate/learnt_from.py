@@ -1,9 +1,10 @@
-"""May these models be measured on one test split? Only if none of them has learnt from it.
+"""What models have learnt from, and whether that holds the records of a split.
 
 In: the manifests of the models, the corpus whose split is measured, the data
-folder. Out: the names of bases of which nobody here can say what they have
-read, or a refusal. A model that was trained on another corpus is checked record
-by record: ids, groups, and openings, long answers and whole dialogues word for
+folder. Out: for a comparison the names of bases of which nobody here can say
+what they have read, or a refusal where a model has learnt from the split; for
+one model the corpora that can be looked into, and the records of the split that
+they hold. They are known again record by record: ids, groups, and openings, long answers and whole dialogues word for
 word (white space aside). Near copies are not found here; `psyllm corpus
 leak-check` is for that. Nothing is measured.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,17 @@ from psyllm.core.stages import Manifest, Parent, Stage, read_manifest, stage_fol
 # dev is learnt from as well: it chooses the checkpoint
 LEARNT_FROM = ("train", "dev")
 LEAST_ANSWER_CHARS = 50  # shorter answers are said by many people in the same words
+
+
+class Look(NamedTuple):
+    """Other corpora that a model has learnt from: `here` as they were, `gone`; `unchecked` names what nobody can look into.
+
+    What came with fingerprints is gone, and still not unchecked: `seen_before` looks into these.
+    """
+
+    here: list[Parent]
+    gone: list[Parent]
+    unchecked: list[str]
 
 
 class Learnt(NamedTuple):
@@ -54,32 +66,50 @@ def check_unseen(models: Sequence[Manifest], corpus: Manifest, split: str, data:
     Raises:
         MissingStage: one has, or the corpus that it was trained on is no longer there to be looked into.
     """
-    marks: dict[str, str] = {}
-    records = 0
-    for record in read_records(stage_folder(data, Stage.CORPUS) / corpus.run, prefix=split):
-        records += 1
-        marks |= dict.fromkeys(marks_of(record), record.id)
+    stage = stage_folder(data, Stage.CORPUS)
+    records = list(read_records(stage / corpus.run, prefix=split))
     unchecked: dict[str, None] = {}
-    clean = {corpus.content_hash}
+    clean: set[str] = set()
     for model in models:
-        learnt = learnt_from(model)
-        unchecked |= dict.fromkeys(learnt.unknown)
-        for parent in (*learnt.own, *learnt.of_bases):
+        look = look_of(model, corpus, data)
+        gone = [parent for parent in look.gone if parent in learnt_from(model).own]
+        if gone:
+            _refuse_gone(model.run, stage / gone[0].run, corpus, data)
+        unchecked |= dict.fromkeys(look.unchecked)
+        for parent in look.here:
             if parent.content_hash in clean:
                 continue
-            folder = stage_folder(data, Stage.CORPUS) / parent.run
-            found = read_manifest(folder)
-            if found is None or found.content_hash != parent.content_hash:
-                if parent in learnt.own:
-                    _refuse_gone(model.run, folder, corpus, data)
-                if not embedded.has_read(parent):  # else `seen_before` leaves out what it has read
-                    unchecked[parent.run] = None
-                continue
-            seen = {marks[mark] for mark in _marks_learnt(folder) if mark in marks}
+            seen = held_by(stage / parent.run, records)
             if seen:
-                _refuse_seen(model.run, parent.run, (len(seen), records, split), corpus, data)
+                _refuse_seen(model.run, parent.run, (len(seen), len(records), split), corpus, data)
             clean.add(parent.content_hash)
     return list(unchecked)
+
+
+def look_of(model: Manifest, corpus: Manifest, data: Path) -> Look:
+    """Return what a model and its bases have learnt from beside this corpus, which keeps its own split from them."""
+    learnt = learnt_from(model)
+    look = Look([], [], list(dict.fromkeys(learnt.unknown)))
+    for parent in dict.fromkeys((*learnt.own, *learnt.of_bases)):
+        if parent.content_hash == corpus.content_hash:
+            continue
+        found = read_manifest(stage_folder(data, Stage.CORPUS) / parent.run)
+        if found is not None and found.content_hash == parent.content_hash:
+            look.here.append(parent)
+            continue
+        look.gone.append(parent)
+        if not embedded.has_read(parent) and parent.run not in look.unchecked:
+            look.unchecked.append(parent.run)
+    return look
+
+
+def held_by(corpus: Path, records: Iterable[Record]) -> set[str]:
+    """Return the ids of those records that the corpus has in what is learnt from."""
+    known: dict[str, set[str]] = {}
+    for record in records:
+        for mark in marks_of(record):
+            known.setdefault(mark, set()).add(record.id)
+    return {record_id for mark in _marks_learnt(corpus) for record_id in known.get(mark, ())}
 
 
 def learnt_from(model: Manifest) -> Learnt:

@@ -158,6 +158,7 @@ def _against(findings: Findings, origin: Origin) -> dict[str, Any]:
             "verdict": found.verdict,
             "ratings": found.ratings._asdict(),
             "too_few_ratings": found.too_few,
+            "ratings_left_out": found.left_out,
             "figures": rounded(found.figures),
         }
     }

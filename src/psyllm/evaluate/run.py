@@ -3,7 +3,7 @@
 In: the current model and the corpus that its manifest names. Out: a run with
 `report.html` (one file, no links), `metrics.json` and `answers.jsonl`. The
 split measured is the one the model's own corpus kept apart, never that of a
-newer corpus, less what a base may have read. A model whose terms have ended is
+newer corpus, less what a base has read or may have read. A model whose terms have ended is
 not measured. A comparison is a run as well, but never the report in use, which
 says of the one model in use whether it may speak. Nothing is trained or chosen
 here.
@@ -46,15 +46,16 @@ def run(settings: EvaluateSettings, data: Path) -> Manifest:
             it rests on has ended.
         EmptyCorpus: the split holds nothing to measure on.
     """
-    from psyllm.evaluate.seen_before import mark_of, prints_to_look_into, seen_before
+    from psyllm.evaluate.learnt_from import look_of
+    from psyllm.evaluate.seen_before import mark_of, prints_to_look_into, seen_by_bases
 
     model_folder, model = need_current(data, Stage.MODELS)
     _refuse_ended(model, data)
     corpus_folder, corpus = _corpus_of(model, data)
     parents = (model.as_parent(), corpus.as_parent())
     resolved = settings.model_dump(mode="json")
-    prints = prints_to_look_into([model], corpus)
-    mark = fingerprint(Stage.REPORTS, parents, {**resolved, **mark_of(prints)}, ROOMS)
+    prints, look = prints_to_look_into([model], corpus), look_of(model, corpus, data)
+    mark = fingerprint(Stage.REPORTS, parents, {**resolved, **mark_of(prints, look)}, ROOMS)
     name = f"report-{mark[:12]}"
     done = up_to_date(data, Stage.REPORTS, name)
     if done is not None:
@@ -67,7 +68,7 @@ def run(settings: EvaluateSettings, data: Path) -> Manifest:
 
     with writing(StageRun(data, Stage.REPORTS, name, mark, parents, resolved)) as stage_run:
         other = other_of(model_folder, model) if settings.against == "parent" else None
-        seen = seen_before(prints, corpus_folder, settings.split)
+        seen = seen_by_bases(prints, look, corpus_folder, settings.split)
         findings = find_out(model_folder / MODEL_FOLDER, corpus_folder, settings, other, seen)
         origin = Origin(model, corpus, settings, read_losses(model_folder), other, seen)
         write_report(stage_run.folder, findings, origin)
@@ -115,12 +116,12 @@ def compare(settings: EvaluateSettings, data: Path, names: Sequence[str]) -> Man
     unchecked = check_unseen(models, corpus, settings.split, data)
     folders = {model.run: stage_folder(data, Stage.MODELS) / model.run for model in models}
     with writing(StageRun(data, Stage.REPORTS, name, mark, parents, resolved)) as stage_run:
-        seen = seen_before(prints, corpus_folder, settings.split)
+        seen = seen_before(prints, corpus_folder, settings.split)._replace(unchecked=unchecked)
         found = stand(
             {run: folder / MODEL_FOLDER for run, folder in folders.items()}, corpus_folder, settings, seen
         )
         curves = {run: read_losses(folder) for run, folder in folders.items()}
-        write_comparison(stage_run.folder, found, Compared(models, corpus, settings, curves, unchecked, seen))
+        write_comparison(stage_run.folder, found, Compared(models, corpus, settings, curves, seen))
         counts = {"models": len(models), **found.counts._asdict()}
         return stage_run.finish(counts=counts, seeds={"evaluate": settings.seed}, take_into_use=False)
 
