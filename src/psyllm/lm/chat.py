@@ -13,13 +13,13 @@ whole text. Templates are run in transformers' sandbox; nothing here loads torch
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from psyllm.core.errors import BadCheckpoint
 from psyllm.lm.codec import Codec, encode_wording
+from psyllm.lm.model_card import read_object
 from psyllm.lm.wording import Wording
 
 OWN_MARKS = "take our own marks: --set train.template=turns"
@@ -57,15 +57,7 @@ def tokenizer_settings(folder: Path) -> dict[str, Any]:
     Raises:
         BadCheckpoint: it is not valid JSON.
     """
-    path = folder / TOKENIZER_SETTINGS_FILE
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        message = f"{path} is not valid JSON"
-        raise BadCheckpoint(message, "take the file that was published with the model") from error
-    return found if isinstance(found, dict) else {}
+    return read_object(folder / TOKENIZER_SETTINGS_FILE)
 
 
 def chat_wording(folder: Path, codec: Codec) -> Wording:

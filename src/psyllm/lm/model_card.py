@@ -110,7 +110,15 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 def read_generation(folder: Path) -> dict[str, Any]:
     """Return generation_config.json, or what older models write into config.json instead."""
-    path = folder / GENERATION_FILE
+    return read_object(folder / GENERATION_FILE)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a file that a model may come with, empty where there is none.
+
+    Raises:
+        BadCheckpoint: it is not valid JSON.
+    """
     try:
         found = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
