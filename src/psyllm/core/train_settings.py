@@ -10,6 +10,8 @@ from pydantic import Field
 from psyllm.core.records import Frozen
 from psyllm.core.setting_types import NotNegative, Positive, Share
 
+STAGES_OF_WORDS = ("adapt", "answer")  # in their order; `prefer` learns from ratings, after both
+
 
 class ModelShape(Frozen):
     """Shape of a model trained from nothing."""

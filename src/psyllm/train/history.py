@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from psyllm.core.stages import write_text_atomically
 
 DEV_LOSS = "dev_loss"
+NO_FIGURES = frozenset(  # of a line: places and times
+    {"stage", "step", "at", "left_s", "best_step", "saved_step"}
+)
 # The last three of the stage `prefer`: how much likelier good answers have become than bad ones.
 FIGURES = ("loss", DEV_LOSS, "learning_rate", "grad_norm", "margin", "dev_margin", "dev_accuracy")
 
@@ -54,3 +57,12 @@ def should_stop(logged: Sequence[dict[str, Any]], patience: int) -> bool:
         return False
     losses = [loss for _, loss in dev_losses(logged)]
     return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
+
+
+def figures_of(line: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a line of the history measured, by name: what a tracker draws."""
+    return {
+        name: float(value)
+        for name, value in line.items()
+        if name not in NO_FIGURES and isinstance(value, int | float)
+    }

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from psyllm.core.stages import EVENTS, StageRun, write_text_atomically
+from psyllm.train.history import figures_of
 
 EXPERIMENT = "psyllm"
 KEPT_ID = "mlflow.json"
@@ -26,7 +27,6 @@ KEPT_ID = "mlflow.json"
 NO_PLACE = "mlflow-artifacts:/psyllm"
 # A server that does not answer costs a training seconds, once; MLflow's own patience is many minutes.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-NOT_METRICS = frozenset({"stage", "step", "at", "left_s", "best_step", "saved_step"})
 
 
 class MLflow:
@@ -72,9 +72,8 @@ class MLflow:
             return
         at_ms = int(dt.datetime.fromisoformat(line["at"]).timestamp() * 1000)
         metrics = [
-            Metric(f"{line['stage']}/{name}", float(value), at_ms, line["step"])
-            for name, value in line.items()
-            if name not in NOT_METRICS and isinstance(value, int | float)
+            Metric(f"{line['stage']}/{name}", value, at_ms, line["step"])
+            for name, value in figures_of(line).items()
         ]
         with _calm():
             self._client.log_batch(self._id, metrics=metrics)

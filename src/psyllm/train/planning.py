@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from psyllm.core.errors import BadSetting, MissingFile
-from psyllm.core.train_settings import PreferStage, TrainingStage, TrainSettings
+from psyllm.core.train_settings import STAGES_OF_WORDS, PreferStage, TrainingStage, TrainSettings
 from psyllm.lm.cards import Card, card_named
 from psyllm.lm.memory import CONTEXT_BYTES, GIB, WIDE, Need, Number, Way, estimate
 from psyllm.lm.model_shape import Shape, shape_of
@@ -25,7 +25,6 @@ from psyllm.train.shard_memory import in_shards
 
 Changes: TypeAlias = dict[str, Any]
 
-STAGES = ("adapt", "answer")
 # The plan is within so much of what was measured (bench/memory.py): what comes nearer to the limit is tight.
 TIGHT_SHARE = 0.87
 FEWEST_ROW_TOKENS = 128
@@ -126,7 +125,7 @@ def _of_one(settings: TrainSettings, count: int) -> TrainSettings:
     from psyllm.train.parts import goes
 
     changed = {}
-    for name in STAGES:
+    for name in STAGES_OF_WORDS:
         stage: TrainingStage = getattr(settings, name)
         if stage.steps:
             rows, times = goes(stage, count)
@@ -217,7 +216,7 @@ def precision_on(settings: TrainSettings, card: Card) -> Number:
 
 def _needs(settings: TrainSettings, forecast: Forecast) -> Iterator[StageNeed]:
     """Yield the needs of the stages; of `forecast` only machine, shape, precision and processes are read."""
-    for name in STAGES:
+    for name in STAGES_OF_WORDS:
         stage: TrainingStage = getattr(settings, name)
         if stage.steps:
             yield _need_of_rows(settings, name, stage, forecast)

@@ -15,8 +15,9 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from psyllm.train.history import figures_of
+
 FILE = "events.out.tfevents.{stage}"
-NOT_DRAWN = frozenset({"stage", "step", "at", "left_s", "best_step", "saved_step"})
 
 
 class TensorBoard:
@@ -39,11 +40,7 @@ class TensorBoard:
 
     def take(self, line: dict[str, Any]) -> None:
         """Add one line's figures."""
-        values = [
-            Summary.Value(tag=name, simple_value=value)
-            for name, value in line.items()
-            if name not in NOT_DRAWN and isinstance(value, int | float)
-        ]
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in figures_of(line).items()]
         self._write(Event(wall_time=_time_of(line), step=line["step"], summary=Summary(value=values)))
 
     def close(self, *, whole: bool) -> None:

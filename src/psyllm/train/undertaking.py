@@ -31,14 +31,13 @@ from psyllm.core.stages import (
     read_manifest,
     stage_folder,
 )
-from psyllm.core.train_settings import TrainingStage, TrainSettings
+from psyllm.core.train_settings import STAGES_OF_WORDS, TrainingStage, TrainSettings
 from psyllm.train import saved
 from psyllm.train.ancestry import MODEL, base_parent, corpus_of, earlier_run, inherited
 from psyllm.train.history import should_stop
 from psyllm.train.schedule import first_falling_step, planned_steps, rate_share
 
 RESULT = "result.json"
-STAGES = ("adapt", "answer")
 ROOMS = ("train", "lm")
 # Settings that change no byte of a model, so that a run interrupted for want of them goes on with others.
 CHANGES_NOTHING = frozenset({"keep_checkpoints", "trackers", "wait_s"})
@@ -149,7 +148,7 @@ def longer(
     folder, manifest = _finished(data, name)
     settings = _settings(manifest.settings, folder.name)
     stage_name = list(manifest.details["stages"])[-1]
-    kept = saved.kept_steps(folder / stage_name) if stage_name in STAGES else []
+    kept = saved.kept_steps(folder / stage_name) if stage_name in STAGES_OF_WORDS else []
     instead = f"start from its weights with a new optimiser instead: psyllm train continue {folder.name}"
     if not kept:
         message = f"{folder.name} kept no checkpoint of the stage {stage_name} to go on from"
@@ -254,7 +253,7 @@ def _bases(parents: tuple[Parent, ...], earlier: str) -> list[Parent]:
 
 
 def _where(folder: Path, settings: TrainSettings) -> str:
-    for name in STAGES:
+    for name in STAGES_OF_WORDS:
         stage: TrainingStage = getattr(settings, name)
         if not stage.steps or (folder / name / RESULT).is_file():
             continue
