@@ -258,13 +258,13 @@ def test_of_a_record_that_nothing_names_only_what_is_compared_is_looked_at(tmp_p
         "author": marks_of((), [HERS], ()),
         "content": marks_of((), (), [mine.content_hash]),
     }[by]
-    real, seen = forgetting.record_of, []
+    real, seen = forgetting.record_within, []
 
     def noted(row):
         seen.append(row)
         return real(row)
 
-    monkeypatch.setattr(forgetting, "record_of", noted)
+    monkeypatch.setattr(forgetting, "record_within", noted)
     assert forget(data, asked).ids == {mine.id}
     assert len([row for row in seen if row["id"] == mine.id and row.get("turns") is not None]) > 0
     others = [row for row in seen if row["id"] != mine.id]

@@ -7,8 +7,10 @@ import pytest
 
 from made_up import write_lines
 from psyllm.core.errors import BadInput, MalformedInput, MissingFile, UnknownFormat
+from psyllm.core.rated_answers import rated_prefix, write_rated
 from psyllm.core.records import Record, write_records
 from psyllm.corpus.evaluation_items import need_items, read_items, set_names
+from rated import rated
 
 ASKED = "我最近总是睡不着怎么办？"
 SAID = "可以先说说最近发生了什么。"
@@ -169,6 +171,12 @@ def test_lines_of_text_records_and_whole_folders_are_items(tmp_path):
     write_records([record, record], tmp_path, rows_per_file=1)
     items = list(read_items(tmp_path))
     assert [item.opening for item in items] == [ASKED, SAID, f"题目\n{SAID}", f"题目\n{SAID}"]
+
+
+def test_rated_answers_of_a_corpus_are_items(tmp_path):
+    row = rated(1, asked=ASKED, answer=SAID)
+    write_rated([row], tmp_path, prefix=rated_prefix("test"))
+    assert [tuple(item) for item in read_items(tmp_path)] == [(ASKED, (ASKED, SAID))]
 
 
 def test_what_can_not_be_read_is_said(tmp_path):

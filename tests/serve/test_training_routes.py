@@ -58,6 +58,25 @@ async def test_all_trainings_are_listed_running_ones_first_and_the_one_in_use_is
     assert stages["model-1"][0]["tokens_seen"] == 30_720
 
 
+async def test_metrics_are_read_again_only_when_they_have_grown(house: House, monkeypatch) -> None:
+    folder = put_unfinished(house.data, "model-1")
+    real, read = training_runs._whole_lines, []
+
+    def noted(path):
+        read.append(path)
+        return real(path)
+
+    monkeypatch.setattr(training_runs, "_whole_lines", noted)
+    desk = await boss(house)
+    first, again = [(await desk.get(URL)).json() for _ in range(2)]
+    assert first == again
+    assert len(read) == 1
+    with (folder / METRICS).open("a") as file:
+        file.write('{"stage": "answer", "step": 30, "dev_loss": 4.1}\n')
+    grown = (await desk.get(URL)).json()[0]["stages"][-1]
+    assert (grown["steps"], grown["best_step"], grown["dev_loss"]) == (30, 30, 4.1)
+
+
 async def test_a_damaged_manifest_hides_no_other_training(house: House) -> None:
     put_complete(house.data, "model-1")
     put_complete(house.data, "model-2")

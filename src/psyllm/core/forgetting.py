@@ -31,7 +31,6 @@ from psyllm.core.errors import MalformedInput
 from psyllm.core.forgotten_files import (
     Row,
     record_files,
-    record_of,
     remove_unfinished,
     rewrite_file,
     rows_named,
@@ -44,7 +43,7 @@ from psyllm.core.mended_manifests import mend_manifests
 from psyllm.core.permits import BASE
 from psyllm.core.private import Private
 from psyllm.core.progress import track
-from psyllm.core.records import Record, to_row
+from psyllm.core.records import Record, record_within, to_row
 from psyllm.core.settled_reviews import reviews_folder, unreadable_decisions, without_decisions
 from psyllm.core.stages import (
     Manifest,
@@ -210,7 +209,7 @@ def containing(data: Path, text: str) -> Iterator[tuple[str, str]]:
     seen: set[tuple[str, str]] = set()
     for path in record_files(data):
         for row in rows_of(path):
-            if any(wanted in "".join(one.split()) for one in record_of(row).texts()):
+            if any(wanted in "".join(one.split()) for one in record_within(row).texts()):
                 found = (row["id"], row["content_hash"])
                 if found not in seen:
                     seen.add(found)
@@ -225,9 +224,9 @@ def _held(files: Sequence[Path], found: ToGo, whole: Traces, partly: Traces) -> 
         for row in rows_named(path, ids | found.partly):
             if row["id"] in ids:
                 held.setdefault(path, set()).add(row["content_hash"])
-                _trace(record_of(row), None, whole)
+                _trace(record_within(row), None, whole)
             else:
-                record = record_of(row)
+                record = record_within(row)
                 left = known.left_of(record, row["content_hash"])
                 if left is not record:
                     _trace(record, left, partly)
@@ -264,7 +263,7 @@ def passages_of(texts: Iterable[str]) -> set[Private]:
 def _left(row: Row, known: Tombstones, ids: set[str]) -> Row | None:
     if row["id"] in ids:
         return None
-    record = record_of(row)
+    record = record_within(row)
     left = known.left_of(record, row["content_hash"])
     # What goes may be another's words, too: theirs stay, and no longer say of which text they were a copy.
     copy = {"duplicate_of": ""} if row.get("duplicate_of") in ids else {}

@@ -19,14 +19,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from psyllm.core.errors import DiskFull, MalformedInput
-from psyllm.core.records import RECORD_SCHEMA, Record, from_row, readable
+from psyllm.core.records import readable
 from psyllm.core.stages import NO_SPACE, Stage, read_manifest, stage_folder
 
 Row = dict[str, Any]
 ROWS_AT_ONCE = 256
 # A row is named by its own id, and a duplicate by that of the record which stays for it.
 _NAMES = ("id", "duplicate_of")
-_OF_RECORDS = frozenset(RECORD_SCHEMA.names)
 
 
 @contextmanager
@@ -110,11 +109,6 @@ def rows_named(path: Path, ids: Collection[str]) -> Iterator[Row]:
             return
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
             yield from batch.filter(_mask(batch, wanted)).to_pylist()
-
-
-def record_of(row: Row) -> Record:
-    """Return the record of a row that may carry a reason for its drop."""
-    return from_row({name: row[name] for name in row if name in _OF_RECORDS})
 
 
 def rewrite_file(path: Path, ids: Collection[str], left_of: Callable[[Row], Row | None]) -> int:

@@ -14,9 +14,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from psyllm.core.forgotten_files import record_of, rows_named, rows_of
+from psyllm.core.forgotten_files import rows_named, rows_of
 from psyllm.core.progress import track
-from psyllm.core.records import Record
+from psyllm.core.records import Record, record_within
 from psyllm.core.stages import STAGES_WITH_ALL_RUNS_IN_USE
 from psyllm.core.tombstones import (
     MarkKind,
@@ -72,7 +72,7 @@ def words_to_go(
     answers: set[str] = set()
     for path in track(files, "look for it", len(files)):
         for row in rows_of(path, _compared_with(asked)):
-            record = record_of(row)
+            record = record_within(row)
             _reach_at_least(reach, record.id, _reach_of(record, row["content_hash"], asked, means))
             answers |= {
                 answer_words(one.text).mark() for one in record.answers if one.author_hash in asked.authors
@@ -111,7 +111,7 @@ def _named_in(path: Path, known: Tombstones) -> tuple[set[str], set[str]]:
     partly: set[str] = set()
     same_ids: set[str] = set()
     for row in rows_of(path, _compared_with(by_words)):
-        record, content_hash = record_of(row), row["content_hash"]
+        record, content_hash = record_within(row), row["content_hash"]
         if _goes_whole(record, content_hash, by_words, is_original=is_original):
             whole.add(record.id)
         elif by_words.left_of(record, content_hash) is not record:
@@ -119,7 +119,7 @@ def _named_in(path: Path, known: Tombstones) -> tuple[set[str], set[str]]:
         if known.ids and id_mark(record.id) in known.ids:
             same_ids.add(record.id)
     for row in rows_named(path, same_ids - whole) if same_ids else ():
-        if row["id"] in same_ids and known.names_text(record_of(row), row["content_hash"]):
+        if row["id"] in same_ids and known.names_text(record_within(row), row["content_hash"]):
             whole.add(row["id"])
     return whole, partly
 
@@ -173,7 +173,7 @@ def _marks_of_parts(files: Sequence[Path], reach: dict[str, Reach], answers: set
     far = {key for key, how in reach.items() if how > Reach.WHOLE}
     for row in (row for path in files for row in rows_named(path, far)):
         if row["id"] in far:
-            record = record_of(row)
+            record = record_within(row)
             questions |= question_words(record).marks(record.author_hash)
             turns |= {mark for words in turns_words(record) for mark in words.marks(record.author_hash)}
             if reach[record.id] is Reach.EVERYTHING:

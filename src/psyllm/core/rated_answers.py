@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from psyllm.core.records import RECORD_SCHEMA, Author, Frozen, Record, from_row, readable, to_row
+from psyllm.core.records import RECORD_SCHEMA, Author, Frozen, Record, readable, record_within, to_row
 
 RATINGS = "ratings"  # the files' prefix, and the name of their count in a manifest
 AXES = ("helpfulness", "fluency", "relevance", "logic")
@@ -121,5 +121,5 @@ def _to_row(row: RatedAnswer) -> dict[str, Any]:
 
 
 def _from_row(row: dict[str, Any]) -> RatedAnswer:
-    record = from_row({name: value for name, value in row.items() if name not in _OWN_NAMES})
+    record = record_within(row)
     return RatedAnswer(record=record, **{name: row[name] for name in _OWN_NAMES})

@@ -195,6 +195,9 @@ RECORD_SCHEMA = pa.schema(
 )
 
 
+_COLUMNS = frozenset(RECORD_SCHEMA.names)
+
+
 def to_row(record: Record) -> dict[str, Any]:
     """Return the record as one row of `RECORD_SCHEMA`."""
     row = record.model_dump(mode="python")
@@ -205,6 +208,11 @@ def to_row(record: Record) -> dict[str, Any]:
 def from_row(row: dict[str, Any]) -> Record:
     """Return the record of one row; the stored content hash is not needed."""
     return Record.model_validate({key: value for key, value in row.items() if key != "content_hash"})
+
+
+def record_within(row: dict[str, Any]) -> Record:
+    """Return the record of a row that holds other columns too: why it was dropped, how it was rated."""
+    return from_row({name: row[name] for name in row if name in _COLUMNS})
 
 
 def records_to_batch(records: Sequence[Record]) -> pa.RecordBatch:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from psyllm.core.records import RECORD_SCHEMA, from_row, readable
+from psyllm.core.records import readable, record_within
 
 PER_REASON = 3
 SHOWN_CHARS = 160
@@ -53,7 +53,7 @@ def _position(key: str) -> int:
 
 def _sample(path: Path, row: int) -> Sample:
     values = _row(path, row)
-    record = from_row({name: values[name] for name in values if name in RECORD_SCHEMA.names})
+    record = record_within(values)
     text = record.opening() or next(record.texts(), "")
     cut = "…" if len(text) > SHOWN_CHARS else ""
     return Sample(record.id, record.source, text[:SHOWN_CHARS] + cut)

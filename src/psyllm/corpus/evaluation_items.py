@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from psyllm.core.errors import BadInput, MalformedInput, MissingFile, UnknownFormat
 from psyllm.core.fingerprints import FOLDER as PRINTS
 from psyllm.core.fingerprints import RUN_CHARS
-from psyllm.core.records import from_row
+from psyllm.core.records import record_within
 from psyllm.text.han import han_count
 
 FEWEST_HAN = 5  # of a string that counts as a text: names of fields and ids are shorter
@@ -133,7 +133,7 @@ def _records(path: Path) -> Iterator[Item]:
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=1024):
-                for record in map(from_row, batch.to_pylist()):
+                for record in map(record_within, batch.to_pylist()):
                     yield Item(record.opening(), tuple(record.texts()))
     except (pa.ArrowException, ValueError, KeyError) as error:
         message = f"{path} does not hold records of psyllm"

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from psyllm.casebook.open import Casebook
 from psyllm.casebook.reviews import Reviewed, may_be_read
-from psyllm.core.records import RECORD_SCHEMA, Record, from_row
+from psyllm.core.records import Record, record_within
 from psyllm.core.review_sample import SampleItem
 from psyllm.core.stages import Stage, read_manifest, stage_folder
 
@@ -44,7 +44,7 @@ async def find(book: Casebook, data: Path, item: SampleItem) -> Found | None:
     row = await asyncio.to_thread(_row, data, item)
     if row is None:
         return None
-    record = _record(row)
+    record = record_within(row)
     if record.content_hash != item.words or not await may_be_read(book, record.consent_id):
         return None
     other = row.get("duplicate_of")
@@ -61,10 +61,6 @@ def _sentence(data: Path, run: str, reason: str) -> str:
     return "" if manifest is None else str(manifest.details.get("reasons", {}).get(reason, ""))
 
 
-def _record(row: dict[str, Any]) -> Record:
-    return from_row({name: row[name] for name in row if name in RECORD_SCHEMA.names})
-
-
 def _kept(data: Path, run: str, record_id: str) -> Record | None:
     """Return the kept record of this id: near duplicates can be judged side by side only."""
     for path in sorted((stage_folder(data, Stage.CLEANED) / run).glob("part-*.parquet")):
@@ -72,7 +68,9 @@ def _kept(data: Path, run: str, record_id: str) -> Record | None:
             for group in range(file.num_row_groups):
                 ids = file.read_row_group(group, columns=["id"]).column("id").to_pylist()
                 if record_id in ids:
-                    return _record(file.read_row_group(group).slice(ids.index(record_id), 1).to_pylist()[0])
+                    return record_within(
+                        file.read_row_group(group).slice(ids.index(record_id), 1).to_pylist()[0]
+                    )
     return None
 
 

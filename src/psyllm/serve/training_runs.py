@@ -10,6 +10,7 @@ record, and of paths only the last name. What a run is made of and comes from is
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import math
 import os
@@ -39,6 +40,15 @@ class Found(NamedTuple):
         """The resolved settings, empty where nobody knows them."""
         found = self.manifest.settings if self.manifest is not None else self.description.get("settings")
         return found if isinstance(found, Mapping) else {}
+
+
+class SoFar(NamedTuple):
+    """What the metrics of an unfinished run say of one stage."""
+
+    name: str
+    steps: int
+    best_step: int | None
+    dev_loss: float | None
 
 
 def find_all(data: Path) -> list[schema.TrainingSummary]:
@@ -150,23 +160,37 @@ def _finished(found: Found, manifest: Manifest) -> list[schema.TrainingStage]:
 
 
 def _unfinished(found: Found) -> list[schema.TrainingStage]:
-    lines = [line for raw in _whole_lines(found.folder / METRICS) if (line := _line(raw)) is not None]
-    names = list(dict.fromkeys(line.stage for line in lines))
-    return [_so_far(found, name, [line for line in lines if line.stage == name]) for name in names]
+    path = found.folder / METRICS
+    try:
+        state = path.stat()
+    except OSError:
+        return []
+    return [
+        schema.TrainingStage(
+            name=stage.name,
+            steps=stage.steps,
+            planned=_planned(found, stage.name),
+            best_step=stage.best_step,
+            dev_loss=stage.dev_loss,
+            tokens_seen=None,
+            tokens_per_s=None,
+        )
+        for stage in _so_far(path, state.st_size, state.st_mtime_ns)
+    ]
 
 
-def _so_far(found: Found, name: str, lines: list[schema.TrainingLine]) -> schema.TrainingStage:
-    measured = [(line.dev_loss, line.step) for line in lines if line.dev_loss is not None]
-    best = min(measured, default=None)
-    return schema.TrainingStage(
-        name=name,
-        steps=max(line.step for line in lines),
-        planned=_planned(found, name),
-        best_step=None if best is None else best[1],
-        dev_loss=None if best is None else best[0],
-        tokens_seen=None,
-        tokens_per_s=None,
-    )
+# The list is asked for every few seconds, and a long run's file has megabytes: read again only when it has changed.
+@functools.lru_cache(maxsize=256)
+def _so_far(path: Path, _size: int, _changed_ns: int) -> tuple[SoFar, ...]:
+    lines = [line for raw in _whole_lines(path) if (line := _line(raw)) is not None]
+    stages: dict[str, SoFar] = {}
+    for line in lines:
+        known = stages.get(line.stage, SoFar(line.stage, line.step, None, None))
+        known = known._replace(steps=max(known.steps, line.step))
+        if line.dev_loss is not None and (known.dev_loss is None or line.dev_loss < known.dev_loss):
+            known = known._replace(best_step=line.step, dev_loss=line.dev_loss)
+        stages[line.stage] = known
+    return tuple(stages.values())
 
 
 def _planned(found: Found, stage: str) -> int | None:
