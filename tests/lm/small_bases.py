@@ -1,14 +1,12 @@
 """Small models of the shapes that people start from, with random weights and a tokenizer of another make."""
 
-import importlib.util
 from pathlib import Path
 
 from lm.small import byte_level
 from psyllm.lm.tokenizer import Tokenizer
 
 LLAMA_CPP_SHAPES = ("gpt2", "llama", "qwen3")
-HAS_PANGU = importlib.util.find_spec("psyllm.lm.pangu") is not None
-SHAPES = (*LLAMA_CPP_SHAPES, "pangu") if HAS_PANGU else LLAMA_CPP_SHAPES
+SHAPES = (*LLAMA_CPP_SHAPES, "pangu")
 
 
 def shaped(shape: str, vocabulary: int, *, tied: bool = True, dropout: float = 0.0):

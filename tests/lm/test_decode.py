@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from psyllm.core.settings import Decoding
-from psyllm.lm.decode import READ_TOKENS, SLOTS, Decoder
+from psyllm.lm.decode import READ_TOKENS, Decoder
+from psyllm.lm.memory import SLOTS
 from psyllm.lm.template import END, PAD, Message, encode_prompt
 
 ASKED = [[Message("visitor", f"我最近{word}，不知道怎么办")] for word in "甲乙丙丁戊己庚辛壬癸"]

@@ -16,8 +16,8 @@ from lm.small_bases import LLAMA_CPP_SHAPES, write_base
 from made_up import text
 from psyllm.core.errors import BadCheckpoint
 from psyllm.lm.checkpoint import build, load_base, load_weights, quiet_transformers, save
+from psyllm.lm.dialogue_form import dialogue_form
 from psyllm.lm.export import export
-from psyllm.lm.gguf_dialogue import dialogue_form
 from psyllm.lm.gguf_tensors import turn_pairs
 from psyllm.lm.gguf_tokens import CUTS, Kind, read_pieces
 from psyllm.lm.template import SPECIAL_TOKENS

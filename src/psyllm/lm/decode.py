@@ -19,11 +19,11 @@ import numpy as np
 from psyllm.core.settings import Decoding
 from psyllm.lm.checkpoint import Checkpoint
 from psyllm.lm.drawing import Logits, Speaker, draw
+from psyllm.lm.memory import SLOTS
 from psyllm.lm.slots import Slots
 from psyllm.lm.template import Message, encode_prompt
 from psyllm.lm.wire import FinishReason
 
-SLOTS = 8
 READ_TOKENS = 256  # of a prompt between two steps of the others
 ROOM_FOR_ANSWER_SHARE = 0.5  # at most so much of the context is kept free for the answer
 

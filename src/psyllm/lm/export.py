@@ -2,7 +2,8 @@
 
 In: a checkpoint folder. Out: a new folder, whole or not at all: the weights in
 the form that was asked for, all else of the checkpoint as it was (`safetensors`,
-which `serve` and `psyllm train --base` take again), or one GGUF file; beside
+which `serve` and `psyllm train --base` take again; for other programs with the
+form of a dialogue that the model was trained with), or one GGUF file; beside
 either MODEL_CARD.md, which says where the model comes from and what it may be
 used for. Nothing here trains or measures.
 """
@@ -24,7 +25,9 @@ from psyllm.core.descent import mark_of_descent
 from psyllm.core.errors import BadCheckpoint, BadInput, DiskFull
 from psyllm.core.permits import Permit, permit_of_base, refuse_ended
 from psyllm.core.stages import NO_SPACE
+from psyllm.lm.chat import TEMPLATE_FILE, TOKENIZER_SETTINGS_FILE, tokenizer_settings
 from psyllm.lm.checkpoint import load_weights, quiet_transformers
+from psyllm.lm.dialogue_form import dialogue_form
 from psyllm.lm.export_card import CARD_NAME, Told, card_text, licences
 from psyllm.lm.full_disk import full_disk_told
 from psyllm.lm.gguf_file import FORMS as GGUF_FORMS
@@ -146,6 +149,17 @@ def _write_safetensors(source: Path, folder: Path, dtype: str, card: ModelCard |
             "export": {"form": SAFETENSORS, "dtype": dtype},
         }
         write_card(folder, card.model_copy(update={"lineage": told}))
+        if dtype != INT8:  # which no other program reads
+            _write_template(folder, dialogue_form(card.worded()))
+
+
+def _write_template(folder: Path, template: str) -> None:
+    """Give a folder the form of a dialogue that its model was trained with, in place of its base's."""
+    (folder / TEMPLATE_FILE).write_text(template, "utf-8")
+    settings = tokenizer_settings(folder)
+    if settings.pop("chat_template", None) is not None:
+        text = json.dumps(settings, ensure_ascii=False, indent=2)
+        (folder / TOKENIZER_SETTINGS_FILE).write_text(text + "\n", "utf-8")
 
 
 def _write_card(

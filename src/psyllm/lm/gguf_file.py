@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 from psyllm.core.errors import BadCheckpoint
 from psyllm.lm.chat import read_template
 from psyllm.lm.checkpoint import load_weights
-from psyllm.lm.gguf_dialogue import dialogue_form
+from psyllm.lm.dialogue_form import dialogue_form
 from psyllm.lm.gguf_tensors import Array, check_type, describe, named_weights
 from psyllm.lm.gguf_tokens import Pieces, read_pieces
 from psyllm.lm.model_card import ModelCard, read_config

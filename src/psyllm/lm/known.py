@@ -20,14 +20,13 @@ from psyllm.core.errors import BadSetting, MissingFile
 from psyllm.core.records import Frozen
 from psyllm.lm.export_card import NOT_CLEARED
 from psyllm.lm.folder import MOST_CONTEXT_TOKENS
-from psyllm.lm.memory import Device, Way, estimate
+from psyllm.lm.memory import SLOTS, Device, Way, estimate
 from psyllm.lm.model_card import positions_of, read_config
 from psyllm.lm.model_shape import shape_of
 
 TABLE = Path(__file__).with_name("known.toml")
 HUB = "hub"  # below the data folder
 NOT_STATED = "not stated"
-SLOTS = 8  # as many as `decode` answers at once, which loads torch
 ENGINE_NUMBER_BYTES = 4
 # A card trains with half as long numbers beside weights in fp32, and with what is kept of each
 # block made again where it is needed; a processor has neither 8-bit moments nor 4-bit bases.

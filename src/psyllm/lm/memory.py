@@ -28,6 +28,7 @@ Device: TypeAlias = Literal["cpu", "cuda"]
 
 GIB = 2**30
 ID_BYTES = 8  # of a token's number
+SLOTS = 8  # answers that the service's engine computes at once
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 WIDE = 4  # fp32: gradients, moments, the residual stream, softmax
 # A weight of a 4-bit base with its share of the scales, between 4.13 bits (scales quantised again) and 4.5.

@@ -23,7 +23,7 @@ from psyllm.core.stages import NO_SPACE, write_text_atomically
 WHOLE = "whole.json"
 STATE = "trainer_state.json"
 PREFIX = "checkpoint-"
-KEPT = "last"
+LAST = "last"
 # transformers writes its arguments beside a checkpoint, which name this machine's folders, and how to generate,
 # which another start of the same run may not have set yet; nothing reads them from here
 UNREAD = ("training_args.bin", "generation_config.json")
@@ -94,7 +94,7 @@ def drop_all(stage: Path) -> None:
 
 def keep_last(stage: Path, last: int, best: int) -> None:
     """Keep the last checkpoint whole in `last/`, and of the best one the weights; may be done twice."""
-    kept = stage / KEPT
+    kept = stage / LAST
     kept.mkdir(exist_ok=True)
     for step in {last, best}:
         folder = folder_of(kept, step)
@@ -108,7 +108,7 @@ def keep_last(stage: Path, last: int, best: int) -> None:
 
 def kept_steps(stage: Path) -> list[int]:
     """Return the steps whose checkpoints a finished stage keeps; the highest can be gone on from."""
-    return whole_steps(stage / KEPT)
+    return whole_steps(stage / LAST)
 
 
 def take_over(earlier: Path, stage: Path) -> None:
@@ -121,7 +121,7 @@ def take_over(earlier: Path, stage: Path) -> None:
     for step in steps:  # the last one last: it alone tells that all are here
         folder = folder_of(stage, step)
         if not folder.exists():
-            copy_tree(folder_of(earlier / KEPT, step), folder)
+            copy_tree(folder_of(earlier / LAST, step), folder)
             mark_whole(folder)
 
 

@@ -160,7 +160,7 @@ def longer(
     result = manifest.details["stages"][stage_name]
     more = _longer_stage(stage, result, steps, epochs, patience)
     planned = stage.model_copy(update={"steps": result["planned_steps"]})
-    if should_stop(saved.history(folder / stage_name / saved.KEPT, kept[-1]), more.patience):
+    if should_stop(saved.history(folder / stage_name / saved.LAST, kept[-1]), more.patience):
         message = (
             f"at step {kept[-1]} the dev loss of {folder.name} had not fallen for {more.patience} evaluations"
         )

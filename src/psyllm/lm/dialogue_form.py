@@ -1,4 +1,4 @@
-"""How a dialogue becomes a prompt, in the form in which a GGUF file carries it: a Jinja template.
+"""How a dialogue becomes a prompt, in the form in which other programs are told: a Jinja template.
 
 In: the wording that a model was trained with. Out: a template that does what
 `template.encode_prompt` does, so that no other program asks the model in a form

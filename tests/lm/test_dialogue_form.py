@@ -1,4 +1,4 @@
-"""What a GGUF file tells other programs to ask is what our own service asks, id for id, in every family."""
+"""What other programs are told to ask is what our own service asks, id for id, in every family: in GGUF and in folders."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, decoders, models, pre_tokenizers
 from tokenizers import Tokenizer as FilePieces
+from transformers import AutoTokenizer
 from transformers.utils import chat_template_utils
 
 from lm.published import THINKING_TEMPLATE, qwen_folder, talk, wenzhong_folder
@@ -17,8 +18,8 @@ from lm.test_gguf import as_llama_cpp_joins, field, read
 from paper_shapes import bases
 from psyllm.core.errors import BadCheckpoint
 from psyllm.lm.checkpoint import build, load_base, save
+from psyllm.lm.dialogue_form import dialogue_form
 from psyllm.lm.export import export
-from psyllm.lm.gguf_dialogue import dialogue_form
 from psyllm.lm.gguf_tokens import CUTS, Kind, Pieces
 from psyllm.lm.template import END, Message, encode_prompt, encode_text
 from psyllm.lm.tokenizer import read_tokenizer, train_tokenizer
@@ -225,6 +226,19 @@ def test_a_file_read_as_llama_cpp_does_asks_with_the_ids_of_our_own_service(make
         found = theirs.encode(rendered(theirs.form, messages))
         assert found == encode_prompt(tokenizer, messages, 10_000), name
     assert theirs.end == tokenizer.mark(END)
+
+
+@pytest.mark.parametrize("make", [make for make in MODELS if make is not published_chat])
+def test_transformers_asks_an_exported_folder_with_the_ids_of_our_own_service(make, tmp_path):
+    folder = tmp_path / "model"
+    make(folder, tmp_path)
+    export(folder, tmp_path / "out", "safetensors", "bf16")
+    theirs, tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out"), read_tokenizer(folder)
+    for name in ("one question", "many turns", "a counsellor first"):
+        said = [{"role": ROLES[one.role], "content": one.text} for one in TALKS[name]]
+        asked = theirs.apply_chat_template(said, add_generation_prompt=True)["input_ids"]
+        assert asked == encode_prompt(tokenizer, TALKS[name], 10_000), name
+    assert read_tokenizer(tmp_path / "out").wording == tokenizer.wording
 
 
 def test_a_template_that_no_wording_can_be_read_from_stays_its_publishers(tmp_path):
