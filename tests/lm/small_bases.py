@@ -1,5 +1,6 @@
 """Small models of the shapes that people start from, with random weights and a tokenizer of another make."""
 
+import importlib
 from pathlib import Path
 
 from lm.small import byte_level
