@@ -7,8 +7,9 @@
 1. Bits per character of whole held-out dialogues, marks of who speaks counted on
    both sides, beside character n-grams with Witten-Bell interpolation learnt
    from the same training text (asked: at most 78 % of the 5-gram's).
-2. Of held-out questions: answers that the guard passes, that end by themselves
-   and have two sentences or more (asked: 80 %).
+2. Of held-out questions, which are what visitors open a dialogue with (its last words are mostly thanks, and an
+   answer to thanks fits any other): answers that the guard passes, that end by themselves and have two sentences or
+   more (asked: 80 %).
 3. Distinct-2 over characters beside that of people's answers, shrunk to the same
    number of bigrams (asked: within 20 %).
 4. `--sheet` writes 50 unselected answers and 50 that belong to other questions,
@@ -45,7 +46,7 @@ from psyllm.core.stages import Stage, need_current
 from psyllm.evaluate.guarding import count_reasons, judge
 from psyllm.evaluate.intervals import ratio_interval, share_interval
 from psyllm.evaluate.measure import variety_at_equal_size
-from psyllm.evaluate.questions import Asked, draw, questions_of
+from psyllm.evaluate.questions import Asked, draw
 from psyllm.evaluate.sample import Drawn, draw_answers
 from psyllm.lm.checkpoint import load
 from psyllm.lm.dialogue_score import score_dialogues
@@ -82,6 +83,16 @@ def dialogues(corpus: Path, split: str) -> Iterator[list[Message]]:
     """Yield the split's dialogues."""
     for record in read_records(corpus, prefix=split):
         yield from record_messages(record)
+
+
+def opening_questions(corpus: Path, split: str) -> Iterator[Asked]:
+    """Yield what each dialogue's visitor opens with, and how it was answered first."""
+    for record in read_records(corpus, prefix=split):
+        for talk in record_messages(record):
+            roles = [message.role for message in talk]
+            if roles[0] == "visitor" and "counsellor" in roles:
+                first = roles.index("counsellor")
+                yield Asked(record.id, tuple(talk[:first]), (talk[first].text,))
 
 
 def bits_table(corpus: Path, model: Path, most: int) -> Figures:
@@ -208,7 +219,7 @@ def main() -> None:
             bits = bits_table(corpus, model, asked_for.dialogues)
             measured, told = measured | bits.measured, told | bits.told
         if asked_for.questions:
-            asked = draw(list(questions_of(read_records(corpus, prefix="test"))), asked_for.questions, SEED)
+            asked = draw(list(opening_questions(corpus, "test")), asked_for.questions, SEED)
             decoding = SERVED.model_copy(update={"temperature": asked_for.temperature})
             drawn = draw_answers(model, asked, decoding, threads=asked_for.threads, seed=SEED)
             answers = answers_table(asked, drawn)
