@@ -59,6 +59,10 @@ class AnswerStage(TrainingStage):
     """The second stage begins with a model that knows the language."""
 
     learning_rate: Annotated[float, Field(gt=0)] = Field(7e-4, description="peak learning rate")
+    exchanges: NotNegative = Field(
+        0,
+        description="of each dialogue only the beginning is learnt from, up to this many replies; 0 takes all",
+    )
 
 
 class Adapter(Frozen):

@@ -38,7 +38,7 @@ from psyllm.train.fitness import check_base, check_length
 from psyllm.train.history import dev_losses, metric_lines, write_metrics
 from psyllm.train.loop import train_stage
 from psyllm.train.machine import choose_attention, keep_freed_memory
-from psyllm.train.material import Material, adapt_rows, answer_rows
+from psyllm.train.material import Material, adapt_rows, answer_rows, beginning
 from psyllm.train.planning import check_memory
 from psyllm.train.prefer import NAME as PREFER
 from psyllm.train.prefer import learn_preferences
@@ -265,7 +265,8 @@ def _answer_rows(work: Work, material: Material, tokenizer: Tokenizer, context: 
     length = min(work.settings.answer.row_tokens or context, context)
 
     def make() -> Rows:
-        return answer_rows(tokenizer, material.dialogues, length, task)
+        begun = [beginning(talk, work.settings.answer.exchanges) for talk in material.dialogues]
+        return answer_rows(tokenizer, begun, length, task)
 
     return _prepared(work, material, "answer", tokenizer, length, make)
 
