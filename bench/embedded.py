@@ -1,6 +1,6 @@
 """Whether the embedded model may speak: the four things asked of it, measured in one run.
 
-    python bench/embedded.py --data DIR [--model FOLDER] [--dialogues 600] [--questions 200] [--sheet FILE.json]
+    python bench/embedded.py --data DIR [--model FOLDER] [--dialogues 600] [--questions 200] [--split dev] [--sheet FILE.json]
     python bench/embedded.py --marks FILE.json [--into FOLDER]
     python bench/embedded.py --card [--into FOLDER]
 
@@ -9,7 +9,7 @@
    from the same training text (asked: at most 78 % of the 5-gram's).
 2. Of held-out questions, which are what visitors open a dialogue with (its last words are mostly thanks, and an
    answer to thanks fits any other): answers that the guard passes, that end by themselves and have two sentences or
-   more (asked: 80 %).
+   more (asked: 80 %). With `--split dev` temperature and top_p are chosen, before anything is judged.
 3. Distinct-2 over characters beside that of people's answers, shrunk to the same
    number of bigrams (asked: within 20 %).
 4. `--sheet` writes 50 unselected answers and 50 that belong to other questions,
@@ -95,12 +95,12 @@ def opening_questions(corpus: Path, split: str) -> Iterator[Asked]:
                 yield Asked(record.id, tuple(talk[:first]), (talk[first].text,))
 
 
-def bits_table(corpus: Path, model: Path, most: int) -> Figures:
+def bits_table(corpus: Path, model: Path, most: int, split: str) -> Figures:
     """Print and return bits per character of the model and the n-grams on the same dialogues."""
     training = [symbols(talk) for talk in dialogues(corpus, "train")]
     alphabet = Alphabet(training)
     run = alphabet.encode(list(itertools.chain.from_iterable(training)))
-    held = list(dialogues(corpus, "test"))
+    held = list(dialogues(corpus, split))
     chosen = np.random.default_rng(SEED).permutation(len(held))[:most]
     talks = [held[place] for place in sorted(chosen.tolist())]
     chars = [sum(len(message.text) for message in talk) for talk in talks]
@@ -200,12 +200,18 @@ def main() -> None:
     words.add_argument("--dialogues", type=int, default=600)
     words.add_argument("--questions", type=int, default=200)
     words.add_argument("--temperature", type=float, default=SERVED.temperature)
+    words.add_argument("--top-p", type=float, default=SERVED.top_p)
+    words.add_argument(
+        "--split", choices=("test", "dev"), default="test", help="dev is for choosing settings"
+    )
     words.add_argument("--threads", type=int, default=0)
     words.add_argument("--sheet", type=Path)
     words.add_argument("--marks", type=Path)
     words.add_argument("--card", action="store_true", help="write the figures into the card again")
     words.add_argument("--into", type=Path, default=FOLDER, help="the model's folder")
     asked_for = words.parse_args()
+    if asked_for.sheet and asked_for.split != "test":
+        words.error("--sheet is for what is judged, so for the test split alone")
     if asked_for.marks or asked_for.card:
         passed = write_marks(asked_for.marks, asked_for.into) if asked_for.marks else True
         write_card(asked_for.into)
@@ -216,11 +222,13 @@ def main() -> None:
     told: dict[str, Any] = {"temperature": asked_for.temperature, "seed": SEED, "corpus": corpus.name}
     with listening(lambda _: None):
         if asked_for.dialogues:
-            bits = bits_table(corpus, model, asked_for.dialogues)
+            bits = bits_table(corpus, model, asked_for.dialogues, asked_for.split)
             measured, told = measured | bits.measured, told | bits.told
         if asked_for.questions:
-            asked = draw(list(opening_questions(corpus, "test")), asked_for.questions, SEED)
-            decoding = SERVED.model_copy(update={"temperature": asked_for.temperature})
+            asked = draw(list(opening_questions(corpus, asked_for.split)), asked_for.questions, SEED)
+            decoding = SERVED.model_copy(
+                update={"temperature": asked_for.temperature, "top_p": asked_for.top_p}
+            )
             drawn = draw_answers(model, asked, decoding, threads=asked_for.threads, seed=SEED)
             answers = answers_table(asked, drawn)
             measured, told = measured | answers.measured | decoding.model_dump(), told | answers.told

@@ -4,7 +4,7 @@
 #   runs/embedded.sh --ship [--data DIR]        the last part only: of the model in use there
 # Can be stopped and started again at any time: finished steps are skipped, the training goes on from its last
 # checkpoint. Two cores without bf16: 1 minute to import, 5 to clean and split, about 5 hours of training
-# (10.1M weights, 26M tokens, 1,700 tokens/s), 4 GB of memory at most; one core takes twice as long.
+# (10.1M weights, 28M tokens, 1,700 tokens/s), 4 GB of memory at most; one core takes twice as long.
 # What the model is and isn't stands in src/psyllm/lm/embedded/MODEL_CARD.md. Nothing speaks to anybody before
 # the marks are written: core/embedded.py decides.
 set -euo pipefail
@@ -21,6 +21,9 @@ if [ "$source" != --ship ]; then
   "$psyllm" clean --data "$data"
   "$psyllm" corpus --data "$data"
   "$psyllm" train --preset embedded --data "$data"
+  # What it will mostly be asked is a first question: 300 steps more on how dialogues begin, questions and first replies.
+  "$psyllm" train continue --preset embedded --data "$data" --set train.adapt.steps=0 --set train.answer.steps=300 \
+    --set train.answer.exchanges=1 --set train.answer.learning_rate=7e-4
   "$psyllm" evaluate --data "$data" --set evaluate.most_generated=200
 fi
 new=$data/embedded.new
