@@ -120,7 +120,7 @@ def measured(tmp_path, marks_program):
             **ServeSettings().decoding.model_dump(),
         },
         "told": {
-            "temperature": 0.7,
+            "temperature": 0.85,
             "dialogues": 600,
             "characters": 123456,
             "bits_per_char": {"model": [3.0, 2.9, 3.1], "5-gram": [3.9, 3.8, 4.0]},

@@ -105,7 +105,7 @@ class Decoding(Frozen):
     """How words are drawn from a model."""
 
     max_new_tokens: Positive = Field(220, description="longest answer")
-    temperature: Annotated[float, Field(ge=0)] = Field(0.7, description="0 takes the likeliest token")
+    temperature: Annotated[float, Field(ge=0)] = Field(0.85, description="0 takes the likeliest token")
     top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.9, description="nucleus sampling")
     repetition_penalty: Annotated[float, Field(gt=0)] = Field(
         1.15, description="makes repeated tokens less likely; 1 is off"
