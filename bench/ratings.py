@@ -1,11 +1,13 @@
 """The chain from ratings to another model, and whether it helped: visitors are played, all else is real.
 
-    python bench/ratings.py [--data DIR] [--asked DIR] [--visitors 160] [--into DIR] [--set section.name=value ...]
+    python bench/ratings.py [--data DIR] [--asked DIR] [--visitors 160] [--into DIR] [--base embedded]
+        [--set section.name=value ...]
 
 A service on a copy of `--data` (default data/; nothing of its casebook and nothing played comes into it) answers
 over loopback with the model in use, fit or not: visitors ask, take another view, which the model writes, rate it and
 allow the rating to be learnt from. Then `runs/ratings.sh` makes the next model with KTO and
-compares it with the one before. `--into` keeps the copy. Questions are what visitors open with in the
+compares it with the one before. With `--base embedded` the model in the package writes, learns and is compared with.
+`--into` keeps the copy. Questions are what visitors open with in the
 training split of `--asked`'s corpus (default: of `--data`'s).
 
 The played taste is one that can be counted: an answer that names some word of the
@@ -31,6 +33,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from psyllm.core import embedded
 from psyllm.core.progress import listening
 from psyllm.core.records import read_records
 from psyllm.core.settings import ServeSettings
@@ -49,6 +52,7 @@ LEAST_SENTENCES = 2
 NAMED_CHARS = 2  # of a run that question and answer share
 EVERYBODYS = frozenset("我你他她的了吗呢吧啊是不有在也都就和怎么办为什想会要能可以这那个很")
 LONGEST_ANSWER_S = 120.0
+READY_S = 20.0  # until the engine is loaded; before that other views come from the library
 SEED = 20261126
 MEASURED = 150
 LEFT_BEHIND = ("casebook", "5_reports", "6_feedback")
@@ -117,6 +121,9 @@ def main() -> None:
     words.add_argument("--asked", type=Path, help="a data folder whose corpus holds the questions")
     words.add_argument("--visitors", type=int, default=160)
     words.add_argument("--into", type=Path, help="a new folder for the copy, which stays")
+    words.add_argument(
+        "--base", choices=["embedded"], help="the one that writes and learns; else the model in use"
+    )
     words.add_argument("--threads", type=int, default=0)
     words.add_argument(
         "--set", action="append", default=[], help="passed to every command of runs/ratings.sh"
@@ -131,16 +138,18 @@ def main() -> None:
 
 def turn(data: Path, asked_of: Path, given: argparse.Namespace) -> None:
     """Let visitors rate, learn from it, and print what came of it."""
-    before = need_current(data, Stage.MODELS)[0] / "model"
+    before = embedded.need() if given.base else need_current(data, Stage.MODELS)[0] / "model"
     asked = openings(asked_of, "train", given.visitors)
     counts: Counter[str] = Counter()
-    serving = ServeSettings(port=0, model="any", engine_threads=given.threads)
+    serving = ServeSettings(port=0, model="fit" if given.base else "any", engine_threads=given.threads)
     with listening(lambda _: None), Service(serving, data) as service:
+        time.sleep(READY_S)
         for number, one in enumerate(asked):
             counts[visit(service.url, one.question(), number)] += 1
     print(f"{len(asked)} visitors: {dict(sorted(counts.items()))}")
+    base = ["--base", given.base] if given.base else []
     options = [word for setting in given.set for word in ("--set", setting)]
-    script = [str(ROOT / "runs" / "ratings.sh"), "--data", str(data.resolve()), *options]
+    script = [str(ROOT / "runs" / "ratings.sh"), "--data", str(data.resolve()), *base, *options]
     subprocess.run(script, check=True, stdout=subprocess.DEVNULL)
     after = need_current(data, Stage.MODELS)[0] / "model"
     held = openings(asked_of, "dev", MEASURED)

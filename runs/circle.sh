@@ -5,7 +5,7 @@
 # up to date is skipped, so a second run takes seconds. Without any option the model learns it from the one that
 # ships in the package, where this version holds one that has passed what is asked of it (core/embedded.py decides:
 # psyllm models embedded), about three minutes on two cores; else from nothing, a minute and a half. Visitors are shown
-# bundled answers only until the model's own report finds it fit.
+# bundled answers; other views come from the new model only where its own report finds it fit.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 psyllm=.venv/bin/psyllm

@@ -151,7 +151,7 @@ def test_marks_and_card_are_written_from_what_was_measured(measured, marks_progr
     card = (folder / "MODEL_CARD.md").read_text("utf-8")
     assert "| 77 | 0 to 78 |" in card
     assert "| 600 | 300 or more |" in card
-    assert "| 0.7 | 0.7 |" in card
+    assert "| 0.85 | 0.85 |" in card
     assert "model 3.000 [2.900, 3.100]" in card
     assert "Not reached" in card
     marks_program.write_card(folder)

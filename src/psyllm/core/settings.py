@@ -140,7 +140,7 @@ class ServeSettings(Frozen):
     )
     model: Literal["fit", "any", "none"] = Field(
         "fit",
-        description="which model may write to visitors, if its terms let it: one that its report finds fit, any, or none",
+        description="which model may write to visitors, if its terms let it: one that its report finds fit (until the service is signed also the one in the package, where the model in use is not), any, or none",
     )
     most_bits_per_char: Annotated[float, Field(gt=0)] = Field(
         4.0, description="a model is fit when its report says at most so many bits per character"

@@ -1,4 +1,4 @@
-"""May the model in use write to visitors at all?
+"""May the model in use write to visitors at all? Who may where it doesn't is `stand_in.py`'s.
 
 The settings and a data folder come in; the model's folder or the reason why it
 stays silent comes out. What it was trained on must permit it, whatever

@@ -18,13 +18,13 @@ from psyllm.casebook.place import casebook_at, note_place
 from psyllm.core.private import Private
 from psyllm.core.settings import ServeSettings
 from psyllm.serve.answer import Library
-from psyllm.serve.fitness import fit_model
 from psyllm.serve.notices import Notices
 from psyllm.serve.presence import Presence, Throttle
 from psyllm.serve.reading import Article, load_articles
 from psyllm.serve.reply import Limits, Speaker
 from psyllm.serve.runner import Runner
 from psyllm.serve.screening import Screener
+from psyllm.serve.stand_in import writer
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ async def open_parts(
     notices = Notices.load()
     screener = screener or Screener()
     if speaker is None:
-        fit = fit_model(settings, data)
+        fit = writer(settings, data, released=released)
         speaker = Speaker(fit.folder, limits(settings), last_day=fit.last_day)
     if library is None:
         library = await asyncio.to_thread(Library.load, data, settings.nearest_floor)

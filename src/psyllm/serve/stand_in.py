@@ -1,0 +1,59 @@
+"""Who may write to visitors: the model in use, else, while nobody has signed for the service, the one in the package.
+
+In: settings, a data folder, whether the service is released. Out: a `Fitness`. The package's model stands in
+only on trial, only where the settings ask for a fit model, with the very settings that it was measured with and
+inside the same bounds as any other: `bench/embedded.py` measured it on dialogues that it was not trained on, and a
+reader found its answers on topic (`core/embedded.py`). A signature is for the model in use, so it never
+covers this one. Nothing here loads a model.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from psyllm.core import embedded
+from psyllm.core.permits import kept_from_visitors, permit_of_base
+from psyllm.core.settings import ServeSettings
+from psyllm.lm.model_card import read_card
+from psyllm.serve.fitness import Fitness, fit_model
+
+GUARD_PASSES = "the guard passes"  # as bench/embedded.py names it
+
+
+def writer(settings: ServeSettings, data: Path, *, released: bool, today: dt.date | None = None) -> Fitness:
+    """Return the model that may write to visitors under these settings; `today` is the day in UTC if not said."""
+    found = fit_model(settings, data, today)
+    if found.folder is not None or released or settings.model != "fit":
+        return found
+    if not _may_stand_in(settings, today or dt.datetime.now(dt.UTC).date()):
+        return found
+    beside = "on trial the small model in the package writes other views beside them (psyllm models embedded)"
+    return Fitness(embedded.folder(), f"{found.reason}; {beside}")
+
+
+def _may_stand_in(settings: ServeSettings, today: dt.date) -> bool:
+    marks = embedded.read_marks()
+    if marks is None or not embedded.standing().passed:
+        return False
+    card = read_card(embedded.folder())
+    permit = permit_of_base(None if card is None else card.lineage, embedded.NAME)
+    if permit.expires or kept_from_visitors(permit, today):
+        return False
+    if any(marks.measured.get(name) != value for name, value in settings.decoding.model_dump().items()):
+        return False
+    bits, passed = _told(marks, "bits_per_char", "model"), _told(marks, "answers_percent", GUARD_PASSES)
+    return (
+        bits is not None
+        and passed is not None
+        and bits <= settings.most_bits_per_char
+        and passed >= settings.least_guard_passed_percent
+    )
+
+
+def _told(marks: embedded.Marks, table: str, row: str) -> float | None:
+    """Return a figure of the marks' tables, None where it is not told."""
+    found = marks.told.get(table)
+    interval = found.get(row) if isinstance(found, dict) else None
+    value = interval[0] if isinstance(interval, list) and interval else None
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,104 @@
+"""The package's model writes only on trial, only where it has passed, and never in place of a fit one."""
+
+import datetime as dt
+import json
+
+import pytest
+
+from psyllm.core import embedded
+from psyllm.core.embedded import Marks
+from psyllm.core.settings import Decoding, ServeSettings
+from psyllm.serve.fitness import Fitness
+from psyllm.serve.stand_in import writer
+
+TODAY = dt.date(2027, 6, 30)
+FREE = {"uses": "any", "expires": "", "share_alike": False, "sources": []}
+
+
+def put_package(monkeypatch, folder, *, bits=2.8, guard=90.5, passed=True, told=None, **permit):
+    """Put a package's model into a folder: its card, its marks, its standing."""
+    folder.mkdir()
+    card = {
+        "template_version": "turns-1",
+        "tokenizer_sha256": "a" * 64,
+        "vocabulary": 400,
+        "context_tokens": 64,
+        "lineage": {"permit": {**FREE, **permit}},
+    }
+    (folder / "psyllm.json").write_text(json.dumps(card))
+    tables = {
+        "bits_per_char": {"model": [bits, 2.7, 2.9]},
+        "answers_percent": {"the guard passes": [guard, 80, 95]},
+    }
+    marks = Marks(
+        base_sha256="b",
+        measured=ServeSettings().decoding.model_dump(),
+        asked={},
+        told=tables if told is None else told,
+    )
+    monkeypatch.setattr(embedded, "FOLDER", folder)
+    monkeypatch.setattr(embedded, "read_marks", lambda: marks)
+    monkeypatch.setattr(embedded, "standing", lambda: embedded.Standing(True, passed, "said"))
+    return folder
+
+
+def who(data, *, released=False, **settings):
+    return writer(ServeSettings(**settings), data, released=released, today=TODAY)
+
+
+def test_without_a_fit_model_it_stands_in_on_trial_and_says_so(tmp_path, monkeypatch):
+    folder = put_package(monkeypatch, tmp_path / "package")
+    found = who(tmp_path)
+    assert found.folder == folder
+    assert found.last_day is None
+    assert found.reason.startswith("there is no model yet")
+    assert "on trial the small model in the package" in found.reason
+
+
+def test_a_signed_service_never_lets_it_write(tmp_path, monkeypatch):
+    put_package(monkeypatch, tmp_path / "package")
+    assert who(tmp_path, released=True).folder is None
+
+
+@pytest.mark.parametrize("which", ["any", "none"])
+def test_it_stands_in_only_where_a_fit_model_is_asked_for(tmp_path, monkeypatch, which):
+    put_package(monkeypatch, tmp_path / "package")
+    assert who(tmp_path, model=which).folder is None
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        {"passed": False},
+        {"bits": 4.01},
+        {"guard": 79.9},
+        {"told": {}},
+        {"told": {"bits_per_char": {"model": []}, "answers_percent": {"the guard passes": [90, 80, 95]}}},
+        {"told": {"bits_per_char": {"model": ["2"]}, "answers_percent": {"the guard passes": [90, 80, 95]}}},
+        {"uses": "research"},
+        {"expires": "2099-01-01"},
+    ],
+)
+def test_what_is_not_measured_not_enough_or_not_permitted_keeps_it_silent(tmp_path, monkeypatch, lacking):
+    put_package(monkeypatch, tmp_path / "package", **lacking)
+    assert who(tmp_path).folder is None
+
+
+def test_other_settings_than_it_was_measured_with_keep_it_silent(tmp_path, monkeypatch):
+    put_package(monkeypatch, tmp_path / "package")
+    assert who(tmp_path, decoding=Decoding(temperature=1.3)).folder is None
+    assert who(tmp_path, most_bits_per_char=2.5).folder is None
+    assert who(tmp_path, least_guard_passed_percent=95).folder is None
+
+
+def test_without_marks_that_can_be_read_it_is_silent(tmp_path, monkeypatch):
+    put_package(monkeypatch, tmp_path / "package")
+    monkeypatch.setattr(embedded, "read_marks", lambda: None)
+    assert who(tmp_path).folder is None
+
+
+def test_a_fit_model_in_use_writes_itself(tmp_path, monkeypatch):
+    put_package(monkeypatch, tmp_path / "package")
+    own = Fitness(tmp_path / "own", "it is fit to write")
+    monkeypatch.setattr("psyllm.serve.stand_in.fit_model", lambda *_: own)
+    assert who(tmp_path) == own
