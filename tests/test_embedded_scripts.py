@@ -158,7 +158,14 @@ def test_marks_and_card_are_written_from_what_was_measured(measured, marks_progr
     assert (folder / "MODEL_CARD.md").read_text("utf-8") == card
     (folder / "marks.json").unlink()
     marks_program.write_card(folder)
-    assert (folder / "MODEL_CARD.md").read_text("utf-8") == before
+    without = (folder / "MODEL_CARD.md").read_text("utf-8")
+    assert marks_program.NOT_YET in without
+    assert marks_program.NOT_YET not in card
+    around = [
+        text.partition(marks_program.BEGIN)[0] + text.partition(marks_program.END)[2]
+        for text in (before, card, without)
+    ]
+    assert around[0] == around[1] == around[2]
 
 
 @pytest.mark.parametrize("fault", ["other weights", "unread", "half measured"])
@@ -239,6 +246,13 @@ def test_what_the_bench_measures_is_all_that_is_asked(marks_program):
     drawn = [Drawn("听起来你很累。愿意说说吗？", "end", 1)]
     found = {*bench.answers_table(asked, drawn).measured, *bench.SERVED.model_dump(), "dialogues"}
     assert found | {*marks_program.OF_SHEET, "bits_percent_of_5gram"} == set(embedded.ASKED)
+
+
+def test_the_package_holds_the_model_that_its_marks_and_its_card_tell_of(marks_program):
+    folder = ROOT / "src" / "psyllm" / "lm" / "embedded"
+    assert embedded.standing().passed
+    assert marks_program.block(folder) in (folder / "MODEL_CARD.md").read_text("utf-8")
+    assert sum(path.stat().st_size for path in folder.rglob("*")) < 60 * 10**6
 
 
 def test_the_card_says_what_it_must():
