@@ -46,7 +46,7 @@ from psyllm.core.stages import Stage, need_current
 from psyllm.evaluate.guarding import count_reasons, judge
 from psyllm.evaluate.intervals import ratio_interval, share_interval
 from psyllm.evaluate.measure import variety_at_equal_size
-from psyllm.evaluate.questions import Asked, draw
+from psyllm.evaluate.questions import Asked, draw, openings_of
 from psyllm.evaluate.sample import Drawn, draw_answers
 from psyllm.lm.checkpoint import load
 from psyllm.lm.dialogue_score import score_dialogues
@@ -85,16 +85,6 @@ def dialogues(corpus: Path, split: str) -> Iterator[list[Message]]:
         yield from record_messages(record)
 
 
-def opening_questions(corpus: Path, split: str) -> Iterator[Asked]:
-    """Yield what each dialogue's visitor opens with, and how it was answered first."""
-    for record in read_records(corpus, prefix=split):
-        for talk in record_messages(record):
-            roles = [message.role for message in talk]
-            if roles[0] == "visitor" and "counsellor" in roles:
-                first = roles.index("counsellor")
-                yield Asked(record.id, tuple(talk[:first]), (talk[first].text,))
-
-
 def bits_table(corpus: Path, model: Path, most: int, split: str) -> Figures:
     """Print and return bits per character of the model and the n-grams on the same dialogues."""
     training = [symbols(talk) for talk in dialogues(corpus, "train")]
@@ -126,7 +116,11 @@ def bits_table(corpus: Path, model: Path, most: int, split: str) -> Figures:
             f"{100 * sum(bits) / peer:.1f} % of the 5-gram's"
         )
     return Figures(
-        {"bits_percent_of_5gram": 100 * sum(found["model"]) / peer, "dialogues": len(talks)},
+        {
+            "bits_percent_of_5gram": 100 * sum(found["model"]) / peer,
+            "bits_per_char": sum(found["model"]) / sum(chars),
+            "dialogues": len(talks),
+        },
         {"dialogues": len(talks), "characters": sum(chars), "bits_per_char": told},
     )
 
@@ -156,6 +150,7 @@ def answers_table(asked: Sequence[Asked], drawn: Sequence[Drawn]) -> Figures:
     return Figures(
         {
             "whole_answers_percent": told["all three"][0] or 0.0,
+            "guard_passed_percent": told["the guard passes"][0] or 0.0,
             "distinct_2_ratio": ours / theirs,
             "questions": len(asked),
         },
@@ -225,7 +220,9 @@ def main() -> None:
             bits = bits_table(corpus, model, asked_for.dialogues, asked_for.split)
             measured, told = measured | bits.measured, told | bits.told
         if asked_for.questions:
-            asked = draw(list(opening_questions(corpus, asked_for.split)), asked_for.questions, SEED)
+            asked = draw(
+                list(openings_of(read_records(corpus, prefix=asked_for.split))), asked_for.questions, SEED
+            )
             decoding = SERVED.model_copy(
                 update={"temperature": asked_for.temperature, "top_p": asked_for.top_p}
             )

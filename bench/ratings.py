@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 
 from psyllm.core import embedded
 from psyllm.core.progress import listening
@@ -39,9 +38,8 @@ from psyllm.core.records import read_records
 from psyllm.core.settings import ServeSettings
 from psyllm.core.stages import Stage, need_current
 from psyllm.evaluate.intervals import share_interval
-from psyllm.evaluate.questions import Asked
+from psyllm.evaluate.questions import Asked, draw, openings_of
 from psyllm.evaluate.sample import draw_answers
-from psyllm.lm.template import record_messages
 from psyllm.serve.run import Service
 from psyllm.text.sentences import split_sentences
 
@@ -52,21 +50,15 @@ LEAST_SENTENCES = 2
 NAMED_CHARS = 2  # of a run that question and answer share
 EVERYBODYS = frozenset("我你他她的了吗呢吧啊是不有在也都就和怎么办为什想会要能可以这那个很")
 LONGEST_ANSWER_S = 120.0
-READY_S = 20.0  # until the engine is loaded; before that other views come from the library
+READY_S = 120.0  # of waiting for the engine: before it is loaded other views come from the library
 SEED = 20261126
 MEASURED = 150
 LEFT_BEHIND = ("casebook", "5_reports", "6_feedback")
 
 
 def openings(corpus: Path, split: str, most: int) -> list[Asked]:
-    """Return what so many visitors of a split opened their dialogues with, drawn by a fixed seed."""
-    found: list[Asked] = []
-    for record in read_records(corpus, prefix=split):
-        talk = record_messages(record)[:1]
-        if talk and talk[0][0].role == "visitor" and len(talk[0]) > 1:
-            found.append(Asked(record.id, tuple(talk[0][:1]), (talk[0][1].text,)))
-    chosen = np.random.default_rng(SEED).permutation(len(found))[:most]
-    return [found[place] for place in chosen.tolist()]
+    """Return what so many visitors of a split opened with."""
+    return draw(list(openings_of(read_records(corpus, prefix=split))), most, SEED)
 
 
 def is_liked(asked: str, answer: str) -> bool:
@@ -109,6 +101,22 @@ def wait(visitor: httpx.Client, path: str) -> list[dict[str, Any]]:
         time.sleep(0.1)
 
 
+def wait_for_engine(url: str) -> None:
+    """Return once the service's model can write.
+
+    Raises:
+        SystemExit: it can't.
+    """
+    until = time.monotonic() + READY_S
+    state = "starting"
+    while state == "starting" and time.monotonic() < until:
+        state = str(httpx.get(f"{url}/api/status").json()["generation"])
+        time.sleep(0.2)
+    if state != "ready":
+        message = f"nobody writes other views here: {state}"
+        raise SystemExit(message)
+
+
 def taste_met(model: Path, asked: Sequence[Asked], threads: int) -> list[bool]:
     """Return for each question whether the model's answer would be liked."""
     drawn = draw_answers(model, asked, ServeSettings().decoding, threads=threads, seed=SEED)
@@ -143,7 +151,7 @@ def turn(data: Path, asked_of: Path, given: argparse.Namespace) -> None:
     counts: Counter[str] = Counter()
     serving = ServeSettings(port=0, model="fit" if given.base else "any", engine_threads=given.threads)
     with listening(lambda _: None), Service(serving, data) as service:
-        time.sleep(READY_S)
+        wait_for_engine(service.url)
         for number, one in enumerate(asked):
             counts[visit(service.url, one.question(), number)] += 1
     print(f"{len(asked)} visitors: {dict(sorted(counts.items()))}")

@@ -13,6 +13,8 @@ from psyllm.corpus.fingerprints import OpeningPrints, write_fingerprints, write_
 PASSING = {
     "bits_percent_of_5gram": 75.0,
     "whole_answers_percent": 85.0,
+    "bits_per_char": 2.9,
+    "guard_passed_percent": 90.0,
     "distinct_2_ratio": 0.95,
     "on_topic_percent": 80.0,
     "on_topic_over_shuffled_points": 60.0,

@@ -114,6 +114,8 @@ def measured(tmp_path, marks_program):
         "measured": {
             "bits_percent_of_5gram": 77.0,
             "whole_answers_percent": 81.0,
+            "bits_per_char": 3.0,
+            "guard_passed_percent": 90.0,
             "distinct_2_ratio": 1.0,
             "dialogues": 600,
             "questions": 200,

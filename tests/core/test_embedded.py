@@ -49,6 +49,8 @@ def test_it_passes_with_marks_of_its_own_weights_and_fingerprints_of_its_own_cor
     [
         ("bits_percent_of_5gram", 78.1),
         ("whole_answers_percent", 79.9),
+        ("bits_per_char", 4.01),
+        ("guard_passed_percent", 79.9),
         ("distinct_2_ratio", 0.79),
         ("distinct_2_ratio", 1.21),
         ("on_topic_percent", 69.0),

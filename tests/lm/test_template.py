@@ -12,6 +12,7 @@ from psyllm.lm.template import (
     VISITOR,
     Frame,
     Message,
+    beginning,
     encode_prompt,
     encode_text,
     encode_training,
@@ -169,3 +170,16 @@ def test_turns_of_one_role_are_joined_and_an_unanswered_end_is_left_out():
     assert record_messages(record(kind="dialogue", turns=turns)) == [talk("一\n二", "三")]
     assert record_messages(record(kind="dialogue", turns=turns[:2])) == []
     assert record_messages(record(kind="document", title="题", text="文")) == []
+
+
+def test_a_dialogues_beginning_ends_with_a_reply():
+    talk = [
+        Message("visitor", "甲"),
+        Message("counsellor", "乙"),
+        Message("visitor", "丙"),
+        Message("counsellor", "丁"),
+    ]
+    assert beginning(talk, 1) == talk[:2]
+    assert beginning(talk, 2) == beginning(talk, 3) == beginning(talk, 0) == talk
+    opened = [Message("counsellor", "问"), *talk]
+    assert beginning(opened, 2) == opened[:3]

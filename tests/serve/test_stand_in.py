@@ -15,7 +15,7 @@ TODAY = dt.date(2027, 6, 30)
 FREE = {"uses": "any", "expires": "", "share_alike": False, "sources": []}
 
 
-def put_package(monkeypatch, folder, *, bits=2.8, guard=90.5, passed=True, told=None, **permit):
+def put_package(monkeypatch, folder, *, passed=True, figures=None, **permit):
     """Put a package's model into a folder: its card, its marks, its standing."""
     folder.mkdir()
     card = {
@@ -26,16 +26,9 @@ def put_package(monkeypatch, folder, *, bits=2.8, guard=90.5, passed=True, told=
         "lineage": {"permit": {**FREE, **permit}},
     }
     (folder / "psyllm.json").write_text(json.dumps(card))
-    tables = {
-        "bits_per_char": {"model": [bits, 2.7, 2.9]},
-        "answers_percent": {"the guard passes": [guard, 80, 95]},
-    }
-    marks = Marks(
-        base_sha256="b",
-        measured=ServeSettings().decoding.model_dump(),
-        asked={},
-        told=tables if told is None else told,
-    )
+    measured = {**ServeSettings().decoding.model_dump(), "bits_per_char": 2.8, "guard_passed_percent": 90.5}
+    measured |= figures or {}
+    marks = Marks(base_sha256="b", measured={name: one for name, one in measured.items() if one}, asked={})
     monkeypatch.setattr(embedded, "FOLDER", folder)
     monkeypatch.setattr(embedded, "read_marks", lambda: marks)
     monkeypatch.setattr(embedded, "standing", lambda: embedded.Standing(True, passed, "said"))
@@ -70,11 +63,11 @@ def test_it_stands_in_only_where_a_fit_model_is_asked_for(tmp_path, monkeypatch,
     "lacking",
     [
         {"passed": False},
-        {"bits": 4.01},
-        {"guard": 79.9},
-        {"told": {}},
-        {"told": {"bits_per_char": {"model": []}, "answers_percent": {"the guard passes": [90, 80, 95]}}},
-        {"told": {"bits_per_char": {"model": ["2"]}, "answers_percent": {"the guard passes": [90, 80, 95]}}},
+        {"figures": {"bits_per_char": 4.01}},
+        {"figures": {"guard_passed_percent": 79.9}},
+        {"figures": {"bits_per_char": None}},
+        {"figures": {"guard_passed_percent": None}},
+        {"figures": {"temperature": None}},
         {"uses": "research"},
         {"expires": "2099-01-01"},
     ],
@@ -94,6 +87,14 @@ def test_other_settings_than_it_was_measured_with_keep_it_silent(tmp_path, monke
 def test_without_marks_that_can_be_read_it_is_silent(tmp_path, monkeypatch):
     put_package(monkeypatch, tmp_path / "package")
     monkeypatch.setattr(embedded, "read_marks", lambda: None)
+    assert who(tmp_path).folder is None
+
+
+@pytest.mark.parametrize("card", ["{ torn", "{}", None])
+def test_a_damaged_package_is_silent_and_stops_no_service(tmp_path, monkeypatch, card):
+    folder = put_package(monkeypatch, tmp_path / "package")
+    path = folder / "psyllm.json"
+    path.unlink() if card is None else path.write_text(card)
     assert who(tmp_path).folder is None
 
 

@@ -6,7 +6,7 @@ from psyllm.core.errors import BadSetting
 from psyllm.core.records import write_records
 from psyllm.lm.template import END, NOT_LEARNT, Message
 from psyllm.lm.tokenizer import train_tokenizer
-from psyllm.train.material import Material, adapt_rows, answer_rows, beginning, read_material
+from psyllm.train.material import Material, adapt_rows, answer_rows, read_material
 from train.conftest import dialogue, document, question
 
 LENGTH = 64
@@ -55,19 +55,6 @@ def test_answers_learn_the_counsellors_words_only():
     learnt = found.labels[found.labels != NOT_LEARNT].tolist()
     assert TOKENIZER.decode(learnt) == "回答回答回答" * 2
     assert learnt.count(TOKENIZER.mark(END)) == 2
-
-
-def test_a_dialogues_beginning_ends_with_a_reply():
-    talk = [
-        Message("visitor", "甲"),
-        Message("counsellor", "乙"),
-        Message("visitor", "丙"),
-        Message("counsellor", "丁"),
-    ]
-    assert beginning(talk, 1) == talk[:2]
-    assert beginning(talk, 2) == beginning(talk, 3) == beginning(talk, 0) == talk
-    opened = [Message("counsellor", "问"), *talk]
-    assert beginning(opened, 2) == opened[:3]
 
 
 def test_general_text_enters_only_as_the_share_that_is_asked_for():

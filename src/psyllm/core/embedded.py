@@ -68,6 +68,11 @@ ASKED = {
     "whole_answers_percent": Bounds(
         80, 100, "percent of answers that the guard passes, that end by themselves and have two sentences"
     ),
+    # as of any model that may write to visitors
+    "bits_per_char": Bounds(0, ServeSettings().most_bits_per_char, "bits per character"),
+    "guard_passed_percent": Bounds(
+        ServeSettings().least_guard_passed_percent, 100, "percent of answers that the guard passes"
+    ),
     "distinct_2_ratio": Bounds(0.8, 1.2, "Distinct-2 as a multiple of people's"),
     "on_topic_percent": Bounds(70, 100, "percent of answers on topic, read blind"),
     "on_topic_over_shuffled_points": Bounds(

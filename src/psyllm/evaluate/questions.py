@@ -15,7 +15,7 @@ import numpy as np
 
 from psyllm.core.errors import EmptyCorpus
 from psyllm.core.records import Record, read_records
-from psyllm.lm.template import Message, record_messages
+from psyllm.lm.template import Message, beginning, record_messages
 
 
 class Asked(NamedTuple):
@@ -55,6 +55,17 @@ def questions_of(records: Iterable[Record]) -> Iterator[Asked]:
         if dialogues and any(message.role == "visitor" for message in dialogues[0]):
             references = tuple(dialogue[-1].text for dialogue in dialogues)
             yield Asked(record.id, tuple(dialogues[0][:-1]), references)
+
+
+def openings_of(records: Iterable[Record]) -> Iterator[Asked]:
+    """Yield what visitors open with and how that was answered first, in the records' order.
+
+    What a dialogue ends with is mostly thanks, and an answer to thanks fits any other.
+    """
+    for record in records:
+        begun = [beginning(dialogue, 1) for dialogue in record_messages(record)]
+        if begun and begun[0][0].role == "visitor":
+            yield Asked(record.id, tuple(begun[0][:-1]), tuple(talk[-1].text for talk in begun))
 
 
 def asked_of(corpus: Path, split: str, left_out: Collection[str]) -> tuple[list[Asked], int]:

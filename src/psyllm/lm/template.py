@@ -95,6 +95,12 @@ def record_messages(record: Record) -> list[list[Message]]:
     return [turns] if turns else []
 
 
+def beginning(messages: Sequence[Message], exchanges: int) -> Sequence[Message]:
+    """Return a dialogue up to its counsellor's reply of this number; all of it for 0, or where it has fewer."""
+    replies = [place for place, message in enumerate(messages) if message.role == "counsellor"]
+    return messages[: replies[exchanges - 1] + 1] if 0 < exchanges <= len(replies) else messages
+
+
 def encode_training(tokenizer: Encoder, messages: Sequence[Message], max_tokens: int) -> list[Example]:
     """Return the dialogue as examples of at most `max_tokens`: one if it fits.
 

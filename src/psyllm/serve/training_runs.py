@@ -167,13 +167,7 @@ def _unfinished(found: Found) -> list[schema.TrainingStage]:
         return []
     return [
         schema.TrainingStage(
-            name=stage.name,
-            steps=stage.steps,
-            planned=_planned(found, stage.name),
-            best_step=stage.best_step,
-            dev_loss=stage.dev_loss,
-            tokens_seen=None,
-            tokens_per_s=None,
+            **stage._asdict(), planned=_planned(found, stage.name), tokens_seen=None, tokens_per_s=None
         )
         for stage in _so_far(path, state.st_size, state.st_mtime_ns)
     ]

@@ -65,12 +65,6 @@ def material_of(records: Iterable[Record]) -> Material:
     return material
 
 
-def beginning(messages: Sequence[Message], exchanges: int) -> Sequence[Message]:
-    """Return a dialogue up to its counsellor's reply of this number; all of it for 0, or where it has fewer."""
-    replies = [place for place, message in enumerate(messages) if message.role == "counsellor"]
-    return messages[: replies[exchanges - 1] + 1] if 0 < exchanges <= len(replies) else messages
-
-
 def answer_rows(tokenizer: Tokenizer, dialogues: Sequence[Sequence[Message]], length: int, task: str) -> Rows:
     """Return the rows of the answer stage: whole dialogues in blocks, the counsellor's words learnt."""
     examples = [

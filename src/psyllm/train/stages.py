@@ -29,7 +29,7 @@ from psyllm.lm.activation import fuse_activations
 from psyllm.lm.checkpoint import build
 from psyllm.lm.family import Wish
 from psyllm.lm.pack import Rows
-from psyllm.lm.template import PAD
+from psyllm.lm.template import PAD, beginning
 from psyllm.lm.tokenizer import TOKENIZER_FILE, Tokenizer, read_tokenizer, train_tokenizer
 from psyllm.train import saved
 from psyllm.train.adapters import check_adapter, leave, load_to_train, restore, result_of
@@ -38,7 +38,7 @@ from psyllm.train.fitness import check_base, check_length
 from psyllm.train.history import dev_losses, metric_lines, write_metrics
 from psyllm.train.loop import train_stage
 from psyllm.train.machine import choose_attention, keep_freed_memory
-from psyllm.train.material import Material, adapt_rows, answer_rows, beginning
+from psyllm.train.material import Material, adapt_rows, answer_rows
 from psyllm.train.planning import check_memory
 from psyllm.train.prefer import NAME as PREFER
 from psyllm.train.prefer import learn_preferences
