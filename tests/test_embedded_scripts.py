@@ -247,7 +247,7 @@ def test_what_the_bench_measures_is_all_that_is_asked(marks_program):
     ]
     drawn = [Drawn("听起来你很累。愿意说说吗？", "end", 1)]
     found = {*bench.answers_table(asked, drawn).measured, *bench.SERVED.model_dump(), "dialogues"}
-    assert found | {*marks_program.OF_SHEET, "bits_percent_of_5gram"} == set(embedded.ASKED)
+    assert found | {*marks_program.OF_SHEET, "bits_percent_of_5gram", "bits_per_char"} == set(embedded.ASKED)
 
 
 def test_the_package_holds_the_model_that_its_marks_and_its_card_tell_of(marks_program):
