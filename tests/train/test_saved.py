@@ -68,7 +68,7 @@ def test_a_finished_stage_keeps_its_last_checkpoint_and_the_best_ones_weights(tm
     for _ in range(2):  # a process may die after the first time
         saved.keep_last(tmp_path / "a", last=8, best=4)
     saved.drop_all(tmp_path / "a")
-    kept = tmp_path / "a" / saved.KEPT
+    kept = tmp_path / "a" / saved.LAST
     names = {path.name for path in saved.folder_of(kept, 4).iterdir()}
     assert names == {"model.safetensors", saved.STATE, saved.WHOLE}
     assert not list(kept.rglob("training_args.bin"))
