@@ -18,6 +18,7 @@ from psyllm.core.settings import Decoding
 from psyllm.lm.engine import Engine, Restarts
 from psyllm.lm.template import Message
 
+PATIENCE_S = 280  # a child of a lower priority loads slowly beside busy tests
 LONG = Decoding(max_new_tokens=240, temperature=1.5, top_p=1, repetition_penalty=3)
 
 
@@ -30,7 +31,7 @@ class Running:
         self._thread.start()
 
     def __call__(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_S)
 
     def stop(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
