@@ -28,8 +28,12 @@ def row(source, uses):
     return {"source": source, "licence": "x", "uses": uses, "expires": "", "agreement": ""}
 
 
-def put_report(data, model, bits, split="test", passed=90.0, **more):
-    with writing(StageRun(data, Stage.REPORTS, "report-1", "m", (model.as_parent(),), {})) as run:
+DRAWN = ServeSettings().decoding.model_dump(mode="json")
+
+
+def put_report(data, model, bits, split="test", passed=90.0, decoding=DRAWN, **more):
+    settings = {"decoding": decoding}
+    with writing(StageRun(data, Stage.REPORTS, "report-1", "m", (model.as_parent(),), settings)) as run:
         metrics = {
             "split": split,
             "figures": {
@@ -78,6 +82,25 @@ def test_any_and_none_do_what_they_say(tmp_path):
 def test_a_report_on_the_dev_split_does_not_count(tmp_path):
     put_report(tmp_path, put_model(tmp_path), 3.0, split="dev")
     assert fit_model(ServeSettings(), tmp_path).folder is None
+
+
+def test_answers_drawn_otherwise_than_measured_are_not_shown(tmp_path):
+    put_report(tmp_path, put_model(tmp_path), 3.2, decoding={**DRAWN, "temperature": 0.7})
+    found = fit_model(ServeSettings(), tmp_path)
+    assert found.folder is None
+    assert "evaluate.decoding" in found.reason
+    assert found.reason.endswith("psyllm evaluate")
+    as_measured = ServeSettings(decoding=ServeSettings().decoding.model_copy(update={"temperature": 0.7}))
+    assert fit_model(as_measured, tmp_path).folder is not None
+
+
+@pytest.mark.parametrize(
+    "content", ["{ torn", "[]", '{"split": "test"}', '{"split": "test", "figures": {"model": 3}}']
+)
+def test_a_torn_report_is_no_report_and_stops_nothing(tmp_path, content):
+    put_report(tmp_path, put_model(tmp_path), 3.2)
+    (tmp_path / "5_reports" / "report-1" / "metrics.json").write_text(content)
+    assert "no report" in fit_model(ServeSettings(), tmp_path).reason
 
 
 def test_few_bits_do_not_help_a_model_whose_answers_the_guard_refuses(tmp_path):

@@ -1,6 +1,8 @@
 """The package's model writes only on trial, only where it has passed, and never in place of a fit one."""
 
+import asyncio
 import datetime as dt
+import functools
 import json
 
 import pytest
@@ -8,7 +10,11 @@ import pytest
 from psyllm.core import embedded
 from psyllm.core.embedded import Marks
 from psyllm.core.settings import Decoding, ServeSettings
+from psyllm.safety.release import RELEASE_NAME, current_hashes, report_path, sign
 from psyllm.serve.fitness import Fitness
+from psyllm.serve.parts import open_parts
+from psyllm.serve.released import model_hash, release_of
+from psyllm.serve.reply import Speaker
 from psyllm.serve.stand_in import writer
 
 TODAY = dt.date(2027, 6, 30)
@@ -35,8 +41,16 @@ def put_package(monkeypatch, folder, *, passed=True, figures=None, **permit):
     return folder
 
 
-def who(data, *, released=False, **settings):
-    return writer(ServeSettings(**settings), data, released=released, today=TODAY)
+def put_release(data):
+    path, hashes = report_path(data), current_hashes(model_hash(data))
+    path.parent.mkdir()
+    path.write_text(json.dumps({"passed": True, "hashes": hashes}))
+    sign(path, hashes, name="王医生", role="clinical lead", date=TODAY)
+    assert release_of(data).signed
+
+
+def who(data, **settings):
+    return writer(ServeSettings(**settings), data, TODAY)
 
 
 def test_without_a_fit_model_it_stands_in_on_trial_and_says_so(tmp_path, monkeypatch):
@@ -44,13 +58,46 @@ def test_without_a_fit_model_it_stands_in_on_trial_and_says_so(tmp_path, monkeyp
     found = who(tmp_path)
     assert found.folder == folder
     assert found.last_day is None
-    assert found.reason.startswith("there is no model yet")
-    assert "on trial the small model in the package" in found.reason
+    assert found.reason.startswith("on trial the small model in the package")
+    assert found.reason.endswith("there is no model yet; run: psyllm train")
 
 
-def test_a_signed_service_never_lets_it_write(tmp_path, monkeypatch):
+@pytest.mark.parametrize("signature", ["valid", "{ torn", "{}"])
+def test_where_anybody_ever_signed_it_never_writes(tmp_path, monkeypatch, signature):
     put_package(monkeypatch, tmp_path / "package")
-    assert who(tmp_path, released=True).folder is None
+    assert who(tmp_path).folder is not None
+    if signature == "valid":
+        put_release(tmp_path)
+    else:
+        path = report_path(tmp_path).with_name(RELEASE_NAME)
+        path.parent.mkdir()
+        path.write_text(signature)
+    assert who(tmp_path).folder is None
+
+
+def test_a_signature_that_nobody_can_look_for_counts(tmp_path, monkeypatch):
+    put_package(monkeypatch, tmp_path / "package")
+    (tmp_path / "safety").write_text("no folder")
+    assert who(tmp_path).folder is None
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("signed", "state"), [(False, "starting"), (True, "off")])
+async def test_a_signed_folder_opens_without_it(tmp_path, monkeypatch, signed, state):
+    put_package(monkeypatch, tmp_path / "package")
+    if signed:
+        put_release(tmp_path)
+    started = []
+
+    async def start(folder, threads):
+        started.append(folder)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("psyllm.serve.parts.Speaker", functools.partial(Speaker, start=start))
+    async with open_parts(ServeSettings(), tmp_path, released=signed) as parts:
+        await asyncio.sleep(0)
+        assert await parts.speaker.state() == state
+    assert bool(started) is not signed
 
 
 @pytest.mark.parametrize("which", ["any", "none"])

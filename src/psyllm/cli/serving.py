@@ -45,14 +45,13 @@ def serve(
     """Serve visitors and the desk until Ctrl-C."""
     if hands_on(context):
         return
-    from psyllm.serve.released import release_of
     from psyllm.serve.run import run
     from psyllm.serve.stand_in import writer
 
     settings = settings_from(preset, config, set_).serve
     wanted = {"host": host, "port": port}
     settings = settings.model_copy(update={key: value for key, value in wanted.items() if value is not None})
-    typer.echo(writer(settings, data, released=release_of(data).signed).reason)
+    typer.echo(writer(settings, data).reason)
     run(settings, data, announce)
 
 

@@ -77,6 +77,17 @@ def release_state(report_path: Path, hashes: Mapping[str, str]) -> Release:
     return Release(signed=True, reason=f"signed by {signature.name}, {signature.role}, {signature.date}")
 
 
+def was_signed(report_path: Path) -> bool:
+    """Return whether anybody ever signed beside this report, validly still or not; also where nobody can tell."""
+    try:
+        _release_path(report_path).lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:  # unseen is not unsigned
+        return True
+    return True
+
+
 def sign(report_path: Path, hashes: Mapping[str, str], *, name: str, role: str, date: dt.date) -> Path:
     """Write the signature beside a passed report and return its path.
 

@@ -6,8 +6,8 @@ stays silent comes out. What it was trained on must permit it, whatever
 A model is fit when its own report says at most `serve.most_bits_per_char` bits
 per character (a character 5-gram needs 3.95 on counselling dialogues) and that
 the guard passed at least `serve.least_guard_passed_percent` of its answers: on
-uniform text few bits alone prove little. A model made from the one in the package
-is fit only if those very weights are still there and have passed what is asked of
+uniform text few bits alone prove little. Those answers were drawn with the very settings
+that the service draws with. A model made from the one in the package is fit only if those very weights are still there and have passed what is asked of
 them (`core/descent.py`), and if its report could leave out what they have read. The guard
 still looks at every sentence of a fit model. That its terms end while it serves is seen in `reply.py`.
 """
@@ -18,7 +18,7 @@ import datetime as dt
 import json
 import shlex
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psyllm.core.descent import made_from_embedded, not_vouched
 from psyllm.core.permits import kept_from_visitors, permit_of_model
@@ -31,6 +31,8 @@ _SAID_OF_USES = {
     "unknown": "; nobody said what all of its sources may be used for: read their own terms",
     "non_commercial": "; it may be used for no commercial service",
 }
+# its dataset is CC0, but rewrites questions of another one that is for research
+_NOT_CLEARED = "; before a public release a person must clear the licences of what its base has read (psyllm models embedded)"
 
 
 class Fitness(NamedTuple):
@@ -42,10 +44,11 @@ class Fitness(NamedTuple):
 
 
 class _Measured(NamedTuple):
-    """Of a report: its figures, and the bases of which nobody could tell whether they have read the test split."""
+    """Of a report: its figures, how its answers were drawn, and the bases that may have read the test split for all anybody knows."""
 
     bits_per_char: float
     guard_passed_percent: float
+    decoding: dict[str, Any]
     not_checked: list[str]
 
 
@@ -69,7 +72,8 @@ def fit_model(settings: ServeSettings, data: Path, today: dt.date | None = None)
         return found
     last_day = dt.date.fromisoformat(permit.expires) if permit.expires else None
     until = f"; its terms end on {permit.expires}" if permit.expires else ""
-    return Fitness(found.folder, f"{found.reason}{_SAID_OF_USES.get(permit.uses, '')}{until}", last_day)
+    uses = _NOT_CLEARED if made_from_embedded(model) else _SAID_OF_USES.get(permit.uses, "")
+    return Fitness(found.folder, f"{found.reason}{uses}{until}", last_day)
 
 
 def _fit(settings: ServeSettings, data: Path, run: Path) -> Fitness:
@@ -82,18 +86,27 @@ def _fit(settings: ServeSettings, data: Path, run: Path) -> Fitness:
     measured = _measured(data, run)
     if measured is None:
         return Fitness(None, "the model in use has no report on its test split; run: psyllm evaluate")
-    if measured.not_checked and model is not None and made_from_embedded(model):
-        lacks = f"its report could not leave out what {', '.join(measured.not_checked)} has read"
-        return Fitness(
-            None,
-            f"the model in use was made from the embedded model, and {lacks}; visitors get bundled answers",
-        )
     bits, passed = measured.bits_per_char, measured.guard_passed_percent
     found = f"the model in use needs {bits:.2f} bits per character and the guard passes {passed:.0f} %"
-    if bits > settings.most_bits_per_char or passed < settings.least_guard_passed_percent:
-        asked = f"at most {settings.most_bits_per_char:.2f} and at least {settings.least_guard_passed_percent:.0f} % are fit"
-        return Fitness(None, f"{found}; {asked}, so visitors get bundled answers (docs/safety.md)")
-    return Fitness(run / "model", f"{found}; it is fit to write")
+    lacks = _lacks(measured, settings, from_embedded=model is not None and made_from_embedded(model))
+    return (
+        Fitness(None, f"{found}; {lacks}")
+        if lacks
+        else Fitness(run / "model", f"{found}; it is fit to write")
+    )
+
+
+def _lacks(measured: _Measured, settings: ServeSettings, *, from_embedded: bool) -> str:
+    """Return why a measured model is not fit, empty where it is."""
+    if measured.not_checked and from_embedded:
+        bases = ", ".join(measured.not_checked)
+        return f"it was made from the embedded model, and its report could not leave out what {bases} has read, so visitors get bundled answers"
+    if measured.decoding != settings.decoding.model_dump(mode="json"):
+        return "its answers were drawn with other settings (evaluate.decoding) than serve.decoding, so visitors get bundled answers; for a report with the same ones, run: psyllm evaluate"
+    bits, passed = settings.most_bits_per_char, settings.least_guard_passed_percent
+    if measured.bits_per_char > bits or measured.guard_passed_percent < passed:
+        return f"at most {bits:.2f} and at least {passed:.0f} % are fit, so visitors get bundled answers (docs/safety.md)"
+    return ""
 
 
 def _measured(data: Path, model: Path) -> _Measured | None:
@@ -102,11 +115,15 @@ def _measured(data: Path, model: Path) -> _Measured | None:
     made, measured = read_manifest(model), None if report is None else read_manifest(report)
     if report is None or made is None or measured is None or made.as_parent() not in measured.parents:
         return None
-    metrics = json.loads((report / METRICS).read_text("utf-8"))
-    if metrics["split"] != "test":
-        return None  # the checkpoint was chosen on dev, which flatters it
-    figures = metrics["figures"]["model"]
-    values = [figures[name]["value"] for name in ("bits_per_char", "guard_passed_percent")]
-    if None in values:
+    try:
+        metrics = json.loads((report / METRICS).read_text("utf-8"))
+        if metrics["split"] != "test":
+            return None  # the checkpoint was chosen on dev, which flatters it
+        figures = metrics["figures"]["model"]
+        bits, passed = (figures[name]["value"] for name in ("bits_per_char", "guard_passed_percent"))
+        unchecked = [str(name) for name in metrics.get(NOT_CHECKED, ())]
+    except (OSError, ValueError, KeyError, TypeError):  # a torn report must not keep the service from opening
         return None
-    return _Measured(float(values[0]), float(values[1]), [str(name) for name in metrics.get(NOT_CHECKED, ())])
+    if bits is None or passed is None:
+        return None
+    return _Measured(float(bits), float(passed), measured.settings.get("decoding", {}), unchecked)

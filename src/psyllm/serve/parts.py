@@ -62,7 +62,7 @@ async def open_parts(
     notices = Notices.load()
     screener = screener or Screener()
     if speaker is None:
-        fit = writer(settings, data, released=released)
+        fit = writer(settings, data)
         speaker = Speaker(fit.folder, limits(settings), last_day=fit.last_day)
     if library is None:
         library = await asyncio.to_thread(Library.load, data, settings.nearest_floor)

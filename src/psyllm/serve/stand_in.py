@@ -1,10 +1,11 @@
-"""Who may write to visitors: the model in use, else, while nobody has signed for the service, the one in the package.
+"""Who may write to visitors: the model in use, else, where nobody ever signed for the service, the one in the package.
 
-In: settings, a data folder, whether the service is released. Out: a `Fitness`. The package's model stands in
+In: settings and a data folder. Out: a `Fitness`. The package's model stands in
 only on trial, only where the settings ask for a fit model, with the very settings that it was measured with and
-inside the same bounds as any other: `bench/embedded.py` measured it on dialogues that it was not trained on, and a
-reader found its answers on topic (`core/embedded.py`). A signature is for the model in use, so it never
-covers this one. Nothing here loads a model.
+inside the same bounds as any other: `bench/embedded.py` measured it on dialogues that it was not trained on, and
+its answers were read (`core/embedded.py`). A signature is for the model in use, so it never
+covers this one; a signature that has lost its validity does not either, or a change that voids it would
+let more write than before. Nothing here loads a model.
 """
 
 from __future__ import annotations
@@ -18,18 +19,19 @@ from psyllm.core.errors import BadCheckpoint
 from psyllm.core.permits import kept_from_visitors, permit_of_base
 from psyllm.core.settings import ServeSettings
 from psyllm.lm.model_card import read_card
+from psyllm.safety.release import report_path, was_signed
 from psyllm.serve.fitness import Fitness, fit_model
 
 
-def writer(settings: ServeSettings, data: Path, *, released: bool, today: dt.date | None = None) -> Fitness:
+def writer(settings: ServeSettings, data: Path, today: dt.date | None = None) -> Fitness:
     """Return the model that may write to visitors under these settings; `today` is the day in UTC if not said."""
     found = fit_model(settings, data, today)
-    if found.folder is not None or released or settings.model != "fit":
+    if found.folder is not None or settings.model != "fit" or was_signed(report_path(data)):
         return found
     if not _may_stand_in(settings, today or dt.datetime.now(dt.UTC).date()):
         return found
     beside = "on trial the small model in the package writes other views beside them (psyllm models embedded)"
-    return Fitness(embedded.folder(), f"{found.reason}; {beside}")
+    return Fitness(embedded.folder(), f"{beside}, since {found.reason}")
 
 
 def _may_stand_in(settings: ServeSettings, today: dt.date) -> bool:
