@@ -1,7 +1,7 @@
 """Whether the embedded model may speak: the four things asked of it, measured in one run.
 
     python bench/embedded.py --data DIR [--model FOLDER] [--dialogues 600] [--questions 200] [--split dev] [--sheet FILE.json]
-    python bench/embedded.py --marks FILE.json [--into FOLDER]
+    python bench/embedded.py --marks FILE.json [OTHER.json ...] --readers WHO [--into FOLDER]
     python bench/embedded.py --card [--into FOLDER]
 
 1. Bits per character of whole held-out dialogues, marks of who speaks counted on
@@ -12,12 +12,16 @@
    more (asked: 80 %). With `--split dev` temperature and top_p are chosen, before anything is judged.
 3. Distinct-2 over characters beside that of people's answers, shrunk to the same
    number of bigrams (asked: within 20 %).
-4. `--sheet` writes 50 unselected answers and 50 that belong to other questions,
-   mixed and without saying which is which, with `on_topic` to be filled in by a
-   reader; `--marks` reads the filled sheet and prints the share on topic among
-   the model's own and among the shuffled ones (asked: 70 %, and 30 points more than
-   of the shuffled ones).
+4. `--sheet` writes 100 different questions, 50 with the model's answer to each and 50 with one of its answers to
+   another of those 50, unselected, mixed and without saying which is which. Each reader fills `on_topic` in, in a copy
+   of its own; the key and the figures lie beside the sheet. `--marks` reads the filled sheets, the first with key and
+   figures beside it, and prints each reader's share on topic among own and shuffled answers (asked of the strictest: 70 %,
+   and 30 points more than of the shuffled ones). `--readers` says in words who read, for the card.
 
+On topic is an answer that takes up what the question is about (its matter, its people or its feeling), however shallow or
+clumsy; also a general reply that fits it. Not on topic is what speaks of another matter, or makes no sense.
+
+Openings that the screening would not leave to a model (risk or above) are not asked, as in the service.
 With `--marks` fewer than 300 dialogues, 200 questions and 50 answers of each kind, or
 other settings than the service answers with, are refused.
 Nothing is drawn twice or chosen. The test split is read for measuring only.
@@ -51,6 +55,8 @@ from psyllm.evaluate.sample import Drawn, draw_answers
 from psyllm.lm.checkpoint import load
 from psyllm.lm.dialogue_score import score_dialogues
 from psyllm.lm.template import COUNSELLOR, END, VISITOR, Message, record_messages
+from psyllm.safety.levels import Level
+from psyllm.safety.screen import screen_all
 from psyllm.text.character_ngrams import Alphabet, CharacterNgrams
 from psyllm.text.sentences import split_sentences
 
@@ -162,24 +168,32 @@ def answers_table(asked: Sequence[Asked], drawn: Sequence[Drawn]) -> Figures:
     )
 
 
+def questions(corpus: Path, split: str, most: int) -> list[Asked]:
+    """Return openings of a split that the service would let a model answer."""
+    found = list(openings_of(read_records(corpus, prefix=split)))
+    levels = [screened.level for screened in screen_all([[one.question()] for one in found])]
+    return draw([one for one, level in zip(found, levels, strict=True) if level < Level.RISK], most, SEED)
+
+
 def write_sheet(path: Path, asked: Sequence[Asked], drawn: Sequence[Drawn]) -> None:
-    """Write the mixed sheet, and the key beside it."""
+    """Write the mixed sheet, no question and no answer twice, and the key beside it."""
     chance = np.random.default_rng(SEED)
-    places = chance.permutation(len(asked))[:ON_SHEET].tolist()
-    rows: list[dict[str, Any]] = []
-    for index, place in enumerate(places):
-        other = places[(index + 1 + int(chance.integers(len(places) - 1))) % len(places)]
-        question = "\n".join(f"{turn.role}: {turn.text}" for turn in asked[place].prompt)
-        rows.append({"question": question, "answer": drawn[place].text, "own": True})
-        rows.append({"question": question, "answer": drawn[other].text, "own": False})
-    chance.shuffle(rows)
+    places = chance.permutation(len(asked))[: 2 * ON_SHEET].tolist()
+    own, others = places[: len(places) // 2], places[len(places) // 2 :]
+    answered_by = [*zip(own, own, strict=True), *zip(others, others[1:] + others[:1], strict=True)]
+    chance.shuffle(answered_by)
     sheet = [
-        {"number": n, "question": row["question"], "answer": row["answer"], "on_topic": None}
-        for n, row in enumerate(rows)
+        {
+            "number": number,
+            "question": "\n".join(f"{turn.role}: {turn.text}" for turn in asked[place].prompt),
+            "answer": drawn[other].text,
+            "on_topic": None,
+        }
+        for number, (place, other) in enumerate(answered_by)
     ]
     path.write_text(json.dumps(sheet, ensure_ascii=False, indent=1), "utf-8")
-    key_beside(path).write_text(json.dumps([row["own"] for row in rows]), "utf-8")
-    print(f"{path}: fill in on_topic with true or false, then run with --marks {path}")
+    key_beside(path).write_text(json.dumps([place == other for place, other in answered_by]), "utf-8")
+    print(f"{path}: fill in on_topic with true or false, then run with --marks {path} --readers WHO")
 
 
 def write_figures(path: Path, model: Path, figures: Figures) -> None:
@@ -188,7 +202,8 @@ def write_figures(path: Path, model: Path, figures: Figures) -> None:
     figures_beside(path).write_text(json.dumps(said, ensure_ascii=False, indent=1), "utf-8")
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
+    """Return what is asked of this run."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--data", type=Path, default=Path("data"))
     words.add_argument("--model", type=Path, help="a model's folder; the one in use if left out")
@@ -201,14 +216,22 @@ def main() -> None:
     )
     words.add_argument("--threads", type=int, default=0)
     words.add_argument("--sheet", type=Path)
-    words.add_argument("--marks", type=Path)
+    words.add_argument("--marks", type=Path, nargs="+")
+    words.add_argument("--readers", help="who read the sheets, in words")
     words.add_argument("--card", action="store_true", help="write the figures into the card again")
     words.add_argument("--into", type=Path, default=FOLDER, help="the model's folder")
     asked_for = words.parse_args()
     if asked_for.sheet and asked_for.split != "test":
         words.error("--sheet is for what is judged, so for the test split alone")
+    if asked_for.marks and not asked_for.readers:
+        words.error("--marks needs --readers, e.g. --readers 'two counsellors'")
+    return asked_for
+
+
+def main() -> None:
+    asked_for = arguments()
     if asked_for.marks or asked_for.card:
-        passed = write_marks(asked_for.marks, asked_for.into) if asked_for.marks else True
+        passed = write_marks(asked_for.marks, asked_for.into, asked_for.readers) if asked_for.marks else True
         write_card(asked_for.into)
         sys.exit(not passed)
     corpus, _ = need_current(asked_for.data, Stage.CORPUS)
@@ -220,9 +243,7 @@ def main() -> None:
             bits = bits_table(corpus, model, asked_for.dialogues, asked_for.split)
             measured, told = measured | bits.measured, told | bits.told
         if asked_for.questions:
-            asked = draw(
-                list(openings_of(read_records(corpus, prefix=asked_for.split))), asked_for.questions, SEED
-            )
+            asked = questions(corpus, asked_for.split, asked_for.questions)
             decoding = SERVED.model_copy(
                 update={"temperature": asked_for.temperature, "top_p": asked_for.top_p}
             )

@@ -1,7 +1,7 @@
 """What was measured of the embedded model goes beside its weights: `marks.json`, and a block of its card.
 
-In: the sheet that a reader has filled in, with the key and the figures that
-`embedded.py` wrote beside it, and the model's folder. Out: `marks.json`, which
+In: the sheet as each reader has filled it in, with the key and the figures that
+`embedded.py` wrote beside the first, who the readers are, and the model's folder. Out: `marks.json`, which
 `psyllm.core.embedded` judges, and the figures between two marks in
 MODEL_CARD.md. Figures of other weights than the folder's are refused. Nothing
 is measured here.
@@ -10,7 +10,7 @@ is measured here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,37 +39,59 @@ def key_beside(sheet: Path) -> Path:
 
 
 class Read(NamedTuple):
-    """What a reader found on topic, in percent, and of how many answers."""
+    """What one reader found on topic, in percent: of the model's own answers, and of those to other questions."""
 
-    share: Interval
-    judged: int
+    own: Interval
+    shuffled: Interval
+    own_judged: int
+    shuffled_judged: int
 
-
-def judged(sheet: Path) -> dict[str, Read] | None:
-    """Return what is on topic of the model's own answers and of shuffled ones, None while any is unread."""
-    rows = json.loads(sheet.read_text("utf-8"))
-    key = json.loads(key_beside(sheet).read_text("utf-8"))
-    unread = [row["number"] for row in rows if not isinstance(row["on_topic"], bool)]
-    if unread:
-        print(f"not judged yet: {unread}")
-        return None
-    found = {}
-    for name, own in (("own", True), ("shuffled", False)):
-        marks = [row["on_topic"] for row, is_own in zip(rows, key, strict=True) if is_own is own]
-        found[name] = Read(share_interval(marks).scaled(100), len(marks))
-    return found
+    def apart(self) -> float:
+        """Return by how many percentage points its own are more often on topic."""
+        return self.own.value - self.shuffled.value
 
 
-def write_marks(sheet: Path, folder: Path) -> bool:
+def judged(sheets: Sequence[Path]) -> tuple[list[Read], int]:
+    """Return what each reader found on topic, and on how many answers all of them agree.
+
+    Raises:
+        SystemExit: a row is unread, or the readers did not read the same sheet.
+    """
+    key = json.loads(key_beside(sheets[0]).read_text("utf-8"))
+    read = [json.loads(sheet.read_text("utf-8")) for sheet in sheets]
+    shown = [[(row["number"], row["question"], row["answer"]) for row in rows] for rows in read]
+    if any(rows != shown[0] for rows in shown):
+        raise SystemExit("the readers' sheets do not hold the same questions and answers in the same order")
+    for sheet, rows in zip(sheets, read, strict=True):
+        unread = [row["number"] for row in rows if not isinstance(row["on_topic"], bool)]
+        if unread:
+            message = f"{sheet}: not judged yet: {unread}"
+            raise SystemExit(message)
+    marks = [[row["on_topic"] for row in rows] for rows in read]
+    agreed = sum(len(set(each)) == 1 for each in zip(*marks, strict=True))
+    return [_read(of_one, key) for of_one in marks], agreed
+
+
+def _read(marks: Sequence[bool], key: Sequence[bool]) -> Read:
+    own, shuffled = (
+        [mark for mark, is_own in zip(marks, key, strict=True) if is_own is it] for it in (True, False)
+    )
+    shares = [share_interval(side).scaled(100) for side in (own, shuffled)]
+    return Read(shares[0], shares[1], len(own), len(shuffled))
+
+
+def write_marks(sheets: Sequence[Path], folder: Path, readers: str) -> bool:
     """Write marks.json of a judged sheet into the model's folder; return whether all that is asked is reached.
+
+    Of several readers the one who found least on topic counts, and the one who told least apart. `readers` says in
+    words who they are.
 
     Raises:
         SystemExit: a row is unread, a figure is missing, they are those of other weights, or they were measured
             on less than is asked or with other settings than the service answers with.
     """
-    topic = judged(sheet)
-    if topic is None:
-        raise SystemExit(1)
+    found, agreed = judged(sheets)
+    sheet = sheets[0]
     figures = json.loads(figures_beside(sheet).read_text("utf-8"))
     missing = sorted({*ASKED} - {*OF_SHEET, *figures["measured"]})
     if missing:
@@ -78,9 +100,11 @@ def write_marks(sheet: Path, folder: Path) -> bool:
     if figures["base_sha256"] != base_hash(folder):
         print(f"{figures_beside(sheet)} are the figures of other weights than {folder} holds")
         raise SystemExit(1)
-    own, shuffled = topic["own"], topic["shuffled"]
-    found = (own.share.value, own.share.value - shuffled.share.value, own.judged, shuffled.judged)
-    measured = {**figures["measured"], **dict(zip(OF_SHEET, found, strict=True))}
+    least = min(read.own.value for read in found), min(read.apart() for read in found)
+    measured = {
+        **figures["measured"],
+        **dict(zip(OF_SHEET, (*least, found[0].own_judged, found[0].shuffled_judged), strict=True)),
+    }
     too_little = missed_marks(measured, MEASURED_ON)
     if too_little:
         print("\n".join(f"not measured as asked: {words}" for words in too_little))
@@ -89,11 +113,15 @@ def write_marks(sheet: Path, folder: Path) -> bool:
         base_sha256=figures["base_sha256"],
         measured=measured,
         asked={name: bounds[:2] for name, bounds in ASKED.items()},
-        told={**figures["told"], "on_topic": {name: list(read.share) for name, read in topic.items()}},
+        told={
+            **figures["told"],
+            "readers": readers,
+            "agreed": agreed,
+            "on_topic": [{"own": list(read.own), "shuffled": list(read.shuffled)} for read in found],
+        },
     )
     write_text_atomically(folder / MARKS_FILE, marks.model_dump_json(indent=1) + "\n")
-    for name, (share, judged_rows) in topic.items():
-        print(f"{name:9s} on topic: {_interval(list(share), 0)} % of {judged_rows}")
+    print("\n".join(_topic(marks.told)))
     missed = missed_marks(marks.measured)
     print("\n".join(f"missed: {words}" for words in missed) or "all that is asked is reached")
     return not missed
@@ -143,11 +171,16 @@ def _told(told: dict[str, Any]) -> Iterator[str]:
         + ", ".join(f"{_interval(share, 1)} % {name}" for name, share in told["answers_percent"].items())
     )
     yield f"- Distinct-2 at equal size: model {told['distinct_2_percent']['model']:.1f} %, people {told['distinct_2_percent']['people']:.1f} %"
-    topic = told["on_topic"]
-    yield (
-        f"- read blind, mixed: on topic {_interval(topic['own'], 0)} % of its own answers, "
-        f"{_interval(topic['shuffled'], 0)} % of answers to other questions"
+    yield from _topic(told)
+
+
+def _topic(told: dict[str, Any]) -> Iterator[str]:
+    shares = "; ".join(
+        f"on topic {_interval(one['own'], 0)} % of its own answers, {_interval(one['shuffled'], 0)} % of answers to other questions"
+        for one in told["on_topic"]
     )
+    alike = f"; all agree on {told['agreed']} answers" if len(told["on_topic"]) > 1 else ""
+    yield f"- read blind, mixed, by {told['readers']}: {shares}{alike}"
 
 
 def _figure(figure: float | None) -> str:

@@ -139,9 +139,8 @@ def test_marks_and_card_are_written_from_what_was_measured(measured, marks_progr
     folder, sheet = measured
     monkeypatch.setattr(embedded, "FOLDER", folder)
     assert marks_program.block(folder) == marks_program.NOT_YET
-    assert not marks_program.write_marks(
-        sheet, folder
-    )  # half of its own fifty are on topic, and none of the others
+    # half of its own fifty are on topic, and none of the others
+    assert not marks_program.write_marks([sheet], folder, "one counsellor")
     marks = embedded.read_marks()
     assert marks.measured["on_topic_percent"] == marks.measured["on_topic_over_shuffled_points"] == 50
     assert marks.asked["dialogues"] == (300, None)
@@ -156,6 +155,7 @@ def test_marks_and_card_are_written_from_what_was_measured(measured, marks_progr
     assert "| 0.85 | 0.85 |" in card
     assert "model 3.000 [2.900, 3.100]" in card
     assert "Not reached" in card
+    assert "by one counsellor: on topic 50 [37, 63] % of its own answers, 0 [0, 7] % of answers" in card
     marks_program.write_card(folder)
     assert (folder / "MODEL_CARD.md").read_text("utf-8") == card
     (folder / "marks.json").unlink()
@@ -185,11 +185,11 @@ def test_marks_of_anything_but_whole_figures_of_these_weights_are_refused(
         figures = json.loads(path.read_text())
         del figures["measured"]["distinct_2_ratio"]
         path.write_text(json.dumps(figures))
-    with pytest.raises(SystemExit):
-        marks_program.write_marks(sheet, folder)
-    assert {"other weights": "other weights", "unread": "[99]", "half measured": "distinct_2_ratio"}[
-        fault
-    ] in (capsys.readouterr().out)
+    with pytest.raises(SystemExit) as ended:
+        marks_program.write_marks([sheet], folder, "us")
+    said = f"{ended.value}{capsys.readouterr().out}"
+    words = {"other weights": "other weights", "unread": "[99]", "half measured": "distinct_2_ratio"}
+    assert words[fault] in said
     assert not (folder / "marks.json").exists()
 
 
@@ -200,12 +200,50 @@ def test_a_reader_who_finds_everything_on_topic_has_told_nothing(measured, marks
     for shuffled_on_topic, reaches in ((True, False), (False, True)):
         read = [{**row, "on_topic": n % 2 == 0 or shuffled_on_topic} for n, row in enumerate(rows)]
         sheet.write_text(json.dumps(read))
-        assert marks_program.write_marks(sheet, folder) is reaches
+        assert marks_program.write_marks([sheet], folder, "us") is reaches
         marks = embedded.read_marks()
         assert marks.measured["on_topic_percent"] == 100
         missed = embedded.missed_marks(marks.measured)
         assert bool(missed) is not reaches
         assert all("over answers to other questions" in words for words in missed)
+
+
+def test_of_two_readers_the_stricter_counts(measured, marks_program, monkeypatch, tmp_path, capsys):
+    folder, sheet = measured
+    monkeypatch.setattr(embedded, "FOLDER", folder)
+    rows = json.loads(sheet.read_text())
+    other = tmp_path / "other.json"
+    sheet.write_text(json.dumps([{**row, "on_topic": n % 2 == 0} for n, row in enumerate(rows)]))
+    other.write_text(json.dumps([{**row, "on_topic": n % 2 == 0 and n >= 20} for n, row in enumerate(rows)]))
+    assert marks_program.write_marks([sheet, other], folder, "two")
+    assert embedded.read_marks().measured["on_topic_percent"] == 80
+    assert "all agree on 90 answers" in capsys.readouterr().out
+    other.write_text(json.dumps([*rows[1:], rows[0]]))
+    with pytest.raises(SystemExit, match="same order"):
+        marks_program.write_marks([sheet, other], folder, "two")
+
+
+def test_a_sheet_holds_no_question_and_no_answer_twice(marks_program, tmp_path):
+    import embedded as bench
+
+    asked = [Asked(str(n), (Message("visitor", f"问{n}"),), ("答",)) for n in range(120)]
+    drawn = [Drawn(f"答{n}", "end", 1) for n in range(120)]
+    bench.write_sheet(tmp_path / "sheet.json", asked, drawn)
+    rows = json.loads((tmp_path / "sheet.json").read_text("utf-8"))
+    key = json.loads(marks_program.key_beside(tmp_path / "sheet.json").read_text())
+    assert len({row["question"] for row in rows}) == len({row["answer"] for row in rows}) == len(rows) == 100
+    assert sum(key) == 50
+    assert key == [row["question"].rpartition("问")[2] == row["answer"][1:] for row in rows]
+    assert len(set(key[:10])) == 2  # mixed
+
+
+def test_what_the_service_would_not_let_a_model_answer_is_not_asked(marks_program, tmp_path, monkeypatch):
+    import embedded as bench
+
+    asked = [Asked(words, (Message("visitor", words),), ("答",)) for words in ("我睡不着", "我想自杀")]
+    monkeypatch.setattr(bench, "read_records", lambda *_, **__: [])
+    monkeypatch.setattr(bench, "openings_of", lambda _: iter(asked))
+    assert [one.id for one in bench.questions(tmp_path, "test", 10)] == ["我睡不着"]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +259,7 @@ def test_figures_of_little_or_of_other_settings_than_the_services_are_refused(
     figures["measured"][name] = figure
     path.write_text(json.dumps(figures))
     with pytest.raises(SystemExit):
-        marks_program.write_marks(sheet, folder)
+        marks_program.write_marks([sheet], folder, "us")
     assert embedded.ASKED[name].what in capsys.readouterr().out
     assert not (folder / "marks.json").exists()
 
@@ -234,7 +272,7 @@ def test_a_sheet_of_few_rows_or_without_a_control_is_refused(measured, marks_pro
     for path in (sheet, marks_program.key_beside(sheet)):
         path.write_text(json.dumps(json.loads(path.read_text())[kept]))
     with pytest.raises(SystemExit):
-        marks_program.write_marks(sheet, folder)
+        marks_program.write_marks([sheet], folder, "us")
     assert words in capsys.readouterr().out
     assert not (folder / "marks.json").exists()
 
