@@ -5,7 +5,8 @@
 # up to date is skipped, so a second run takes seconds. Without any option the model learns it from the one that
 # ships in the package, where this version holds one that has passed what is asked of it (core/embedded.py decides:
 # psyllm models embedded), about three minutes on two cores; else from nothing, a minute and a half. Visitors are shown
-# bundled answers; other views come from the new model only where its own report finds it fit.
+# bundled answers. Other views come from the new model where its own report finds it fit; where it doesn't, the
+# small model in the package writes them, but only on trial, before anybody has signed (serve/stand_in.py).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 psyllm=.venv/bin/psyllm

@@ -6,7 +6,8 @@
 # checkpoint. Two cores without bf16: 1 minute to import, 5 to clean and split, about 5 hours of training
 # (10.1M weights, 28M tokens, 1,700 tokens/s), 4 GB of memory at most; one core takes twice as long.
 # What the model is and isn't stands in src/psyllm/lm/embedded/MODEL_CARD.md. Nothing speaks to anybody before
-# the marks are written: core/embedded.py decides.
+# the marks are written: core/embedded.py says whether they are reached. Before the model itself writes to visitors of
+# a trial serve/stand_in.py asks further, and core/descent.py before one made from it does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -ge 1 ] || { sed -n '2,4p' "$0"; exit 2; }

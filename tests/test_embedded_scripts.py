@@ -301,3 +301,12 @@ def test_the_card_says_what_it_must():
         assert words in card
     assert "A person must clear this chain before a\npublic release" in card
     assert card.index("摘要") < card.index("What it is")
+
+
+def test_that_the_small_model_itself_writes_on_trial_is_said_wherever_it_is_asked_who_may():
+    card = (ROOT / "src" / "psyllm" / "lm" / "embedded" / "MODEL_CARD.md").read_text("utf-8")
+    assert "看到的就是这个小模型写的话" in card
+    assert "this model itself writes to visitors" in card
+    said = [card, embedded.__doc__, (ROOT / "docs" / "map.md").read_text("utf-8")]
+    said += [(ROOT / "runs" / name).read_text("utf-8") for name in ("circle.sh", "embedded.sh")]
+    assert all("serve/stand_in.py" in text for text in said)

@@ -3,6 +3,8 @@ import json
 import lzma
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from made_up import write_lines
@@ -177,6 +179,33 @@ def test_rated_answers_of_a_corpus_are_items(tmp_path):
     row = rated(1, asked=ASKED, answer=SAID)
     write_rated([row], tmp_path, prefix=rated_prefix("test"))
     assert [tuple(item) for item in read_items(tmp_path)] == [(ASKED, (ASKED, SAID))]
+
+
+OUR_FIELDS = {"id": "a:1", "kind": "question", "group": "a", "source": "a", "licence": "x"}
+
+
+@pytest.mark.parametrize("beside", [{}, {"title": SAID}])
+def test_records_with_columns_of_others_are_refused_and_no_text_goes_unlooked_for(tmp_path, beside):
+    pq.write_table(
+        pa.Table.from_pylist([{**OUR_FIELDS, **beside, "question": ASKED}]), tmp_path / "x.parquet"
+    )
+    with pytest.raises(UnknownFormat, match=r"no record of psyllm has: question$") as caught:
+        list(read_items(tmp_path))
+    assert "JSON Lines" in caught.value.next_step
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_record_without_any_text_is_refused_by_its_row(tmp_path, text):
+    whole = Record(**OUR_FIELDS, title=ASKED)
+    write_records([whole, whole.model_copy(update={"id": "a:2", "title": text})], tmp_path)
+    with pytest.raises(UnknownFormat, match=r"without any text \(row 2\)$") as caught:
+        list(read_items(tmp_path))
+    assert "leave it out" in caught.value.next_step
+
+
+def test_records_of_an_older_version_with_fewer_columns_are_items(tmp_path):
+    pq.write_table(pa.Table.from_pylist([{**OUR_FIELDS, "title": ASKED}]), tmp_path / "x.parquet")
+    assert [tuple(item) for item in read_items(tmp_path)] == [(ASKED, (ASKED,))]
 
 
 def test_what_can_not_be_read_is_said(tmp_path):

@@ -1,9 +1,15 @@
 """What each card computes in, and what it is refused before time is spent."""
 
+from typing import get_args
+
 import pytest
 import torch
 
 from psyllm.core.errors import BadSetting, LossNotFinite
+from psyllm.core.settings import TrainSettings
+from psyllm.lm import export
+from psyllm.lm.number_types import TYPES
+from psyllm.train import loop, precision
 from psyllm.train.precision import Card, check_scale, choose_precision, scaler_for
 
 H200 = Card("NVIDIA H200", (9, 0))
@@ -69,3 +75,10 @@ def test_a_scale_below_one_ends_the_run():
     with pytest.raises(LossNotFinite, match="too large for fp16 at step 3") as caught:
         check_scale(torch.amp.GradScaler("cpu", init_scale=0.5), "answer", 3)
     assert "train.answer.learning_rate" in caught.value.next_step
+
+
+def test_training_and_export_know_one_table_of_types():
+    assert {"auto", *TYPES} == set(get_args(TrainSettings.model_fields["precision"].annotation))
+    assert {*TYPES, export.INT8} == set(export.DTYPES[export.SAFETENSORS])
+    assert not hasattr(precision, "TYPES")
+    assert loop.TYPES is export.TYPES is TYPES

@@ -3,8 +3,9 @@
 In: the folder `lm/embedded` of the package. Out: its place, whether it is
 there, and its standing: what was asked of it and what was measured, as
 `bench/embedded.py --marks` wrote it into `marks.json`. This is the one place
-that decides whether the demo starts from it and whether models made from it may
-speak to visitors. A version may hold no such model. Nothing here loads one.
+that says whether it has passed, by which the demo starts from it. Whoever lets a model
+speak asks further: `serve/stand_in.py` before this one writes to visitors of a trial,
+`core/descent.py` before one made from it does. A version may hold no such model. Nothing here loads one.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ A file or folder comes in: our own record files, JSON, JSON Lines (both also as
 its key, and so is a key that is long enough to be a question. The opening is what a visitor says, or what stands under the name of a
 question, in PsyQA, alpaca, sharegpt, messages and SmileChat alike; where
 nothing tells it, the first text is. A folder with files of other kinds is
-refused, so that nothing goes unlooked for. Nothing is judged here.
+refused, and so are records with columns of others or without a text, so that
+nothing goes unlooked for. Nothing is judged here.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import lzma
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +27,8 @@ import pyarrow.parquet as pq
 from psyllm.core.errors import BadInput, MalformedInput, MissingFile, UnknownFormat
 from psyllm.core.fingerprints import FOLDER as PRINTS
 from psyllm.core.fingerprints import RUN_CHARS
-from psyllm.core.records import record_within
+from psyllm.core.rated_answers import RATED_SCHEMA
+from psyllm.core.records import Record, record_within
 from psyllm.text.han import han_count
 
 FEWEST_HAN = 5  # of a string that counts as a text: names of fields and ids are shorter
@@ -45,6 +48,9 @@ _ASKED_KEYS = (
     *("问题", "问", "提问", "咨询", "求助", "描述", "问题描述"),
 )
 _SYSTEM = "system"
+# Of records, and of rated answers beside them.
+_COLUMNS = frozenset(RATED_SCHEMA.names)
+_AS_LINES = "give the same as JSON Lines, of which every text is looked for, whatever its name"
 
 
 class Item(NamedTuple):
@@ -132,14 +138,32 @@ def _kind(path: Path) -> str:
 def _records(path: Path) -> Iterator[Item]:
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=1024):
-                for record in map(record_within, batch.to_pylist()):
-                    yield Item(record.opening(), tuple(record.texts()))
+            _need_known_columns(file.schema_arrow.names, path)
+            batches = file.iter_batches(batch_size=1024)
+            rows = chain.from_iterable(batch.to_pylist() for batch in batches)
+            for number, record in enumerate(map(record_within, rows), 1):
+                yield _item(record, path, number)
     except (pa.ArrowException, ValueError, KeyError) as error:
         message = f"{path} does not hold records of psyllm"
         raise UnknownFormat(
             message, "import it first: psyllm collect import, and give that folder"
         ) from error
+
+
+def _need_known_columns(names: Sequence[str], path: Path) -> None:
+    """Refuse columns that are no record's: texts in them would go unlooked for."""
+    foreign = sorted(set(names) - _COLUMNS)
+    if foreign:
+        message = f"{path} has columns that no record of psyllm has: {', '.join(foreign[:5])}"
+        raise UnknownFormat(message, f"{_AS_LINES}; of a folder name the files that count one by one")
+
+
+def _item(record: Record, path: Path, number: int) -> Item:
+    texts = tuple(text for text in record.texts() if text.strip())
+    if not texts:  # else it would be looked for, not found, and called clean
+        message = f"{path} holds a record without any text (row {number:,})"
+        raise UnknownFormat(message, f"leave it out, or {_AS_LINES}")
+    return Item(record.opening(), texts)
 
 
 def _text(path: Path) -> str:

@@ -35,10 +35,10 @@ from psyllm.lm.gguf_file import GGUF_FILE, write_gguf
 from psyllm.lm.hub import fetched_permit
 from psyllm.lm.int8 import write_int8
 from psyllm.lm.model_card import CONFIG_FILE, ModelCard, read_card, read_config, write_card
+from psyllm.lm.number_types import TYPES
 
 SAFETENSORS = "safetensors"
 GGUF = "gguf"
-TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 INT8 = "int8"
 DTYPES = {SAFETENSORS: (*TYPES, INT8), GGUF: tuple(GGUF_FORMS)}
 WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".gguf"})

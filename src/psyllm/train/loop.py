@@ -28,6 +28,7 @@ from psyllm.core.errors import BadSetting, PsyError
 from psyllm.core.progress import TRAINING, report
 from psyllm.lm.checkpoint import quiet_transformers
 from psyllm.lm.loss import Batch, learnt_tokens, summed_loss, to_batch
+from psyllm.lm.number_types import TYPES
 from psyllm.lm.pack import Rows
 from psyllm.train import saved
 from psyllm.train.adapters import is_adapted, read_adapter, restore, write_adapter
@@ -39,7 +40,6 @@ from psyllm.train.history import DEV_LOSS
 from psyllm.train.memory_full import is_about_memory, memory_full
 from psyllm.train.optimizers import build_optimizer
 from psyllm.train.parts import Part, part_to_measure
-from psyllm.train.precision import TYPES
 from psyllm.train.schedule import rate_share
 from psyllm.train.sharded import is_sharded, read_whole_weights
 from psyllm.train.together import Together

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import psutil
 import torch
 
+from psyllm.lm.number_types import TYPES
+
 CARDS = Path(__file__).with_name("cards.toml")
 MEASURING_S = 0.25
 SIDES = (128, 256, 512, 1024)  # of the measured product; larger ones gain nothing on up to 16 cores
@@ -82,7 +84,7 @@ def machine_facts() -> dict[str, str | int]:
 def _measured(precision: str, threads: int) -> float:
     """Return the best speed of a square product, within `MEASURING_S`; `threads` only tells the cache."""
     del threads
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
+    dtype = TYPES.get(precision, torch.float32)
     best, until = 0.0, time.monotonic() + MEASURING_S
     for side in SIDES:
         square = torch.ones(side, side, dtype=dtype)  # no random numbers: training's own must not move

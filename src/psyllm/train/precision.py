@@ -1,7 +1,7 @@
 """In which arithmetic a forward pass is computed: what the card can, and what it needs beside it.
 
 In: what was asked for, and the card or the processor. Out: `fp32`, `bf16` or
-`fp16`, or a refusal before time is spent; the type for autocast; the gradient
+`fp16` (`lm/number_types.py`), or a refusal before time is spent; the gradient
 scaler that fp16 needs. Weights, gradients and the optimiser's state stay fp32
 in all three, so a small gradient that fp16 can't hold is scaled, not lost.
 Nothing here touches a model.
@@ -22,7 +22,6 @@ FIRST_WITH_BF16 = (8, 0)
 FIRST_WITH_FAST_FP16 = (7, 0)
 # Of the scaler. Below 1 the gradients themselves, unscaled, are beyond fp16's 65,504.
 LEAST_SCALE = 1.0
-TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Card(NamedTuple):

@@ -27,10 +27,10 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference, KTOTrainer
 
+from psyllm.lm.number_types import TYPES
 from psyllm.train.arguments import OneDevice, alike
 from psyllm.train.checked_steps import CheckedSteps
 from psyllm.train.history import DEV_LOSS
-from psyllm.train.precision import TYPES
 from psyllm.train.prefer_material import Pair, Rated, in_steps, weights_of
 from psyllm.train.prefer_table import PreferPlan, Table, of_pair, of_rated, tables_of
 

@@ -25,7 +25,7 @@ from transformers import PreTrainedModel
 
 from psyllm.core.errors import BadSetting
 from psyllm.lm.loss import Batch
-from psyllm.train.precision import TYPES
+from psyllm.lm.number_types import TYPES
 from psyllm.train.processes import Team
 
 WRAPPERS: dict[str, type[object]] = {"ddp": DistributedDataParallel, "fsdp": FSDPModule}
