@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from psyllm.casebook.place import VARIABLE
 from psyllm.core.stages import Stage, current_run, set_current
 from psyllm.core.starter import starter_records
 from psyllm.safety.screen import screen
@@ -142,13 +143,15 @@ class Visitor:
 @contextmanager
 def serving(data: Path) -> Iterator[str]:
     """Serve a data folder on a free port in a process of its own; give the address."""
+    # the casebook of this folder, whatever the environment names
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
     script = (
         "import sys; from pathlib import Path; from psyllm.core.settings import ServeSettings;"
         "from psyllm.serve.run import run;"
         "run(ServeSettings(port=0, model='any'), Path(sys.argv[1]), announce=lambda url: print(url, flush=True))"
     )
     command = [sys.executable, "-c", script, str(data)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             if process.stdout is None:
                 raise RuntimeError("the server has no standard output")

@@ -8,6 +8,8 @@ from typing import NoReturn
 import hypothesis
 import pytest
 
+from psyllm.casebook.place import VARIABLE
+
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
@@ -37,6 +39,14 @@ def _key_of_authors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the key that hides authors out of the home folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PSYLLM_AUTHOR_KEY_FILE", str(tmp_path_factory.mktemp("keys") / "author.key"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_casebook_of_somebodys() -> Iterator[None]:
+    """Keep tests that open a service out of the casebook that this machine's environment may name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(VARIABLE, raising=False)
         yield
 
 

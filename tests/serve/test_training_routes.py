@@ -1,7 +1,9 @@
 """The desk's pages of trainings: what supervisors read, from where, and what nobody gets."""
 
+import errno
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +77,23 @@ async def test_metrics_are_read_again_only_when_they_have_grown(house: House, mo
         file.write('{"stage": "answer", "step": 30, "dev_loss": 4.1}\n')
     grown = (await desk.get(URL)).json()[0]["stages"][-1]
     assert (grown["steps"], grown["best_step"], grown["dev_loss"]) == (30, 30, 4.1)
+
+
+async def test_metrics_that_could_not_be_read_once_are_read_the_next_time(house: House, monkeypatch) -> None:
+    put_unfinished(house.data, "model-1")
+    real, failed = Path.read_bytes, []
+
+    def failing_once(path):
+        if path.name == METRICS and not failed:
+            failed.append(path)
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", failing_once)
+    desk = await boss(house)
+    first, again = [(await desk.get(URL)).json()[0]["stages"] for _ in range(2)]
+    assert first == []
+    assert [one["name"] for one in again] == ["adapt", "answer"]
 
 
 async def test_a_damaged_manifest_hides_no_other_training(house: House) -> None:

@@ -163,20 +163,21 @@ def _unfinished(found: Found) -> list[schema.TrainingStage]:
     path = found.folder / METRICS
     try:
         state = path.stat()
-    except OSError:
+        stages = _so_far(path, state.st_size, state.st_mtime_ns)
+    except OSError:  # not in `_so_far`: what could not be read must not be remembered as empty
         return []
     return [
         schema.TrainingStage(
             **stage._asdict(), planned=_planned(found, stage.name), tokens_seen=None, tokens_per_s=None
         )
-        for stage in _so_far(path, state.st_size, state.st_mtime_ns)
+        for stage in stages
     ]
 
 
 # The list is asked for every few seconds, and a long run's file has megabytes: read again only when it has changed.
 @functools.lru_cache(maxsize=256)
 def _so_far(path: Path, _size: int, _changed_ns: int) -> tuple[SoFar, ...]:
-    lines = [line for raw in _whole_lines(path) if (line := _line(raw)) is not None]
+    lines = [line for raw in path.read_bytes().splitlines() if (line := _line(raw)) is not None]
     stages: dict[str, SoFar] = {}
     for line in lines:
         known = stages.get(line.stage, SoFar(line.stage, line.step, None, None))
@@ -225,13 +226,6 @@ def _line(raw: bytes) -> schema.TrainingLine | None:
         return schema.TrainingLine(stage=str(said["stage"]), step=int(said["step"]), **figures)
     except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         return None
-
-
-def _whole_lines(path: Path) -> list[bytes]:
-    try:
-        return path.read_bytes().splitlines()
-    except OSError:
-        return []
 
 
 def _current(data: Path) -> str:
