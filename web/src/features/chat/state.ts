@@ -96,7 +96,7 @@ export function mayAskAnother(state: ChatState): boolean {
 /** Whether a model would write the next view: it answers Chinese only, and the server judges it by the same half. */
 export function isForTheModel({ messages }: ChatState): boolean {
   const newest = messages.findLast(({ author }) => author === "visitor")?.text ?? "";
-  const letters = newest.match(/\p{L}|〇/gu)?.length ?? 0;
+  const letters = newest.match(/\p{L}|\u3007/gu)?.length ?? 0;
   const han = newest.match(/\p{Script=Han}/gu)?.length ?? 0;
   return letters === 0 || han / letters >= 0.5;
 }
