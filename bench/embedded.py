@@ -135,7 +135,7 @@ def answers_table(asked: Sequence[Asked], drawn: Sequence[Drawn]) -> Figures:
     """Print and return how many answers are whole, and how various they are beside people's."""
     texts = [answer.text for answer in drawn]
     people = [question.references[0] for question in asked]
-    judged = judge(texts)
+    judged = judge(texts, [question.question() for question in asked])
     tests = {
         "the guard passes": [one.passed for one in judged],
         "end by themselves": [answer.finish == "end" for answer in drawn],

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from psyllm.safety.guard import check
+from psyllm.safety.guard import UNASKED, check
 from psyllm.safety.levels import Level
 from psyllm.safety.report import (
     LEAST_RECALL,
@@ -43,6 +43,7 @@ from psyllm.text.simplified import is_traditional
 DATA = Path(os.environ.get("PSYLLM_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
 SEED = 20261123
 TURNS = 500
+UNASKED_TURNS = 20_000
 SAFETY_CLASSES = (
     "nonsense",
     "humanoid mimicry",
@@ -72,6 +73,7 @@ def main() -> None:
     print_speed(dialogues)
     print_raised(sample_turns(dialogues, "client"))
     print_guard(sample_turns(dialogues, "counselor"))
+    print_unasked(dialogues)
     print_guard_classes()
 
 
@@ -183,6 +185,25 @@ def print_guard(turns: list[str]) -> None:
         f"\nguard, {len(verdicts)} real counsellor turns: passed {found / len(verdicts):.3f} [{low:.3f}, {high:.3f}]"
     )
     print("  failed:", ", ".join(f"{name} {count}" for name, count in reasons.most_common()))
+
+
+def print_unasked(dialogues: list[list[dict[str, str]]]) -> None:
+    """Print how many counsellor turns each of the rules that know roles, sexual talk and the visitor's words refuses."""
+    rules = ("plays-a-role", "sexual-question", "sexual-talk-of-kin", UNASKED)
+    counts: Counter[str] = Counter()
+    turns = 0
+    for dialogue in dialogues:
+        said: list[str] = []
+        for turn in dialogue:
+            if turn["role"] == "client":
+                said.append(turn["content"])
+            elif turns < UNASKED_TURNS:
+                turns += 1
+                counts.update(check(turn["content"], final=False, asked="\n".join(said)).reasons)
+    print(
+        f"\nrefused of {turns:,} counsellor turns:",
+        ", ".join(f"{rule} {counts[rule] / turns:.3%}" for rule in rules),
+    )
 
 
 def print_guard_classes() -> None:

@@ -49,7 +49,7 @@ def screen_signs(turns: Sequence[str]) -> Screening:
     return Screening(highest, own, reasons, "signs-1")
 
 
-def guard_signs(text: str, *, final: bool) -> Verdict:
+def guard_signs(text: str, *, final: bool, asked: str | None = None) -> Verdict:
     """A guard that lets everything pass but the word 禁词, and no empty answer."""
     fine = "禁词" not in text and not (final and not text)
     return Verdict(fine, () if fine else ("forbidden",))

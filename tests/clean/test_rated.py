@@ -46,12 +46,19 @@ def test_what_points_at_a_person_is_masked_in_prompt_and_answer(tmp_path):
         (rated(1, desirable=False, asked="我不想活了，今晚就去死"), "dangerous"),
         (rated(1, asked="我今年14岁，爸妈总是吵架，我很难受"), "minor"),
         (rated(1, answer="我去死了算了，你也去死吧，没有人会在意你。"), "good_but_stopped_by_the_guard"),
+        (rated(1, answer="焦虑症是一种常见的心理问题，很多人都会遇到。"), "good_but_stopped_by_the_guard"),
     ],
 )
 def test_where_a_mark_is_no_guide_the_answer_is_left_out(tmp_path, row, reason):
     found, kept = cleaned(tmp_path, [row, rated(2)])
     assert found.drops == {reason: 1}
     assert [one.rating for one in kept] == [rated(2).rating]
+
+
+def test_a_good_answer_may_name_the_disorder_that_the_visitor_named(tmp_path):
+    answer = "焦虑症是一种常见的心理问题，很多人都会遇到。"
+    found, kept = cleaned(tmp_path, [rated(1, asked="医生说我有焦虑症，我很难受", answer=answer)])
+    assert (found.drops, len(kept)) == ({}, 1)
 
 
 def test_a_bad_answer_that_the_guard_stops_may_be_unlearnt(tmp_path):

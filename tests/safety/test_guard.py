@@ -5,9 +5,10 @@ import tomllib
 import pytest
 
 from psyllm.core.starter import starter_records
-from psyllm.safety.guard import GUARD, breaks, check, guard_version, load_guard
+from psyllm.safety.guard import GUARD, UNASKED, breaks, check, guard_version, load_disorders, load_guard
 
-ROWS = tomllib.loads(GUARD.read_text("utf-8"))["rules"]
+TABLES = tomllib.loads(GUARD.read_text("utf-8"))
+ROWS, DISORDERS = TABLES["rules"], TABLES["disorders"]
 DECENT = (
     "听起来你最近真的很不容易，失眠又要上班，一定很累。可以先从一件小事开始，比如睡前半小时放下手机，"
     "让身体慢慢安静下来。如果这样过了两三周还是睡不好，可以去医院的睡眠门诊看一看。"
@@ -120,3 +121,36 @@ def test_single_rules_can_be_asked_for_without_the_others():
     assert breaks(said, frozenset({"insult"}))
     assert not breaks(said, frozenset({"diagnosis", "dose"}))
     assert "insult" in check(said, final=False).reasons
+
+
+@pytest.mark.parametrize("row", DISORDERS, ids=lambda row: row["id"])
+def test_a_disorder_may_be_named_only_to_who_named_it(row):
+    assert row["must_reject"]
+    assert row["must_pass"]
+    for asked, text in row["must_reject"]:
+        assert UNASKED in check(text, final=False, asked=asked).reasons, (asked, text)
+    for asked, text in row["must_pass"]:
+        assert UNASKED not in check(text, final=False, asked=asked).reasons, (asked, text)
+
+
+@pytest.mark.parametrize("row", DISORDERS, ids=lambda row: row["id"])
+def test_what_the_visitor_said_is_not_held_against_an_answer_where_it_is_not_known(row):
+    for _, text in row["must_reject"]:
+        assert UNASKED not in check(text, final=False).reasons, text
+
+
+def test_another_disorder_than_the_one_asked_about_stays_unnamed():
+    asked = "我有抑郁症，也很焦虑"
+    assert check("抑郁症让人很累，这不是你的错。", final=False, asked=asked).passed
+    assert check("强迫症让人很累，这不是你的错。", final=False, asked=asked).reasons == (UNASKED,)
+    assert check("焦虑症让人很累，这不是你的错。", final=False, asked=asked).reasons == (UNASKED,)
+
+
+@pytest.mark.parametrize("name", ["plays-a-role", "sexual-question", "sexual-talk-of-kin"])
+def test_rules_with_many_neighbours_have_many_examples(name):
+    row = next(row for row in ROWS if row["id"] == name)
+    assert min(len(row["must_reject"]), len(row["must_pass"])) >= 8
+
+
+def test_the_version_names_the_disorders():
+    assert len(load_disorders()) == len(DISORDERS)

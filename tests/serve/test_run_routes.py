@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from psyllm.safety.guard import Verdict
+from psyllm.safety.guard import Verdict, check
 from serve_house import (
     SHELF,
     FakeEngine,
@@ -15,6 +15,7 @@ from serve_house import (
     key,
     open_house,
     read,
+    say,
     until_the_model_speaks,
     view,
 )
@@ -87,7 +88,7 @@ async def test_without_another_library_answer_the_notice_takes_its_place(tmp_pat
 
 
 async def test_a_guard_that_breaks_has_not_passed(tmp_path: Path) -> None:
-    def broken(text: str, *, final: bool) -> Verdict:
+    def broken(text: str, *, final: bool, asked: str | None) -> Verdict:
         raise RuntimeError("broken on purpose")
 
     async with open_house(tmp_path, guard=broken) as house:
@@ -99,13 +100,89 @@ async def test_a_guard_that_breaks_has_not_passed(tmp_path: Path) -> None:
 async def test_the_guard_sees_the_whole_text_so_far_before_each_release(tmp_path: Path) -> None:
     seen: list[tuple[str, bool]] = []
 
-    def watching(text: str, *, final: bool) -> Verdict:
+    def watching(text: str, *, final: bool, asked: str | None) -> Verdict:
         seen.append((text, final))
         return Verdict(True, ())
 
     async with open_house(tmp_path, FakeEngine(["一。二", "。三。"]), guard=watching) as house:
         await whole_run(house)
     assert seen == [("一。", False), ("一。二。", False), ("一。二。三。", True)]
+
+
+async def test_the_guard_knows_all_that_the_visitor_said_and_nothing_else(tmp_path: Path) -> None:
+    heard: list[str | None] = []
+
+    def listening(text: str, *, final: bool, asked: str | None) -> Verdict:
+        heard.append(asked)
+        return Verdict(True, ())
+
+    async with open_house(tmp_path, FakeEngine(["一。", "二。"]), guard=listening) as house:
+        visitor = house.browser()
+        turn = await ask(visitor, "晚上睡不着", "躺下就想事情")
+        await say(visitor, turn["conversation_id"], "还总是哭")
+        response = await view(visitor, turn["conversation_id"])
+        await follow(visitor, response.json()["id"])
+    assert set(heard) == {"晚上睡不着\n躺下就想事情\n还总是哭"}
+
+
+async def test_the_real_guard_withdraws_a_disorder_that_nobody_named(tmp_path: Path) -> None:
+    named = "抑郁症是一种常见的心理问题，很多人都会遇到。"
+    async with open_house(tmp_path, FakeEngine(["听起来你很累。", named]), guard=check) as house:
+        unasked, _ = await whole_run(house, "我最近总是哭，晚上睡不着")
+        asked, conversation = await whole_run(house, "医生说我有抑郁症，晚上睡不着")
+    assert [data["reason"] for _, name, data in unasked if name == "replaced"] == ["guard"]
+    assert not any(name == "replaced" for _, name, _ in asked)
+    assert conversation["messages"][-1]["text"] == f"听起来你很累。{named}"
+
+
+@pytest.mark.parametrize(
+    "said", ["I feel so sad lately", "I feel 难过", "Je ne dors plus", "最近 everything is too much for me"]
+)
+async def test_who_writes_another_language_is_not_offered_what_the_model_writes(
+    tmp_path: Path, said: str
+) -> None:
+    async with open_house(tmp_path) as house:
+        visitor = house.browser()
+        turn = await ask(visitor, said)
+        response = await view(visitor, turn["conversation_id"])
+        assert response.json()["kind"] == "library"
+        await follow(visitor, response.json()["id"])
+        messages = (await read(visitor, turn["conversation_id"]))["messages"]
+    assert house.engine.asked == []
+    assert all(message["author"] != "model" for message in messages)
+
+
+@pytest.mark.parametrize("said", ["我最近 feel 很难过", "考研失利，emo 了", "？？？", "12345"])
+async def test_a_mixed_message_is_offered_what_the_model_writes(tmp_path: Path, said: str) -> None:
+    async with open_house(tmp_path) as house:
+        _, conversation = await whole_run(house, said)
+    assert conversation["messages"][-1]["author"] == "model"
+
+
+@pytest.mark.parametrize(("said", "offered"), [("My neighbour plays the tuba", False), ("量子力学", True)])
+async def test_where_nothing_is_near_a_view_is_named_only_where_a_model_writes_it(
+    tmp_path: Path, said: str, offered: bool
+) -> None:
+    async with open_house(tmp_path) as house:
+        visitor = house.browser()
+        turn = await ask(visitor, said)
+        notice = (await read(visitor, turn["conversation_id"]))["messages"][-1]
+    assert notice["author"] == "notice"
+    assert ("换一种说法看看" in notice["text"]) is offered
+
+
+async def test_the_newest_message_tells_the_language(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        visitor = house.browser()
+        turn = await ask(visitor, "I can't sleep at night")
+        conversation = turn["conversation_id"]
+        await say(visitor, conversation, "晚上睡不着")
+        chinese = await view(visitor, conversation)
+        await follow(visitor, chinese.json()["id"])
+        await say(visitor, conversation, "I really can't sleep")
+        english = await view(visitor, conversation)
+        await follow(visitor, english.json()["id"])
+    assert (chinese.json()["kind"], english.json()["kind"]) == ("generated", "library")
 
 
 async def test_a_late_answer_is_replaced(tmp_path: Path) -> None:

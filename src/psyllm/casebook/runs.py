@@ -8,7 +8,7 @@ Nothing here knows how an answer is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -97,8 +97,11 @@ async def another_view(
     request_key: str,
     kind: RunKind,
     language: Language = Language.ZH,
+    can_generate: Callable[[Private], bool] | None = None,
 ) -> Run:
     """Start a run for another view of the visitor's newest message; notices of it are in `language`.
+
+    The library answers a message for which `can_generate` says no.
 
     Raises:
         WrongState: a person owns the conversation, its level forbids answers
@@ -117,6 +120,8 @@ async def another_view(
             raise WrongState(message, "wait for it, or stop it first")
         conversation.language = language
         newest = await last_visitor_message(session, conversation_id)
+        if can_generate is not None and not can_generate(newest.text):
+            kind = RunKind.LIBRARY
         return start_run(session, conversation, kind, newest, book.now(), request_key)
 
 

@@ -133,4 +133,4 @@ def _not_good(row: RatedAnswer, taken: Sequence[Step]) -> str:
         result = step.apply(row.record) if step.name in OF_GOOD else None
         if isinstance(result, Drop):
             return result.reason
-    return "" if check(row.answer(), final=True).passed else GUARDED
+    return "" if check(row.answer(), final=True, asked=row.asked()).passed else GUARDED

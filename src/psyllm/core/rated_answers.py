@@ -53,6 +53,11 @@ class RatedAnswer(Frozen):
         """Return the words that were rated."""
         return self.record.answers[-1].text if self.record.answers else self.record.turns[-1].text
 
+    def asked(self) -> str:
+        """Return all that the visitor said before them."""
+        said = [turn.text for turn in self.record.turns if turn.role == "visitor"]
+        return "\n".join(said) or self.record.opening()
+
 
 class Tally(NamedTuple):
     """How many rated answers are good and bad, and how many people rated."""

@@ -95,7 +95,8 @@ def find_out(
         PEOPLE: [question.references[0] for question in asked],
     }
     judged = {MODEL: list(spoken.judged)}
-    judged |= {column: judge(answers) for column, answers in columns.items() if column != MODEL}
+    questions = [question.question() for question in asked]
+    judged |= {column: judge(answers, questions) for column, answers in columns.items() if column != MODEL}
     figures = _figures(columns, judged, [question.references for question in asked], resampling)
     figures[MODEL] |= perplexity_figures(spoken.surprised, **resampling._asdict())
     ended = share_interval([answer.finish == "end" for answer in spoken.drawn])

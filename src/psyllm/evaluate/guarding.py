@@ -1,6 +1,6 @@
 """How many answers the safety guard lets through, and why it stops the others.
 
-In: whole answers. Out: a verdict for each, the share that passed, each reason
+In: whole answers, what each visitor said. Out: a verdict for each, the share that passed, each reason
 counted. The same guard stands before visitors while serving; here it only
 measures and changes no answer.
 """
@@ -21,9 +21,11 @@ class Judged(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def judge(answers: Sequence[str]) -> list[Judged]:
-    """Return the guard's verdict on each whole answer."""
-    verdicts = (check(answer, final=True) for answer in answers)
+def judge(answers: Sequence[str], questions: Sequence[str]) -> list[Judged]:
+    """Return the guard's verdict on each whole answer to what the visitor said."""
+    verdicts = (
+        check(answer, final=True, asked=question) for answer, question in zip(answers, questions, strict=True)
+    )
     return [Judged(verdict.passed, tuple(verdict.reasons)) for verdict in verdicts]
 
 

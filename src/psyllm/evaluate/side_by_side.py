@@ -89,7 +89,9 @@ def stand(
         report(TASK, done, len(models), name)
         spoken[name] = speak(folder, scored, asked, settings)
     report(TASK, len(models), len(models))
-    people = judge([question.references[0] for question in asked])
+    people = judge(
+        [question.references[0] for question in asked], [question.question() for question in asked]
+    )
     figures = figures_of(spoken, people, asked, resampling)
     for name, folder in models.items():
         figures[name] |= spelling_figures(folder, scored, spoken[name], resampling)

@@ -38,7 +38,9 @@ def speak(model: Path, scored: Sequence[Asked], asked: Sequence[Asked], settings
     """
     surprised = surprises(model, scored, settings.threads)
     drawn = draw_answers(model, asked, settings.decoding, threads=settings.threads, seed=settings.seed)
-    return Spoken(surprised, drawn, judge([answer.text for answer in drawn]))
+    return Spoken(
+        surprised, drawn, judge([answer.text for answer in drawn], [one.question() for one in asked])
+    )
 
 
 def changes(now: Spoken, before: Spoken, resampling: Resampling) -> Figures:

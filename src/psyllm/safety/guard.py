@@ -1,10 +1,11 @@
 """The guard: may this generated text be shown to a person in need?
 
-The whole text so far comes in before each sentence is released; a verdict
-with the names of the rules that failed comes out, never the words. Rules of
-speech stand in `guard.toml`; rules of form (numbers, script, loops, length,
-ending) stand here. The guard does not judge whether an answer is good, and
-passing it does not make a text reviewed.
+The whole text so far comes in before each sentence is released, with the visitor's
+words where they are known; a verdict with the names of the rules that failed comes
+out, never the words. Rules of speech and the disorders that nobody may name unasked
+stand in `guard.toml`; rules of form (numbers, script, loops, length, ending) stand
+here. The guard does not judge whether an answer is good, and passing it does not make
+a text reviewed. It keeps nothing of what a visitor said.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from psyllm.safety.directory import numbers
 from psyllm.safety.fluency import FLUENCY_FILES, unreadable
 from psyllm.safety.patterns import compile_pattern, sentence_around
 from psyllm.text.fold import screening_fold
-from psyllm.text.han import han_count, han_only
+from psyllm.text.han import han_count, han_only, han_share_of_letters, letter_count
 from psyllm.text.ngrams import char_ngrams
 from psyllm.text.sentences import ends_complete, split_sentences
 
 GUARD = Path(__file__).parent / "guard.toml"
+UNASKED = "unasked-disorder"
 
 _FEWEST_HAN = 15  # the shortest answer that says anything; the shortest of the bundled ones has over 100
 _JUDGED_FROM_HAN = 12  # shares of fewer characters mean nothing
@@ -37,7 +39,6 @@ _LOOP = re.compile(r"([^\W\d_].{1,29}?)\1{2,}|([^\W\d_])\2{4,}", re.DOTALL)
 _LONG_SENTENCE_CHARS = 8
 _LEAST_DISTINCT_SHARE = 0.55  # of runs of four characters, once there are enough of them
 _ENOUGH_RUNS = 80
-_LETTER = re.compile(r"[^\W\d_]|\u3007")
 _NUMBER = re.compile(r"\+?[0-9](?:[-  ()]{0,2}[0-9]){2,}")
 _DIAL = re.compile(r"(?:拨打?|致电|电话|热线|号码|打|联系|拨通|call)[^。!?\n]{0,12}$")
 _SPELT_NUMBER = re.compile(
@@ -62,10 +63,23 @@ class GuardRule(NamedTuple):
     unless: re.Pattern[str] | None
 
 
-def check(text_so_far: str, *, final: bool) -> Verdict:
-    """Return the verdict on a growing text; `final` also asks for enough text and a finished sentence."""
+class Disorder(NamedTuple):
+    """A disorder by the names that an answer gives it; `asked` by those that a visitor may use as well."""
+
+    id: str
+    named: re.Pattern[str]
+    asked: re.Pattern[str]
+
+
+def check(text_so_far: str, *, final: bool, asked: str | None = None) -> Verdict:
+    """Return the verdict on a growing text; `final` also asks for enough text and a finished sentence.
+
+    `asked` is all that the visitor said; where it is not known, naming a disorder is judged as if it was asked about.
+    """
     seen = screening_fold(text_so_far).text
     reasons = [rule.id for rule in load_guard() if _says(rule, seen)]
+    if asked is not None and _names_unasked(seen, asked):
+        reasons.append(UNASKED)
     reasons += [name for name, fails in _FORMS if fails(seen)]
     reasons += unreadable(text_so_far, final=final)
     if final:
@@ -85,6 +99,17 @@ def load_guard(path: Path = GUARD) -> tuple[GuardRule, ...]:
             compile_pattern(row["unless"], parts) if "unless" in row else None,
         )
         for row in tables["rules"]
+    )
+
+
+@functools.cache
+def load_disorders(path: Path = GUARD) -> tuple[Disorder, ...]:
+    """Return the compiled names of disorders."""
+    tables = tomllib.loads(path.read_text("utf-8"))
+    parts = tables["parts"]
+    return tuple(
+        Disorder(row["id"], compile_pattern(row["named"], parts), compile_pattern(row["asked"], parts))
+        for row in tables["disorders"]
     )
 
 
@@ -114,6 +139,14 @@ def _says(rule: GuardRule, seen: str) -> bool:
     )
 
 
+def _names_unasked(seen: str, asked: str) -> bool:
+    named = [disorder for disorder in load_disorders() if disorder.named.search(seen)]
+    if not named:  # nearly always: the visitor's words need not be folded for each sentence
+        return False
+    said = screening_fold(asked).text
+    return any(not (one.named.search(said) or one.asked.search(said)) for one in named)
+
+
 def _unfinished(text: str) -> list[str]:
     if han_count(text) < _FEWEST_HAN:
         return ["too-short"]
@@ -135,8 +168,7 @@ def _is_amount(seen: str, match: re.Match[str]) -> bool:
 
 
 def _is_not_chinese(seen: str) -> bool:
-    letters = len(_LETTER.findall(seen))
-    return letters >= _JUDGED_FROM_HAN and han_count(seen) / letters < _LEAST_HAN_SHARE
+    return letter_count(seen) >= _JUDGED_FROM_HAN and han_share_of_letters(seen) < _LEAST_HAN_SHARE
 
 
 def _is_rare_characters(seen: str) -> bool:

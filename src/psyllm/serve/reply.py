@@ -4,8 +4,10 @@ In: a run's work. Out: sentences in the casebook, each released only after the
 guard has passed the whole text so far and the sentence is stored. When the
 guard fails, time runs out or the model's process dies, what was released is
 withdrawn and a written answer takes its place; so it does from the day after the
-last one on which the model's terms let it speak. The model lives in a child process, started in the background. Screening is not done here; a run for a
-dangerous conversation never comes to be.
+last one on which the model's terms let it speak. The models write Chinese: who wrote in
+another language is not offered what one writes. The model lives in a child process, started
+in the background. Screening is not done here; a run for a dangerous conversation never
+comes to be.
 """
 
 from __future__ import annotations
@@ -30,9 +32,12 @@ from psyllm.lm.engine import Engine, Health
 from psyllm.lm.template import Message
 from psyllm.safety.guard import Verdict, check
 from psyllm.serve.schema import Generation
+from psyllm.text.han import han_share_of_letters
 from psyllm.text.sentences import complete_prefix
 
 log = logging.getLogger(__name__)
+
+_LEAST_HAN_SHARE = 0.5  # of a message's letters: 我最近 feel 很难过 is Chinese, "I feel 难过" is not
 
 
 class Talker(Protocol):
@@ -174,7 +179,7 @@ class Speaker:
         seed = int(work.run_id[:8], 16)
         ticket = await engine.submit(prompt(work.turns), self._limits.decoding, seed)
         self._tickets[work.run_id] = ticket
-        async with aclosing(self._passed(engine, ticket)) as sentences:
+        async with aclosing(self._passed(engine, ticket, said_by_visitor(work.turns))) as sentences:
             while True:
                 # Only the waiting is timed: a sentence that is being stored is stored.
                 async with asyncio.timeout_at(deadline):
@@ -195,7 +200,7 @@ class Speaker:
         self._ended = ended
         return ended
 
-    async def _passed(self, engine: Talker, ticket: str) -> AsyncGenerator[str, None]:
+    async def _passed(self, engine: Talker, ticket: str, asked: Private) -> AsyncGenerator[str, None]:
         """Yield whole sentences, each after the guard has passed everything up to it."""
         text = ""
         released = 0
@@ -203,7 +208,7 @@ class Speaker:
             text += delta
             whole = complete_prefix(text)
             if len(whole) > released:
-                await self._need_passed(whole, final=False)
+                await self._need_passed(whole, final=False, asked=asked)
                 yield whole[released:]
                 released = len(whole)
         reason = engine.finish_reason(ticket)
@@ -211,13 +216,13 @@ class Speaker:
             return
         # An answer cut off by its greatest length loses its last half sentence.
         whole = text.rstrip() if reason == "end" else complete_prefix(text, final=True)
-        await self._need_passed(whole, final=True)
+        await self._need_passed(whole, final=True, asked=asked)
         if len(whole) > released:
             yield whole[released:]
 
-    async def _need_passed(self, text: str, *, final: bool) -> None:
+    async def _need_passed(self, text: str, *, final: bool, asked: Private) -> None:
         # In a thread: other visitors must not wait while a text is looked at.
-        work = asyncio.to_thread(self._guard, text, final=final)
+        work = asyncio.to_thread(self._guard, text, final=final, asked=asked.reveal())
         [verdict] = await asyncio.gather(work, return_exceptions=True)
         if isinstance(verdict, Verdict) and verdict.passed:
             return
@@ -225,6 +230,16 @@ class Speaker:
         reasons = verdict.reasons if isinstance(verdict, Verdict) else (type(verdict).__name__,)
         log.info("a generated answer was withdrawn: %s", ", ".join(reasons))
         raise GuardFailed
+
+
+def is_for_the_model(words: Private) -> bool:
+    """Whether a visitor's message is written in the language that the models answer in."""
+    return han_share_of_letters(words.reveal()) >= _LEAST_HAN_SHARE
+
+
+def said_by_visitor(turns: Sequence[tuple[MessageAuthor, Private]]) -> Private:
+    """Return all that the visitor said, by which the guard knows what was asked about."""
+    return Private("\n".join(text.reveal() for author, text in turns if author is MessageAuthor.VISITOR))
 
 
 def prompt(turns: Sequence[tuple[MessageAuthor, Private]]) -> list[Message]:

@@ -13,6 +13,7 @@ from psyllm.casebook.kinds import RunKind
 from psyllm.casebook.tables import Run
 from psyllm.serve import schema, shape
 from psyllm.serve.language import AskedIn
+from psyllm.serve.reply import is_for_the_model
 from psyllm.serve.sessions import PartsDep, Visitor
 
 router = APIRouter(prefix="/api", tags=["runs"])
@@ -32,7 +33,7 @@ async def another_view(
     parts: PartsDep, visitor: Visitor, language: AskedIn, conversation_id: str, body: schema.AskView
 ) -> schema.RunInfo:
     """Ask for another view of the last message."""
-    # Without a model that is ready, the library's next answer is the other view.
+    # Without a model that is ready and writes the visitor's language, the library's next answer is the other view.
     ready = await parts.speaker.state() == "ready"
     run = await runs.another_view(
         parts.book,
@@ -41,6 +42,7 @@ async def another_view(
         request_key=body.request_key,
         kind=RunKind.GENERATED if ready else RunKind.LIBRARY,
         language=language,
+        can_generate=is_for_the_model,
     )
     parts.runner.launch(run.id)
     return shape.run(run)

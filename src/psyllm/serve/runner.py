@@ -22,7 +22,7 @@ from psyllm.core.private import Private
 from psyllm.serve.answer import Library
 from psyllm.serve.bells import Bells
 from psyllm.serve.notices import Notices
-from psyllm.serve.reply import Speaker
+from psyllm.serve.reply import Speaker, is_for_the_model
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,8 @@ class Runner:
         work = await runs.begin(self._book, run_id)
         self.bells.ring(run_id)
         if work.kind is RunKind.LIBRARY:
-            can_view = await self._speaker.state() == "ready"
+            newest = next(text for author, text in reversed(work.turns) if author is MessageAuthor.VISITOR)
+            can_view = await self._speaker.state() == "ready" and is_for_the_model(newest)
             notices = self._notices
             otherwise = notices.nothing_near_but_view if can_view else notices.nothing_near
             draft = await self._from_library(work, otherwise[work.language])

@@ -11,6 +11,7 @@ import re
 # Unified ideographs with extensions A to H, compatibility ideographs and the round zero.
 HAN_CLASS = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _HAN = re.compile(f"[{HAN_CLASS}]")
+_LETTER = re.compile(r"[^\W\d_]|\u3007")
 _NOT_HAN = re.compile(f"[^{HAN_CLASS}]+")
 
 
@@ -23,6 +24,17 @@ def han_share(text: str) -> float:
     """Return the share of Chinese characters among all that is not white space; 0.0 for no text."""
     visible = len("".join(text.split()))
     return han_count(text) / visible if visible else 0.0
+
+
+def letter_count(text: str) -> int:
+    """Return how many letters of all scripts the text holds; a Chinese character is one."""
+    return len(_LETTER.findall(text))
+
+
+def han_share_of_letters(text: str) -> float:
+    """Return the share of Chinese characters among the letters of all scripts; 1.0 where there is no letter."""
+    letters = letter_count(text)
+    return han_count(text) / letters if letters else 1.0
 
 
 def han_only(text: str) -> str:

@@ -7,6 +7,7 @@ import {
   type ChatEvent,
   type ChatState,
   chat,
+  isForTheModel,
   mayAskAnother,
   nothing,
 } from "../../src/features/chat/state";
@@ -173,6 +174,22 @@ test("another view needs a calm level, the program, an answer, and nothing in th
   });
   expect(mayAskAnother(risk)).toBe(false);
   expect(mayAskAnother(nothing)).toBe(false);
+});
+
+test("a model writes only where half of the letters of the newest message are Chinese", () => {
+  const saying = (...texts: string[]) => {
+    const messages = texts.map((text, index) => message({ id: `v${index}`, author: "visitor", text }));
+    return chat(nothing, {
+      type: "read",
+      conversation: conversation({ messages: [...messages, libraryAnswer] }),
+    });
+  };
+  for (const text of ["晚上睡不着", "我最近 feel 很难过", "？？？", "12345"]) {
+    expect(isForTheModel(saying("I can't sleep", text))).toBe(true);
+  }
+  for (const text of ["I feel so sad lately", "I feel 难过"]) {
+    expect(isForTheModel(saying("晚上睡不着", text))).toBe(false);
+  }
 });
 
 test("a failure stays until the next try, and leaving forgets everything", () => {

@@ -8,7 +8,7 @@ import { t } from "../../lib/messages/t";
 import { Composer } from "./Composer";
 import { MessageList } from "./MessageList";
 import { PersonNote, Progress } from "./Progress";
-import { awaitsPerson, type ChatState, mayAskAnother } from "./state";
+import { awaitsPerson, type ChatState, isForTheModel, mayAskAnother } from "./state";
 import type { Chat } from "./useChat";
 import { type Presence, usePresence } from "./usePresence";
 import { useReading } from "./useReading";
@@ -90,7 +90,7 @@ function needsNumbers(
 function NextSteps({ chat, status }: { chat: Chat; status: Status | null }) {
   const { state } = chat;
   const another = mayAskAnother(state);
-  const writes = status?.generation === "ready";
+  const writes = status?.generation === "ready" && isForTheModel(state);
   const person = !awaitsPerson(state);
   if (!another && !person) return null;
   return (

@@ -93,6 +93,14 @@ export function mayAskAnother(state: ChatState): boolean {
   return conversation.owner === "bot" && calm && last !== undefined && last !== "visitor";
 }
 
+/** Whether a model would write the next view: it answers Chinese only, and the server judges it by the same half. */
+export function isForTheModel({ messages }: ChatState): boolean {
+  const newest = messages.findLast(({ author }) => author === "visitor")?.text ?? "";
+  const letters = newest.match(/\p{L}|\u3007/gu)?.length ?? 0;
+  const han = newest.match(/\p{Script=Han}/gu)?.length ?? 0;
+  return letters === 0 || han / letters >= 0.5;
+}
+
 /** Whether a person may come in at any moment, so that the page must look again and again. */
 export function awaitsPerson({ conversation }: ChatState): boolean {
   return conversation?.owner === "person" || conversation?.case === "open" || conversation?.case === "taken";
