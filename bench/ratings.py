@@ -220,7 +220,7 @@ def turn(data: Path, asked_of: Path, given: argparse.Namespace) -> None:
         port=0, database=casebook, model="fit" if given.base else "any", engine_threads=given.threads
     )
     with listening(lambda _: None), Service(serving, data) as service:
-        wait_for_engine(service.url, writer(serving, data, released=False).reason)
+        wait_for_engine(service.url, writer(serving, data).reason)
         for number, one in enumerate(asked):
             counts[visit(service.url, one.question(), number)] += 1
     print(f"{len(asked)} visitors: {dict(sorted(counts.items()))}")
