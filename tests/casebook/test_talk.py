@@ -13,7 +13,7 @@ from psyllm.casebook import cases, runs, talk
 from psyllm.casebook.kinds import CaseState, CloseReason, MessageAuthor, Owner, RunKind, RunState
 from psyllm.casebook.open import Casebook
 from psyllm.casebook.tables import Case, Message, Screening
-from psyllm.core.errors import BadInput, NotFound
+from psyllm.core.errors import BadInput, NotFound, WrongState
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
 
@@ -211,6 +211,15 @@ async def test_only_a_false_alarm_lowers_the_level_and_forgets_the_turns(book: C
     assert closed.conversation.level is Level.NONE
     assert "level lowered from risk to none" in [event.what for event in closed.history]
     assert await talk.turns_to_screen(book, visitor, taken.conversation.id) == []
+    with pytest.raises(WrongState, match="not answered again") as refused:
+        await runs.another_view(
+            book,
+            visitor_id=visitor,
+            conversation_id=taken.conversation.id,
+            request_key="view-0001",
+            kind=RunKind.GENERATED,
+        )
+    assert "write a new message" in refused.value.next_step
     again = await talk.say(
         book,
         visitor_id=visitor,

@@ -105,7 +105,7 @@ async def another_view(
 
     Raises:
         WrongState: a person owns the conversation, its level forbids answers
-            of the bot, or another answer is in the making.
+            of the bot, another answer is in the making, or a counsellor judged the newest message a false alarm.
     """
     async with book.writing() as session:
         conversation = await own_conversation(session, visitor_id, conversation_id)
@@ -120,6 +120,9 @@ async def another_view(
             raise WrongState(message, "wait for it, or stop it first")
         conversation.language = language
         newest = await last_visitor_message(session, conversation_id)
+        if newest.seq <= conversation.screened_from_seq:
+            message = "a counsellor has dealt with the newest message, so it is not answered again"
+            raise WrongState(message, "write a new message; it is answered")
         if can_generate is not None and not can_generate(newest.text):
             kind = RunKind.LIBRARY
         return start_run(session, conversation, kind, newest, book.now(), request_key)
