@@ -58,7 +58,16 @@ def test_a_model_without_a_report_stays_silent(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bits", "speaks"), [(3.2, True), (4.0, True), (4.01, False), (6.9, False), (None, False)]
+    ("bits", "speaks"),
+    [
+        (3.2, True),
+        (4.0, True),
+        (4.01, False),
+        (6.9, False),
+        (None, False),
+        (float("nan"), False),
+        (-1, False),
+    ],
 )
 def test_the_report_decides(tmp_path, bits, speaks):
     put_report(tmp_path, put_model(tmp_path), bits)
@@ -101,6 +110,23 @@ def test_a_torn_report_is_no_report_and_stops_nothing(tmp_path, content):
     put_report(tmp_path, put_model(tmp_path), 3.2)
     (tmp_path / "5_reports" / "report-1" / "metrics.json").write_text(content)
     assert "no report" in fit_model(ServeSettings(), tmp_path).reason
+
+
+@pytest.mark.parametrize("passed", [float("nan"), 1e9, "x", []])
+def test_a_share_that_is_none_does_not_pass(tmp_path, passed):
+    put_report(tmp_path, put_model(tmp_path), 3.2, passed=passed)
+    assert fit_model(ServeSettings(), tmp_path).folder is None
+
+
+def test_a_torn_manifest_of_a_report_is_no_report_and_stops_nothing(tmp_path):
+    put_report(tmp_path, put_model(tmp_path), 3.2)
+    (tmp_path / "5_reports" / "report-1" / "manifest.json").write_text("{ torn")
+    assert "no report" in fit_model(ServeSettings(), tmp_path).reason
+
+
+def test_a_line_that_can_not_be_read_counts_as_not_cleared(tmp_path):
+    put_model(tmp_path, base={"parents": [{"stage": 3}]})
+    assert "must clear the licences" in fit_model(ServeSettings(model="any"), tmp_path).reason
 
 
 def test_few_bits_do_not_help_a_model_whose_answers_the_guard_refuses(tmp_path):

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from psyllm.core.descent import made_from_embedded, not_vouched
+from psyllm.core.errors import PsyError
 from psyllm.core.permits import kept_from_visitors, permit_of_model
 from psyllm.core.settings import ServeSettings
-from psyllm.core.stages import Stage, current_run, read_manifest
+from psyllm.core.stages import Manifest, Stage, current_run, read_manifest
 
 METRICS = "metrics.json"
 NOT_CHECKED = "bases_not_checked_for_leaks"
@@ -72,8 +73,15 @@ def fit_model(settings: ServeSettings, data: Path, today: dt.date | None = None)
         return found
     last_day = dt.date.fromisoformat(permit.expires) if permit.expires else None
     until = f"; its terms end on {permit.expires}" if permit.expires else ""
-    uses = _NOT_CLEARED if made_from_embedded(model) else _SAID_OF_USES.get(permit.uses, "")
+    uses = _NOT_CLEARED if _may_be_from_embedded(model) else _SAID_OF_USES.get(permit.uses, "")
     return Fitness(found.folder, f"{found.reason}{uses}{until}", last_day)
+
+
+def _may_be_from_embedded(model: Manifest) -> bool:
+    try:
+        return made_from_embedded(model)
+    except (ValueError, TypeError):  # nobody can tell where it comes from
+        return True
 
 
 def _fit(settings: ServeSettings, data: Path, run: Path) -> Fitness:
@@ -88,7 +96,7 @@ def _fit(settings: ServeSettings, data: Path, run: Path) -> Fitness:
         return Fitness(None, "the model in use has no report on its test split; run: psyllm evaluate")
     bits, passed = measured.bits_per_char, measured.guard_passed_percent
     found = f"the model in use needs {bits:.2f} bits per character and the guard passes {passed:.0f} %"
-    lacks = _lacks(measured, settings, from_embedded=model is not None and made_from_embedded(model))
+    lacks = _lacks(measured, settings, from_embedded=model is not None and _may_be_from_embedded(model))
     return (
         Fitness(None, f"{found}; {lacks}")
         if lacks
@@ -104,26 +112,25 @@ def _lacks(measured: _Measured, settings: ServeSettings, *, from_embedded: bool)
     if measured.decoding != settings.decoding.model_dump(mode="json"):
         return "its answers were drawn with other settings (evaluate.decoding) than serve.decoding, so visitors get bundled answers; for a report with the same ones, run: psyllm evaluate"
     bits, passed = settings.most_bits_per_char, settings.least_guard_passed_percent
-    if measured.bits_per_char > bits or measured.guard_passed_percent < passed:
+    # asked this way, a figure that is no number does not pass either
+    if not (0 <= measured.bits_per_char <= bits and passed <= measured.guard_passed_percent <= 100):
         return f"at most {bits:.2f} and at least {passed:.0f} % are fit, so visitors get bundled answers (docs/safety.md)"
     return ""
 
 
 def _measured(data: Path, model: Path) -> _Measured | None:
-    """Return what the report on this very model says, None without one."""
-    report = current_run(data, Stage.REPORTS)
-    made, measured = read_manifest(model), None if report is None else read_manifest(report)
-    if report is None or made is None or measured is None or made.as_parent() not in measured.parents:
-        return None
+    """Return what the report on this very model says, None without one that can be read."""
     try:
+        report = current_run(data, Stage.REPORTS)
+        made, measured = read_manifest(model), None if report is None else read_manifest(report)
+        if report is None or made is None or measured is None or made.as_parent() not in measured.parents:
+            return None
         metrics = json.loads((report / METRICS).read_text("utf-8"))
         if metrics["split"] != "test":
             return None  # the checkpoint was chosen on dev, which flatters it
         figures = metrics["figures"]["model"]
-        bits, passed = (figures[name]["value"] for name in ("bits_per_char", "guard_passed_percent"))
+        bits, passed = (float(figures[name]["value"]) for name in ("bits_per_char", "guard_passed_percent"))
         unchecked = [str(name) for name in metrics.get(NOT_CHECKED, ())]
-    except (OSError, ValueError, KeyError, TypeError):  # a torn report must not keep the service from opening
+    except (PsyError, OSError, ValueError, KeyError, TypeError):  # a torn report stops no service
         return None
-    if bits is None or passed is None:
-        return None
-    return _Measured(float(bits), float(passed), measured.settings.get("decoding", {}), unchecked)
+    return _Measured(bits, passed, measured.settings.get("decoding", {}), unchecked)
