@@ -5,6 +5,7 @@ of its own, on one thread, in fp32, on rows of random tokens. Its peak is the
 kernel's high-water mark over what the process held before the model was made,
 after a tiny training has loaded everything; the plan's context is left out for
 the same reason. Prints measured, planned and their ratio; ends with the worst.
+The planner's shares of the heap were fitted on all but those called `apart-…`, which are there to judge it.
 `python bench/memory.py NAME` runs the named ones only. With a card at hand
 `--cuda` measures there by `torch.cuda.max_memory_allocated` instead.
 """
@@ -71,6 +72,10 @@ CONFIGURATIONS: dict[str, Configuration] = {
         256,
         {"attention": "sdpa", "dropout": 0.1, "checkpointing": True},
     ),
+    "apart-gpt2": ("gpt2", (7, 320, 5, 5, 1280, 6000), 6, 320, {"attention": "sdpa", "dropout": 0.1}),
+    "apart-llama": ("llama", (5, 320, 5, 5, 864, 12000), 6, 288, {"attention": "sdpa"}),
+    "apart-qwen3": ("qwen3", (4, 320, 5, 5, 960, 30000), 6, 200, {"attention": "sdpa", "at_once": 3}),
+    "apart-pangu": ("pangu", (6, 320, 5, 5, 1280, 10000), 5, 300, {"attention": "sdpa"}),
 }
 
 

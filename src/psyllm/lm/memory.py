@@ -39,8 +39,9 @@ ADAPTED_PROJECTIONS = 4  # of the attention, where nothing else is said: query, 
 CONTEXT_BYTES = {"cuda": int(0.8 * GIB), "cpu": int(0.7 * GIB)}  # CUDA's own; on a CPU the program's
 # What the heap of a CPU holds for a byte that comes and goes, whatever malloc is told: what was freed does
 # not fit every later tensor, and blocks that are computed again leave more holes. Measured by
-# bench/memory.py: 1.34 to 1.91; with checkpointing 3.4 and 4.1 (eager attention), 3.0 (fused).
-HELD_SHARE = 1.54
+# bench/memory.py: 1.17 to 1.27 where the feed-forward is one product and GELU, 1.30 to 1.77 where it is
+# gated; with checkpointing 3.5 and 3.7 (eager attention), 2.8 and 3.1 (fused).
+HELD_SHARE, HELD_SHARE_GATED = 1.22, 1.44
 HELD_SHARE_CHECKPOINTING = {"eager": 3.75, "sdpa": 3.0}
 # Logits, the log of the softmax and the gradient, each in fp32, live together.
 BYTES_OF_A_LOGIT = 12
@@ -138,7 +139,9 @@ def _held(shape: Shape, way: Way, lasting: int, passing: int) -> int:
     """Return what a process holds where so many bytes last and so many come and go."""
     if way.device == "cuda":
         return lasting + passing
-    share = HELD_SHARE_CHECKPOINTING[way.attention] if way.checkpointing else HELD_SHARE
+    share = HELD_SHARE_GATED if shape.is_gated else HELD_SHARE
+    if way.checkpointing:
+        share = HELD_SHARE_CHECKPOINTING[way.attention]
     # at a stage's end the best weights are read from the disk, whose pages count as the program's
     return lasting + int(passing * share) + WIDE * shape.weights().total
 
