@@ -136,7 +136,12 @@ async def test_the_real_guard_withdraws_a_disorder_that_nobody_named(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "said", ["I feel so sad lately", "I feel 难过", "Je ne dors plus", "最近 everything is too much for me"]
+    "said",
+    [
+        *("I feel so sad lately", "I feel 难过", "Je ne dors plus", "最近 everything is too much for me"),
+        *("最近毎日憂鬱で眠れない", "最近仕事が辛い。毎晩不安感で一杯", "最近ストレス過多", "最近ｽﾄﾚｽ過多"),
+        "最近心情 우울 不好",
+    ],
 )
 async def test_who_writes_another_language_is_not_offered_what_the_model_writes(
     tmp_path: Path, said: str
@@ -152,7 +157,9 @@ async def test_who_writes_another_language_is_not_offered_what_the_model_writes(
     assert all(message["author"] != "model" for message in messages)
 
 
-@pytest.mark.parametrize("said", ["我最近 feel 很难过", "考研失利，emo 了", "？？？", "12345"])
+@pytest.mark.parametrize(
+    "said", ["我最近 feel 很难过", "考研失利，emo 了", "卡尔・荣格的书我看不懂", "？？？", "12345"]
+)
 async def test_a_mixed_message_is_offered_what_the_model_writes(tmp_path: Path, said: str) -> None:
     async with open_house(tmp_path) as house:
         _, conversation = await whole_run(house, said)

@@ -176,7 +176,7 @@ test("another view needs a calm level, the program, an answer, and nothing in th
   expect(mayAskAnother(nothing)).toBe(false);
 });
 
-test("a model writes only where half of the letters of the newest message are Chinese", () => {
+test("a model writes only where half of the letters of the newest message are Chinese, and none Japanese or Korean", () => {
   const saying = (...texts: string[]) => {
     const messages = texts.map((text, index) => message({ id: `v${index}`, author: "visitor", text }));
     return chat(nothing, {
@@ -184,10 +184,16 @@ test("a model writes only where half of the letters of the newest message are Ch
       conversation: conversation({ messages: [...messages, libraryAnswer] }),
     });
   };
-  for (const text of ["晚上睡不着", "我最近 feel 很难过", "？？？", "12345"]) {
+  for (const text of ["晚上睡不着", "我最近 feel 很难过", "卡尔・荣格的书我看不懂", "？？？", "12345"]) {
     expect(isForTheModel(saying("I can't sleep", text))).toBe(true);
   }
-  for (const text of ["I feel so sad lately", "I feel 难过"]) {
+  const japanese = [
+    "最近毎日憂鬱で眠れない",
+    "最近仕事が辛い。毎晩不安感で一杯",
+    "最近ストレス過多",
+    "最近ｽﾄﾚｽ過多",
+  ];
+  for (const text of ["I feel so sad lately", "I feel 难过", ...japanese, "最近心情 우울 不好"]) {
     expect(isForTheModel(saying("晚上睡不着", text))).toBe(false);
   }
 });

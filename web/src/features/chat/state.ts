@@ -93,12 +93,16 @@ export function mayAskAnother(state: ChatState): boolean {
   return conversation.owner === "bot" && calm && last !== undefined && last !== "visitor";
 }
 
-/** Whether a model would write the next view: it answers Chinese only, and the server judges it by the same half. */
+// One is enough, as on the server: Japanese is written with as many Han as Chinese.
+const KANA_OR_HANGUL =
+  /[\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff\u31f0-\u31ff\uff66-\uff6f\uff71-\uff9d\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uffa0-\uffdc]/u;
+
+/** Whether a model would write the next view: it answers Chinese only, and the server judges it by the same rule. */
 export function isForTheModel({ messages }: ChatState): boolean {
   const newest = messages.findLast(({ author }) => author === "visitor")?.text ?? "";
   const letters = newest.match(/\p{L}|\u3007/gu)?.length ?? 0;
   const han = newest.match(/\p{Script=Han}/gu)?.length ?? 0;
-  return letters === 0 || han / letters >= 0.5;
+  return !KANA_OR_HANGUL.test(newest) && (letters === 0 || han / letters >= 0.5);
 }
 
 /** Whether a person may come in at any moment, so that the page must look again and again. */
