@@ -284,6 +284,29 @@ async def test_another_view_is_refused_at_risk(house: House) -> None:
     assert house.engine.asked == []
 
 
+async def test_the_conversation_says_whether_another_view_of_it_is_answered(house: House) -> None:
+    visitor, desk = house.browser(), await house.hire()
+    turn = await ask(visitor, "乙级")
+    conversation = turn["conversation_id"]
+    calm = (await ask(visitor))["conversation_id"]
+    assert [(await read(visitor, one))["may_view"] for one in (calm, conversation)] == [True, False]
+    await visitor.post(f"/api/conversations/{calm}/person")
+    for case in (await desk.get("/api/staff/cases")).json():
+        taken = (await desk.post(f"/api/staff/cases/{case['id']}/take")).json()["conversation"]
+        assert not (await read(visitor, case["conversation_id"]))["may_view"]
+        body = {"reason": "false_alarm", "note": "", "base_version": taken["version"]}
+        closed = await desk.post(f"/api/staff/cases/{case['id']}/close", json=body)
+        assert closed.status_code == 200, closed.text
+    after = await read(visitor, conversation)
+    assert (after["owner"], after["level"], after["may_view"]) == ("bot", "none", False)
+    assert (await view(visitor, conversation)).status_code == 409
+    assert (await read(visitor, calm))["may_view"]
+    assert (await view(visitor, calm)).status_code == 201
+    await say(visitor, conversation, "晚上睡不着")
+    assert (await read(visitor, conversation))["may_view"]
+    assert (await view(visitor, conversation)).status_code == 201
+
+
 async def test_taking_over_stops_the_model_in_the_middle(tmp_path: Path) -> None:
     engine = FakeEngine(["听起来你很累。", "可以", None, "先休息。"])
     async with open_house(tmp_path, engine) as house:

@@ -84,13 +84,12 @@ export function chat(state: ChatState, event: ChatEvent): ChatState {
   }
 }
 
-/** Whether a further view may be asked for: the program answers and the level allows it. */
+/** Whether a further view may be asked for: the server would answer the newest message, and has done so once. */
 export function mayAskAnother(state: ChatState): boolean {
   const { conversation, messages, answering, sending } = state;
   if (conversation === null || answering !== null || sending) return false;
-  const calm = conversation.level === "none" || conversation.level === "distress";
   const last = messages[messages.length - 1]?.author;
-  return conversation.owner === "bot" && calm && last !== undefined && last !== "visitor";
+  return conversation.may_view && last !== undefined && last !== "visitor";
 }
 
 // One is enough, as on the server: Japanese is written with as many Han as Chinese.
@@ -142,6 +141,7 @@ function said(before: ChatState, turn: Turn, title: string): ChatState {
       level: turn.level,
       help: turn.help,
       case: turn.case_open ? open : earlier,
+      may_view: turn.owner === "bot" && (turn.level === "none" || turn.level === "distress"),
     },
     messages: merged(state.messages, fresh),
     helpFirst: turn.help_first,
