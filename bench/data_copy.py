@@ -4,18 +4,25 @@ In: a data folder. Out: a new one with what was collected, the list of what was 
 and, where it is asked for, the model in use with the corpora that it and its bases learnt from, by which an
 evaluation tells what they have read. Nothing else is copied: no casebook, no ratings, no decisions of reviewers, no
 signature, no cleaned data (cleaning makes it anew), no reports, no steps of a training. A folder that
-holds what people gave back, or records made of it, is refused: corpora and models are made of such records.
+holds what people gave back, or records made of it, is refused: corpora and models are made of such records. So is a
+model that names the casebook in its line, or learnt from a corpus that is not there to be looked at. What a base
+from elsewhere has read nobody here can say.
 """
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
 from psyllm.casebook.consented import SOURCE
+from psyllm.core import embedded
 from psyllm.core.forgotten_files import record_files, rows_of
+from psyllm.core.permits import permit_of_model
 from psyllm.core.stages import (
     MANIFEST,
+    Manifest,
+    Parent,
     Stage,
     complete_runs,
     current_run,
@@ -51,14 +58,38 @@ def need_nobodys_words(data: Path) -> None:
             raise SystemExit(message)
 
 
+def need_model_of_nobodys_words(data: Path) -> None:
+    """Do nothing if the model in use learnt from nothing that people gave back, as far as its line tells.
+
+    `need_nobodys_words` looks at the corpora that are there. The package's own model is known by its fingerprints.
+
+    Raises:
+        SystemExit: its line names the casebook, or a corpus that is not there as it was.
+        MissingStage: there is no model.
+    """
+    folder, manifest = need_current(data, Stage.MODELS)
+    if any(row["source"] == SOURCE for row in permit_of_model(manifest).sources):
+        message = f"{folder} has learnt from people's conversations: its line names the {SOURCE}; {NEXT_STEP}"
+        raise SystemExit(message)
+    for parent in _learnt(manifest):
+        if not _is_there(data, parent) and not embedded.has_read(parent):
+            message = (
+                f"{folder} has learnt from {parent.run}, which is not there as it was: nobody can tell whether it held"
+                f" people's conversations; train it anew: psyllm train --data {shlex.quote(str(data))}; or {NEXT_STEP}"
+            )
+            raise SystemExit(message)
+
+
 def copy_data(data: Path, into: Path, *, with_model: bool) -> None:
     """Make the copy in a new folder.
 
     Raises:
-        SystemExit: the folder holds people's words.
+        SystemExit: the folder holds people's words, or the model may have learnt them.
         MissingStage: the model was asked for, and there is none.
     """
     need_nobodys_words(data)
+    if with_model:
+        need_model_of_nobodys_words(data)
     into.mkdir(parents=True)
     for manifest in complete_runs(data, Stage.COLLECTED):
         _copy_run(data, into, Stage.COLLECTED, manifest.run)
@@ -79,11 +110,19 @@ def _copy_model(data: Path, into: Path) -> None:
     shutil.copytree(folder / MODEL, new / MODEL)
     shutil.copyfile(folder / MANIFEST, new / MANIFEST)
     set_current(into, Stage.MODELS, folder.name)
-    learnt = learnt_from(manifest)
-    for parent in (*learnt.own, *learnt.of_bases):
-        there = read_manifest(stage_folder(data, Stage.CORPUS) / parent.run)
-        if there is not None and there.content_hash == parent.content_hash:
+    for parent in _learnt(manifest):
+        if _is_there(data, parent):
             _copy_run(data, into, Stage.CORPUS, parent.run)
+
+
+def _learnt(model: Manifest) -> tuple[Parent, ...]:
+    learnt = learnt_from(model)
+    return (*learnt.own, *learnt.of_bases)
+
+
+def _is_there(data: Path, corpus: Parent) -> bool:
+    there = read_manifest(stage_folder(data, Stage.CORPUS) / corpus.run)
+    return there is not None and there.content_hash == corpus.content_hash
 
 
 def _copy_run(data: Path, into: Path, stage: Stage, run: str) -> None:

@@ -55,8 +55,12 @@ def judged(sheets: Sequence[Path]) -> tuple[list[Read], int]:
     """Return what each reader found on topic, and on how many answers all of them agree.
 
     Raises:
-        SystemExit: a row is unread, or the readers did not read the same sheet.
+        SystemExit: a row is unread, the readers did not read the same sheet, or two of them are one file.
     """
+    if len({sheet.resolve() for sheet in sheets}) < len(sheets):
+        raise SystemExit(
+            "the same sheet is named twice: a reader does not count as two; give each reader's own file"
+        )
     key = json.loads(key_beside(sheets[0]).read_text("utf-8"))
     read = [json.loads(sheet.read_text("utf-8")) for sheet in sheets]
     shown = [[(row["number"], row["question"], row["answer"]) for row in rows] for rows in read]
@@ -87,7 +91,7 @@ def write_marks(sheets: Sequence[Path], folder: Path, readers: str) -> bool:
     words who they are.
 
     Raises:
-        SystemExit: a row is unread, a figure is missing, they are those of other weights, or they were measured
+        SystemExit: a row is unread, a sheet is named twice, a figure is missing, they are those of other weights, or they were measured
             on less than is asked or with other settings than the service answers with.
     """
     found, agreed = judged(sheets)

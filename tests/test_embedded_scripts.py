@@ -223,6 +223,16 @@ def test_of_two_readers_the_stricter_counts(measured, marks_program, monkeypatch
         marks_program.write_marks([sheet, other], folder, "two")
 
 
+def test_one_reader_is_not_counted_as_two(measured, marks_program, tmp_path):
+    folder, sheet = measured
+    link = tmp_path / "link.json"
+    link.symlink_to(sheet)
+    for again in (sheet, folder / ".." / sheet.name, link):
+        with pytest.raises(SystemExit, match="named twice"):
+            marks_program.write_marks([sheet, again], folder, "two")
+    assert not (folder / "marks.json").exists()
+
+
 def test_a_sheet_holds_no_question_and_no_answer_twice(marks_program, tmp_path):
     import embedded as bench
 

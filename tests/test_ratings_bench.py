@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT
 from psyllm.casebook.open import casebook_path, open_casebook
 from psyllm.casebook.place import VARIABLE
+from psyllm.core import embedded
 from psyllm.core.rated_answers import rated_prefix, write_rated
 from psyllm.core.records import write_records
 from psyllm.core.settings import ServeSettings
@@ -53,7 +54,7 @@ def spoken(monkeypatch, data, engine, **settings):
         yield service.url
 
 
-def put_run(data, stage, name, records, *, parents=(), prefix="part", ratings=()):
+def put_run(data, stage, name, records, *, parents=(), prefix="part", ratings=(), lineage=None):
     run = StageRun(data, stage, name, "mark", parents, {})
     with writing(run):
         if stage is Stage.MODELS:
@@ -62,7 +63,8 @@ def put_run(data, stage, name, records, *, parents=(), prefix="part", ratings=()
                 (run.folder / inside / "x.bin").write_text(inside)
         write_records(records, run.folder, prefix=prefix)
         write_rated(ratings, run.folder, prefix=rated_prefix("train"))
-        return run.finish(counts={}).as_parent()
+        details = {"lineage": lineage} if lineage else {}
+        return run.finish(counts={}, details=details).as_parent()
 
 
 @pytest.fixture
@@ -73,8 +75,7 @@ def data(tmp_path):
     put_run(folder, Stage.CLEANED, "cleaned-1", SHELF)
     older = put_run(folder, Stage.CORPUS, "corpus-1", SHELF, prefix="train")
     put_run(folder, Stage.CORPUS, "corpus-2", SHELF, prefix="train")
-    gone = Parent(stage=Stage.CORPUS.value, run="corpus-3", content_hash="0")
-    put_run(folder, Stage.MODELS, "model-1", (), parents=(older, gone))
+    put_run(folder, Stage.MODELS, "model-1", (), parents=(older,))
     for name in ("safety/report.json", "casebook/place.json", "reviews/starter.jsonl", "raw/pages.gz"):
         (folder / name).parent.mkdir()
         (folder / name).write_text("{}")
@@ -126,6 +127,45 @@ def test_a_folder_with_peoples_words_is_refused_with_a_next_step(bench, data, tm
         ):
             bench.copy_data(data, tmp_path / "copy", with_model=with_model)
     assert not (tmp_path / "copy").exists()
+
+
+def below(corpora, *sources):
+    """What a model says of a base that learnt from these corpora under a permit that names these sources."""
+    permit = {"uses": "any", "sources": [{"source": source} for source in sources]}
+    return {"base_lineage": {"parents": [corpus.model_dump() for corpus in corpora], "permit": permit}}
+
+
+GONE = Parent(stage=Stage.CORPUS.value, run="corpus-3", content_hash="0")
+BASE = Parent(stage="base", run="train-0", content_hash="1")
+
+
+@pytest.mark.parametrize(
+    ("parents", "lineage", "words"),
+    [
+        ((GONE,), None, "has learnt from corpus-3, which is not there as it was"),
+        ((BASE,), below([GONE]), "has learnt from corpus-3, which is not there as it was"),
+        ((), {"permit": below([], "starter", "casebook")["base_lineage"]["permit"]}, "names the casebook"),
+        ((BASE,), below([], "casebook"), "names the casebook"),
+    ],
+    ids=["gone", "gone below", "casebook", "casebook below"],
+)
+def test_a_model_that_may_have_learnt_peoples_words_is_refused(
+    bench, data, tmp_path, parents, lineage, words
+):
+    put_run(data, Stage.MODELS, "model-2", (), parents=parents, lineage=lineage)
+    with pytest.raises(SystemExit, match=rf"model-2 .*{words}.*give a data folder without people's ratings"):
+        bench.copy_data(data, tmp_path / "copy", with_model=True)
+    assert not (tmp_path / "copy").exists()
+    bench.copy_data(data, tmp_path / "copy", with_model=False)
+    assert not (tmp_path / "copy" / "4_models").exists()
+
+
+def test_a_model_made_from_the_packages_is_copied_though_that_ones_corpus_is_elsewhere(bench, data, tmp_path):
+    lineage = below(embedded.corpora(), "smilechat")
+    assert lineage["base_lineage"]["parents"]
+    put_run(data, Stage.MODELS, "model-2", (), parents=(BASE,), lineage=lineage)
+    bench.copy_data(data, tmp_path / "copy", with_model=True)
+    assert current_run(tmp_path / "copy", Stage.MODELS).name == "model-2"
 
 
 def test_visitors_are_played_into_the_casebook_of_the_copy_whatever_the_environment_says(

@@ -136,7 +136,12 @@ async def test_the_real_guard_withdraws_a_disorder_that_nobody_named(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "said", ["I feel so sad lately", "I feel 难过", "Je ne dors plus", "最近 everything is too much for me"]
+    "said",
+    [
+        *("I feel so sad lately", "I feel 难过", "Je ne dors plus", "最近 everything is too much for me"),
+        *("最近毎日憂鬱で眠れない", "最近仕事が辛い。毎晩不安感で一杯", "最近ストレス過多", "最近ｽﾄﾚｽ過多"),
+        "最近心情 우울 不好",
+    ],
 )
 async def test_who_writes_another_language_is_not_offered_what_the_model_writes(
     tmp_path: Path, said: str
@@ -152,7 +157,9 @@ async def test_who_writes_another_language_is_not_offered_what_the_model_writes(
     assert all(message["author"] != "model" for message in messages)
 
 
-@pytest.mark.parametrize("said", ["我最近 feel 很难过", "考研失利，emo 了", "？？？", "12345"])
+@pytest.mark.parametrize(
+    "said", ["我最近 feel 很难过", "考研失利，emo 了", "卡尔・荣格的书我看不懂", "？？？", "12345"]
+)
 async def test_a_mixed_message_is_offered_what_the_model_writes(tmp_path: Path, said: str) -> None:
     async with open_house(tmp_path) as house:
         _, conversation = await whole_run(house, said)
@@ -275,6 +282,29 @@ async def test_another_view_is_refused_at_risk(house: House) -> None:
     response = await view(visitor, turn["conversation_id"])
     assert (response.status_code, response.json()["code"]) == (409, "PSY-504")
     assert house.engine.asked == []
+
+
+async def test_the_conversation_says_whether_another_view_of_it_is_answered(house: House) -> None:
+    visitor, desk = house.browser(), await house.hire()
+    turn = await ask(visitor, "乙级")
+    conversation = turn["conversation_id"]
+    calm = (await ask(visitor))["conversation_id"]
+    assert [(await read(visitor, one))["may_view"] for one in (calm, conversation)] == [True, False]
+    await visitor.post(f"/api/conversations/{calm}/person")
+    for case in (await desk.get("/api/staff/cases")).json():
+        taken = (await desk.post(f"/api/staff/cases/{case['id']}/take")).json()["conversation"]
+        assert not (await read(visitor, case["conversation_id"]))["may_view"]
+        body = {"reason": "false_alarm", "note": "", "base_version": taken["version"]}
+        closed = await desk.post(f"/api/staff/cases/{case['id']}/close", json=body)
+        assert closed.status_code == 200, closed.text
+    after = await read(visitor, conversation)
+    assert (after["owner"], after["level"], after["may_view"]) == ("bot", "none", False)
+    assert (await view(visitor, conversation)).status_code == 409
+    assert (await read(visitor, calm))["may_view"]
+    assert (await view(visitor, calm)).status_code == 201
+    await say(visitor, conversation, "晚上睡不着")
+    assert (await read(visitor, conversation))["may_view"]
+    assert (await view(visitor, conversation)).status_code == 201
 
 
 async def test_taking_over_stops_the_model_in_the_middle(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ export function conversation(change: Partial<Conversation> = {}): Conversation {
     case: null,
     messages: [message()],
     running: null,
+    may_view: (change.owner ?? "bot") === "bot" && ["none", "distress"].includes(change.level ?? "none"),
     ...change,
   };
 }

@@ -128,6 +128,15 @@ async def another_view(
         return start_run(session, conversation, kind, newest, book.now(), request_key)
 
 
+def may_view(conversation: Conversation) -> bool:
+    """Whether `another_view` would start a run once none is in the making; the messages must be loaded."""
+    asked = any(
+        message.author is MessageAuthor.VISITOR and message.seq > conversation.screened_from_seq
+        for message in conversation.messages
+    )
+    return asked and conversation.owner is Owner.BOT and conversation.level < Level.RISK
+
+
 async def own_run(book: Casebook, visitor_id: str, run_id: str) -> Run:
     """Return a run in one of the visitor's own conversations.
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -38,6 +39,12 @@ from psyllm.text.sentences import complete_prefix
 log = logging.getLogger(__name__)
 
 _LEAST_HAN_SHARE = 0.5  # of a message's letters: 我最近 feel 很难过 is Chinese, "I feel 难过" is not
+# Japanese is written with as many Han as Chinese, so one kana or hangul is enough to keep the model silent; so it is
+# where 我の心情很差 or a face made of signs borrows one. The page has the same rule (features/chat/state.ts).
+_KANA_OR_HANGUL = re.compile(
+    "[\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff\u31f0-\u31ff\uff66-\uff6f\uff71-\uff9d"
+    "\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uffa0-\uffdc]"
+)
 
 
 class Talker(Protocol):
@@ -234,7 +241,8 @@ class Speaker:
 
 def is_for_the_model(words: Private) -> bool:
     """Whether a visitor's message is written in the language that the models answer in."""
-    return han_share_of_letters(words.reveal()) >= _LEAST_HAN_SHARE
+    text = words.reveal()
+    return _KANA_OR_HANGUL.search(text) is None and han_share_of_letters(text) >= _LEAST_HAN_SHARE
 
 
 def said_by_visitor(turns: Sequence[tuple[MessageAuthor, Private]]) -> Private:

@@ -195,7 +195,11 @@ class ConversationSummary(Api):
 
 
 class Conversation(Api):
-    """A conversation with its messages; `case` is the state of its newest case."""
+    """A conversation with its messages.
+
+    `case` is the state of its newest case; `may_view` tells whether another
+    view of the newest message may be asked for once no answer is in the making.
+    """
 
     id: str
     version: int
@@ -206,6 +210,7 @@ class Conversation(Api):
     case: CaseState | None
     messages: list[Message]
     running: RunInfo | None
+    may_view: bool
 
 
 class AskView(Api):

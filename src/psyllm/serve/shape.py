@@ -14,7 +14,7 @@ from fastapi.sse import ServerSentEvent
 from psyllm.casebook import tables
 from psyllm.casebook.kinds import UNFINISHED, CaseState, MessageAuthor, ReplacedBecause, RunState
 from psyllm.casebook.ratings import RATED_AUTHORS
-from psyllm.casebook.runs import Following, Outcome
+from psyllm.casebook.runs import Following, Outcome, may_view
 from psyllm.casebook.talk import Taken
 from psyllm.safety.levels import Level
 from psyllm.serve import schema
@@ -111,6 +111,7 @@ def conversation(row: tables.Conversation, *, to_visitor: bool = True) -> schema
         case=row.cases[-1].state if row.cases else None,
         messages=[message(one, to_visitor=to_visitor) for one in row.messages if not one.withdrawn],
         running=run(running[-1]) if running else None,
+        may_view=may_view(row),
     )
 
 

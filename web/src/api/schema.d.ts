@@ -723,7 +723,10 @@ export interface components {
         CloseReason: "resolved" | "referred" | "emergency_handed_over" | "visitor_left" | "false_alarm";
         /**
          * Conversation
-         * @description A conversation with its messages; `case` is the state of its newest case.
+         * @description A conversation with its messages.
+         *
+         *     `case` is the state of its newest case; `may_view` tells whether another
+         *     view of the newest message may be asked for once no answer is in the making.
          */
         Conversation: {
             case: components["schemas"]["CaseState"] | null;
@@ -732,6 +735,8 @@ export interface components {
             /** Id */
             id: string;
             level: components["schemas"]["Level"];
+            /** May View */
+            may_view: boolean;
             /** Messages */
             messages: components["schemas"]["Message"][];
             owner: components["schemas"]["Owner"];

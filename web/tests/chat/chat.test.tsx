@@ -177,10 +177,23 @@ test("a view that the server refuses is told calmly, and the newest state is fet
   const user = openPage();
   await ask(user);
   server.on(RUNS, () => problem(409, "PSY-504"));
-  server.on(READ, () => json({ ...answered, owner: "person", case: "taken" }));
+  server.on(READ, () => json({ ...answered, owner: "person", case: "taken", may_view: false }));
   await user.click(await another());
   expect(await screen.findByText(/辅导员已经接手/)).toBeDefined();
   expect(screen.getByRole("alert").textContent).toContain("对话刚刚有变化");
+});
+
+test("a view refused since a false alarm is not offered again, and a retry looks instead of asking", async () => {
+  const server = fakeService();
+  const user = openPage();
+  await ask(user);
+  server.on(RUNS, () => problem(409, "PSY-504"));
+  server.on(READ, () => json({ ...answered, case: "closed", may_view: false }));
+  await user.click(await another());
+  await waitFor(() => expect(screen.queryByRole("button", { name: "换一种说法看看" })).toBeNull());
+  await user.click(screen.getByRole("button", { name: "再试一次" }));
+  await waitFor(() => expect(screen.queryByRole("alert")).toBeNull());
+  expect(server.of(RUNS)).toHaveLength(1);
 });
 
 test("a retry of another view has the same key, so the server makes one answer", async () => {

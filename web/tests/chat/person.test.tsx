@@ -36,7 +36,7 @@ async function waitForPerson() {
 
 test("a counsellor who takes over is announced, the program falls silent, and new words come by themselves", async () => {
   const server = await waitForPerson();
-  const taken = { ...answered, version: 5, owner: "person", case: "taken" } as const;
+  const taken = { ...answered, version: 5, owner: "person", case: "taken", may_view: false } as const;
   server.on(READ, () => json(taken, 200, { ETag: '"5"' }));
   await vi.advanceTimersByTimeAsync(4_100);
   expect(await screen.findByText(/辅导员已经接手/)).toBeDefined();
@@ -59,7 +59,7 @@ test("a counsellor who took over is called away only by a later word of the serv
   vi.useFakeTimers({ shouldAdvanceTime: true });
   const server = fakeService();
   server.on(ASK, () => json(turn({ owner: "person", case_open: true, run: null }), 201));
-  server.on(READ, () => json({ ...answered, owner: "person", case: "taken" }));
+  server.on(READ, () => json({ ...answered, owner: "person", case: "taken", may_view: false }));
   const user = openPage();
   await screen.findByText(/^现在没有人在看/);
   await ask(user);

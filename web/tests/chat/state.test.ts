@@ -158,7 +158,10 @@ test("who asked for a person waits for one, and a person who came makes the prog
   const state = after(...answered, { type: "asked" });
   expect(state.conversation?.case).toBe("open");
   expect(awaitsPerson(state)).toBe(true);
-  const taken = chat(state, { type: "read", conversation: conversation({ owner: "person", case: "taken" }) });
+  const taken = chat(state, {
+    type: "read",
+    conversation: conversation({ owner: "person", case: "taken" }),
+  });
   expect(awaitsPerson(taken)).toBe(true);
   expect(mayAskAnother(taken)).toBe(false);
 });
@@ -173,10 +176,25 @@ test("another view needs a calm level, the program, an answer, and nothing in th
     conversation: conversation({ level: "risk", messages: [libraryAnswer] }),
   });
   expect(mayAskAnother(risk)).toBe(false);
+  for (const change of [{ level: "risk" }, { owner: "person" }] as const) {
+    const dangerous = after({ type: "said", turn: turn({ ...change, run: null, notice }), title: "" });
+    expect(mayAskAnother(dangerous)).toBe(false);
+  }
   expect(mayAskAnother(nothing)).toBe(false);
 });
 
-test("a model writes only where half of the letters of the newest message are Chinese", () => {
+test("what a counsellor judged a false alarm gets no other view, the next message does", () => {
+  const closed = conversation({ case: "closed", messages: [message(), notice], may_view: false });
+  const cleared = chat(after(...answered), { type: "read", conversation: closed });
+  expect(mayAskAnother(cleared)).toBe(false);
+  const more = {
+    ...said,
+    turn: turn({ message: message({ id: "m9", seq: 9 }), run: null, notice: { ...notice, seq: 10 } }),
+  };
+  expect(mayAskAnother(chat(cleared, more))).toBe(true);
+});
+
+test("a model writes only where half of the letters of the newest message are Chinese, and none Japanese or Korean", () => {
   const saying = (...texts: string[]) => {
     const messages = texts.map((text, index) => message({ id: `v${index}`, author: "visitor", text }));
     return chat(nothing, {
@@ -184,10 +202,16 @@ test("a model writes only where half of the letters of the newest message are Ch
       conversation: conversation({ messages: [...messages, libraryAnswer] }),
     });
   };
-  for (const text of ["晚上睡不着", "我最近 feel 很难过", "？？？", "12345"]) {
+  for (const text of ["晚上睡不着", "我最近 feel 很难过", "卡尔・荣格的书我看不懂", "？？？", "12345"]) {
     expect(isForTheModel(saying("I can't sleep", text))).toBe(true);
   }
-  for (const text of ["I feel so sad lately", "I feel 难过"]) {
+  const japanese = [
+    "最近毎日憂鬱で眠れない",
+    "最近仕事が辛い。毎晩不安感で一杯",
+    "最近ストレス過多",
+    "最近ｽﾄﾚｽ過多",
+  ];
+  for (const text of ["I feel so sad lately", "I feel 难过", ...japanese, "最近心情 우울 不好"]) {
     expect(isForTheModel(saying("晚上睡不着", text))).toBe(false);
   }
 });

@@ -84,21 +84,24 @@ export function chat(state: ChatState, event: ChatEvent): ChatState {
   }
 }
 
-/** Whether a further view may be asked for: the program answers and the level allows it. */
+/** Whether a further view may be asked for: the server would answer the newest message, and has done so once. */
 export function mayAskAnother(state: ChatState): boolean {
   const { conversation, messages, answering, sending } = state;
   if (conversation === null || answering !== null || sending) return false;
-  const calm = conversation.level === "none" || conversation.level === "distress";
   const last = messages[messages.length - 1]?.author;
-  return conversation.owner === "bot" && calm && last !== undefined && last !== "visitor";
+  return conversation.may_view && last !== undefined && last !== "visitor";
 }
 
-/** Whether a model would write the next view: it answers Chinese only, and the server judges it by the same half. */
+// One is enough, as on the server: Japanese is written with as many Han as Chinese.
+const KANA_OR_HANGUL =
+  /[\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff\u31f0-\u31ff\uff66-\uff6f\uff71-\uff9d\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uffa0-\uffdc]/u;
+
+/** Whether a model would write the next view: it answers Chinese only, and the server judges it by the same rule. */
 export function isForTheModel({ messages }: ChatState): boolean {
   const newest = messages.findLast(({ author }) => author === "visitor")?.text ?? "";
   const letters = newest.match(/\p{L}|\u3007/gu)?.length ?? 0;
   const han = newest.match(/\p{Script=Han}/gu)?.length ?? 0;
-  return letters === 0 || han / letters >= 0.5;
+  return !KANA_OR_HANGUL.test(newest) && (letters === 0 || han / letters >= 0.5);
 }
 
 /** Whether a person may come in at any moment, so that the page must look again and again. */
@@ -138,6 +141,7 @@ function said(before: ChatState, turn: Turn, title: string): ChatState {
       level: turn.level,
       help: turn.help,
       case: turn.case_open ? open : earlier,
+      may_view: turn.owner === "bot" && (turn.level === "none" || turn.level === "distress"),
     },
     messages: merged(state.messages, fresh),
     helpFirst: turn.help_first,

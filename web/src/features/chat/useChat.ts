@@ -12,7 +12,7 @@ import * as server from "../../api/visitor";
 import { usePoll } from "../../lib/poll";
 import { type KeyedText, keyFor } from "../../lib/requestKey";
 import { forgetConversation, rememberConversation, rememberedConversation } from "../../lib/tab";
-import { awaitsPerson, type ChatState, chat, type Doing, nothing } from "./state";
+import { awaitsPerson, type ChatState, chat, type Doing, mayAskAnother, nothing } from "./state";
 
 const LOOK_MS = 4_000;
 
@@ -189,7 +189,7 @@ export function useChat(): Chat {
   const retry = (): void => {
     const doing = state.failure?.doing;
     dispatch({ type: "calmed" });
-    if (doing === "another") void askAnother();
+    if (doing === "another" && mayAskAnother(state)) void askAnother();
     else if (doing === "person") void askPerson();
     else if (id ?? wanted) void open(id ?? wanted ?? "");
   };
