@@ -4,7 +4,7 @@ Reads the folder of outside test data (PSYLLM_TEST_DATA, default ../shared/data)
 and prints tables: recall and false alarms per half with Wilson intervals
 beside the keyword floor, recall per label, latency, share of visitors' turns
 raised in an unlabelled corpus, and the guard's pass rates. `speed` measures
-CPU time alone; `common` counts the characters and pairs that text/commonness.py keeps.
+CPU time alone, of the guard on texts that repeat one fragment as well; `common` counts the characters and pairs that text/commonness.py keeps.
 
     python bench/screening.py
     taskset -c 1 python bench/screening.py speed
@@ -44,6 +44,21 @@ DATA = Path(os.environ.get("PSYLLM_TEST_DATA", Path(__file__).parent.parent.pare
 SEED = 20261123
 TURNS = 500
 UNASKED_TURNS = 20_000
+# What broken models write over and over, and what the guard's rules begin with.
+FRAGMENTS = (
+    "…",
+    ".",
+    "1",
+    "。求助者",
+    "求助者:",
+    "和孩子",
+    "发生关系",
+    "抑郁",
+    "嗯",
+    "打123 ",
+    "医生舍曲林",
+    "父亲性侵",
+)
 SAFETY_CLASSES = (
     "nonsense",
     "humanoid mimicry",
@@ -62,6 +77,7 @@ def main() -> None:
         return
     if "speed" in sys.argv[1:]:
         print_speed(read_dialogues())
+        print_repeats()
         return
     rows = read_labelled(DATA / "crisis" / "psysuicide_valid.json")
     halves = {half: figures(row for row in rows if row.half == half) for half in ("tuning", "judging")}
@@ -71,6 +87,7 @@ def main() -> None:
     print_latency(rows)
     dialogues = read_dialogues()
     print_speed(dialogues)
+    print_repeats()
     print_raised(sample_turns(dialogues, "client"))
     print_guard(sample_turns(dialogues, "counselor"))
     print_unasked(dialogues)
@@ -131,6 +148,20 @@ def print_speed(dialogues: list[list[dict[str, str]]]) -> None:
     )
 
 
+def print_repeats() -> None:
+    """Print the guard's CPU time for a fragment repeated to 2,500 and to 5,000 characters: twice as much, not four times."""
+    print("\nguard, one fragment repeated to 2,500 and 5,000 characters, ms of CPU:", end=" ")
+    check("你好", final=True, asked="你好")
+    for fragment in FRAGMENTS:
+        texts = [(fragment * length)[:length] for length in (2_500, 5_000)]
+        half, whole = (
+            1000 * min(cpu_s([partial(check, text, final=True, asked=text)]) for _ in range(3))
+            for text in texts
+        )
+        print(f"{fragment!r} {half:.0f}, {whole:.0f}", end="; ")
+    print()
+
+
 def cpu_s(calls: Iterable[Callable[[], object]]) -> float:
     start = time.process_time()
     for call in calls:
@@ -189,7 +220,7 @@ def print_guard(turns: list[str]) -> None:
 
 def print_unasked(dialogues: list[list[dict[str, str]]]) -> None:
     """Print how many counsellor turns each of the rules that know roles, sexual talk and the visitor's words refuses."""
-    rules = ("plays-a-role", "sexual-question", "sexual-talk-of-kin", UNASKED)
+    rules = ("plays-a-role", "sexual-question", "sexual-talk-of-kin", "abuse-by-kin", UNASKED)
     counts: Counter[str] = Counter()
     turns = 0
     for dialogue in dialogues:

@@ -1,10 +1,12 @@
 """Each rule of the guard rejects its examples and passes decent text."""
 
+import re
 import tomllib
 
 import pytest
 
 from psyllm.core.starter import starter_records
+from psyllm.safety import guard
 from psyllm.safety.guard import GUARD, UNASKED, breaks, check, guard_version, load_disorders, load_guard
 
 TABLES = tomllib.loads(GUARD.read_text("utf-8"))
@@ -152,5 +154,54 @@ def test_rules_with_many_neighbours_have_many_examples(name):
     assert min(len(row["must_reject"]), len(row["must_pass"])) >= 8
 
 
-def test_the_version_names_the_disorders():
-    assert len(load_disorders()) == len(DISORDERS)
+@pytest.mark.parametrize("row", [row for row in ROWS if "unless_asked" in row], ids=lambda row: row["id"])
+def test_what_the_visitor_told_may_be_spoken_of(row):
+    assert row["asked_reject"]
+    assert row["asked_pass"]
+    for asked, text in row["asked_reject"]:
+        assert row["id"] in check(text, final=False, asked=asked).reasons, (asked, text)
+        assert row["id"] in check(text, final=False).reasons, text
+    for asked, text in row["asked_pass"]:
+        assert row["id"] in check(text, final=False).reasons, text
+        assert check(text, final=False, asked=asked).passed, (asked, text)
+
+
+def test_a_changed_disorder_moves_the_version(tmp_path):
+    copy = tmp_path / "guard.toml"
+    copy.write_bytes(GUARD.read_bytes())
+    assert guard_version(copy) == guard_version()
+    named = DISORDERS[0]["named"]
+    copy.write_text(GUARD.read_text("utf-8").replace(f"named = '{named}'", "named = '愁'", 1), "utf-8")
+    assert load_disorders(copy)[0].named.pattern == "愁"
+    assert guard_version(copy) != guard_version()
+
+
+def test_another_way_to_count_letters_moves_the_version(tmp_path, monkeypatch):
+    before = guard_version()
+    copy = tmp_path / "han.py"
+    copy.write_bytes(guard.HAN.read_bytes().replace(b"u3007", b"u3006"))
+    monkeypatch.setattr(guard, "HAN", copy)
+    assert guard_version() != before
+
+
+def endless(pattern: str) -> list[str]:
+    """Return the repeats of a pattern that have no bound, or one above 99; escapes and classes are no repeats."""
+    bare = re.sub(r"\\.|\[\^?(?:\\.|[^\]\\])+\]", "x", pattern)
+    return re.findall(r"[*+]|\{\d*,\}|\{(?:\d*,)?\d{3,}\}", bare)
+
+
+def test_no_rule_repeats_without_a_bound():
+    """A repeat without a bound reads a long run again from each of its places: 5,000 of "…" took 20 seconds."""
+    patterns = [found for rule in load_guard() for found in rule[1:] if found is not None]
+    patterns += [found for one in load_disorders() for found in (one.named, one.asked)]
+    assert {one.pattern: found for one in patterns if (found := endless(one.pattern))} == {}
+
+
+@pytest.mark.parametrize("pattern", ["[.]{2,}", "a+", "[0-9]*", "(?:a|b){2,}", r"\\+", "a{0,500}", "a{500}"])
+def test_a_repeat_without_a_bound_is_found(pattern):
+    assert endless(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["[.]{2}", r"a\+", "[*+]", r"[\]*]", "(?:a|b){0,3}", "a?"])
+def test_a_bounded_repeat_is_none(pattern):
+    assert not endless(pattern)

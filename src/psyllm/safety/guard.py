@@ -27,6 +27,7 @@ from psyllm.text.ngrams import char_ngrams
 from psyllm.text.sentences import ends_complete, split_sentences
 
 GUARD = Path(__file__).parent / "guard.toml"
+HAN = Path(__file__).parents[1] / "text" / "han.py"
 UNASKED = "unasked-disorder"
 
 _FEWEST_HAN = 15  # the shortest answer that says anything; the shortest of the bundled ones has over 100
@@ -41,6 +42,7 @@ _LEAST_DISTINCT_SHARE = 0.55  # of runs of four characters, once there are enoug
 _ENOUGH_RUNS = 80
 _NUMBER = re.compile(r"\+?[0-9](?:[-  ()]{0,2}[0-9]){2,}")
 _DIAL = re.compile(r"(?:拨打?|致电|电话|热线|号码|打|联系|拨通|call)[^。!?\n]{0,12}$")
+_DIAL_REACH = 16  # the longest that _DIAL matches
 _SPELT_NUMBER = re.compile(
     r"(?:拨打?|致电|电话|热线|号码|打)[^。!?\n]{0,8}?([〇零一二两三四五六七八九幺壹贰叁肆伍陆柒捌玖]{3,})"
 )
@@ -61,6 +63,7 @@ class GuardRule(NamedTuple):
     id: str
     pattern: re.Pattern[str]
     unless: re.Pattern[str] | None
+    unless_asked: re.Pattern[str] | None
 
 
 class Disorder(NamedTuple):
@@ -74,10 +77,11 @@ class Disorder(NamedTuple):
 def check(text_so_far: str, *, final: bool, asked: str | None = None) -> Verdict:
     """Return the verdict on a growing text; `final` also asks for enough text and a finished sentence.
 
-    `asked` is all that the visitor said; where it is not known, naming a disorder is judged as if it was asked about.
+    `asked` is all that the visitor said; where it is not known, naming a disorder is judged as if it was asked about,
+    and abuse by a relative as if nobody had told of it.
     """
     seen = screening_fold(text_so_far).text
-    reasons = [rule.id for rule in load_guard() if _says(rule, seen)]
+    reasons = [rule.id for rule in load_guard() if _says(rule, seen) and not _was_told(rule, asked)]
     if asked is not None and _names_unasked(seen, asked):
         reasons.append(UNASKED)
     reasons += [name for name, fails in _FORMS if fails(seen)]
@@ -96,7 +100,7 @@ def load_guard(path: Path = GUARD) -> tuple[GuardRule, ...]:
         GuardRule(
             row["id"],
             compile_pattern(row["pattern"], parts),
-            compile_pattern(row["unless"], parts) if "unless" in row else None,
+            *(compile_pattern(row[key], parts) if key in row else None for key in ("unless", "unless_asked")),
         )
         for row in tables["rules"]
     )
@@ -113,9 +117,9 @@ def load_disorders(path: Path = GUARD) -> tuple[Disorder, ...]:
     )
 
 
-def guard_version() -> str:
-    """Return the hash of the guard's rules of speech, form and fluency."""
-    files = [GUARD, Path(__file__), *FLUENCY_FILES]
+def guard_version(rules: Path = GUARD) -> str:
+    """Return the hash of the guard's rules of speech, form and fluency, and of what counts letters for them."""
+    files = [rules, Path(__file__), HAN, *FLUENCY_FILES]
     return hashlib.sha256(b"\x1f".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
@@ -133,10 +137,17 @@ def breaks(text: str, rules: frozenset[str]) -> bool:
 
 
 def _says(rule: GuardRule, seen: str) -> bool:
-    return any(
-        rule.unless is None or not rule.unless.search(sentence_around(seen, match.start(), match.end()))
-        for match in rule.pattern.finditer(seen)
-    )
+    if rule.unless is None:
+        return rule.pattern.search(seen) is not None
+    # A set: a sentence with many matches must not be read again for each of them.
+    said = {sentence_around(seen, match.start(), match.end()) for match in rule.pattern.finditer(seen)}
+    return any(rule.unless.search(sentence) is None for sentence in said)
+
+
+def _was_told(rule: GuardRule, asked: str | None) -> bool:
+    if rule.unless_asked is None or asked is None:
+        return False
+    return rule.unless_asked.search(screening_fold(asked).text) is not None
 
 
 def _names_unasked(seen: str, asked: str) -> bool:
@@ -157,7 +168,10 @@ def _names_unknown_number(seen: str) -> bool:
     known = numbers()
     for match in _NUMBER.finditer(seen):
         digits = re.sub(r"\D", "", match.group())
-        dialled = len(digits) >= _LONG_NUMBER_DIGITS or _DIAL.search(seen[: match.start()]) is not None
+        dialled = (
+            len(digits) >= _LONG_NUMBER_DIGITS
+            or _DIAL.search(seen[max(match.start() - _DIAL_REACH, 0) : match.start()]) is not None
+        )
         if dialled and digits not in known and not _is_amount(seen, match):
             return True
     return any(match[1].translate(_SPELT_DIGITS) not in known for match in _SPELT_NUMBER.finditer(seen))
