@@ -1,3 +1,4 @@
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -121,6 +122,17 @@ def test_a_killed_worker_costs_time_but_no_record(collected, tmp_path):
         worker.kill()
         said, _ = child.communicate(timeout=120)
     assert said.strip() == whole.content_hash
+
+
+def test_a_broken_pool_waits_for_no_worker_that_goes_on():
+    workers = execute.Workers(2)
+    pool, _ = workers.pool(2)
+    futures = [pool.submit(time.sleep, 3600) for _ in range(2)]
+    mine = {child.pid for child in multiprocessing.active_children()}
+    workers.end_broken()
+    assert mine
+    assert not mine & {child.pid for child in multiprocessing.active_children()}
+    assert all(future.done() for future in futures)
 
 
 def test_workers_end_when_the_one_who_started_them_is_killed(collected, tmp_path):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
+from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import Synchronized
 from typing import Self
 
@@ -40,6 +41,7 @@ class Workers:
         self.most = most or len(os.sched_getaffinity(0))
         self._context = multiprocessing.get_context("spawn")
         self._pool: ProcessPoolExecutor | None = None
+        self._others: set[BaseProcess] = set()
         self._counter = self._context.Value("q", 0)
 
     def __enter__(self) -> Self:
@@ -52,6 +54,7 @@ class Workers:
         """Return processes, so many if they have to be begun, and the counter of the rows that they did."""
         if self._pool is None:
             self._counter = self._context.Value("q", 0)
+            self._others = set(multiprocessing.active_children())
             self._pool = ProcessPoolExecutor(workers, self._context, _begin, (self._counter,))
         self._counter.get_obj().value = 0
         return self._pool, self._counter
@@ -61,6 +64,16 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+
+    def end_broken(self) -> None:
+        """End the processes of a pool that has lost one.
+
+        A worker that was being started while the pool found out is told nothing by it, and would be
+        waited for without end.
+        """
+        for process in set(multiprocessing.active_children()) - self._others:
+            process.kill()
+        self.end()
 
 
 def run_shards(work: Work, shards: Sequence[Shard], workers: Workers, task: str) -> None:
@@ -116,7 +129,7 @@ def _run_in_pool(
             # Without its lock, which a worker that was killed may hold for ever.
             report(task, min(counter.get_obj().value, total), total)
     except BrokenProcessPool:
-        workers.end()
+        workers.end_broken()
         return [shard for future, shard in futures.items() if _is_not_done(future)] or list(shards)
     report(task, total, total)
     return []

@@ -291,7 +291,7 @@ def test_what_expired_keeps_its_records_and_new_pages_become_records_beside_them
 
 
 def test_a_crawl_that_outlived_its_first_pages_still_ends_in_records(tmp_path):
-    with served(tmp_path, [{"questions": 60}]) as ground:
+    with served(tmp_path, [{"questions": 240}]) as ground:  # a minute and a half, to be interrupted within
         running = subprocess.Popen(
             ground.command(ground.permission(delay_s=0.4, retention_days=30)),
             env=environment(tmp_path),
