@@ -7,12 +7,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from conftest import is_missing
 from journeys import FLAGS, PHONE, STAFF, Serving, Site, psyllm
 from memorised import memorised_model
 from psyllm.core.stages import Stage, StageRun, writing
+
+# A page looks for news every four seconds; on a busy machine the five that Playwright waits are too few.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

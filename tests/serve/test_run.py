@@ -73,7 +73,7 @@ def engine_process() -> psutil.Process:
     [engine] = [
         child
         for child in psutil.Process().children()
-        if "psyllm.lm.engine_process" in " ".join(child.cmdline())
+        if child.status() != psutil.STATUS_ZOMBIE and "psyllm.lm.engine_process" in " ".join(child.cmdline())
     ]
     return engine
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -290,14 +291,25 @@ def test_what_expired_keeps_its_records_and_new_pages_become_records_beside_them
         assert manifest(ground) == found
 
 
+@contextmanager
+def hearing_ctrl_c():
+    """Start what hears a SIGINT: a shell's job in the background hands an ignored one down to all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_crawl_that_outlived_its_first_pages_still_ends_in_records(tmp_path):
     with served(tmp_path, [{"questions": 240}]) as ground:  # a minute and a half, to be interrupted within
-        running = subprocess.Popen(
-            ground.command(ground.permission(delay_s=0.4, retention_days=30)),
-            env=environment(tmp_path),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with hearing_ctrl_c():
+            running = subprocess.Popen(
+                ground.command(ground.permission(delay_s=0.4, retention_days=30)),
+                env=environment(tmp_path),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         wait_until(lambda: stored_pages(ground) > 3)  # fetched is not enough: they are written by the batch
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=30) == STOPPED
