@@ -114,15 +114,12 @@ async def another_view(
         )
         if earlier is not None:
             return earlier
-        _need_bot(conversation)
+        newest = await last_visitor_message(session, conversation_id)
+        _need_view(conversation, newest.seq)
         if await _unfinished_runs(session, conversation_id):
             message = "an answer is in the making already"
             raise WrongState(message, "wait for it, or stop it first")
         conversation.language = language
-        newest = await last_visitor_message(session, conversation_id)
-        if newest.seq <= conversation.screened_from_seq:
-            message = "a counsellor has dealt with the newest message, so it is not answered again"
-            raise WrongState(message, "write a new message; it is answered")
         if can_generate is not None and not can_generate(newest.text):
             kind = RunKind.LIBRARY
         return start_run(session, conversation, kind, newest, book.now(), request_key)
@@ -130,11 +127,12 @@ async def another_view(
 
 def may_view(conversation: Conversation) -> bool:
     """Whether `another_view` would start a run once none is in the making; the messages must be loaded."""
-    asked = any(
-        message.author is MessageAuthor.VISITOR and message.seq > conversation.screened_from_seq
-        for message in conversation.messages
-    )
-    return asked and conversation.owner is Owner.BOT and conversation.level < Level.RISK
+    newest = max(one.seq for one in conversation.messages if one.author is MessageAuthor.VISITOR)
+    try:
+        _need_view(conversation, newest)
+    except WrongState:
+        return False
+    return True
 
 
 async def own_run(book: Casebook, visitor_id: str, run_id: str) -> Run:
@@ -323,6 +321,14 @@ def _need_bot(conversation: Conversation) -> None:
     if conversation.level >= Level.RISK:
         message = "no automatic answers are given in this conversation any more"
         raise WrongState(message, "call one of the help lines, or wait for a person")
+
+
+def _need_view(conversation: Conversation, newest_seq: int) -> None:
+    """Refuse another view of the visitor's newest message where the bot may not answer it."""
+    _need_bot(conversation)
+    if newest_seq <= conversation.screened_from_seq:
+        message = "a counsellor has dealt with the newest message, so it is not answered again"
+        raise WrongState(message, "write a new message; it is answered")
 
 
 async def _unfinished_runs(session: AsyncSession, conversation_id: str) -> list[Run]:

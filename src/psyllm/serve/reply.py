@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -33,18 +32,12 @@ from psyllm.lm.engine import Engine, Health
 from psyllm.lm.template import Message
 from psyllm.safety.guard import Verdict, check
 from psyllm.serve.schema import Generation
-from psyllm.text.han import han_share_of_letters
+from psyllm.text.han import han_share_of_letters, has_kana_or_hangul
 from psyllm.text.sentences import complete_prefix
 
 log = logging.getLogger(__name__)
 
 _LEAST_HAN_SHARE = 0.5  # of a message's letters: 我最近 feel 很难过 is Chinese, "I feel 难过" is not
-# Japanese is written with as many Han as Chinese, so one kana or hangul is enough to keep the model silent; so it is
-# where 我の心情很差 or a face made of signs borrows one. The page has the same rule (features/chat/state.ts).
-_KANA_OR_HANGUL = re.compile(
-    "[\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff\u31f0-\u31ff\uff66-\uff6f\uff71-\uff9d"
-    "\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uffa0-\uffdc]"
-)
 
 
 class Talker(Protocol):
@@ -240,9 +233,13 @@ class Speaker:
 
 
 def is_for_the_model(words: Private) -> bool:
-    """Whether a visitor's message is written in the language that the models answer in."""
+    """Whether a visitor's message is written in the language that the models answer in.
+
+    One kana or hangul is enough to keep the model silent, also where 我の心情很差 or a face made of signs
+    borrows one. The page has the same rule (features/chat/state.ts).
+    """
     text = words.reveal()
-    return _KANA_OR_HANGUL.search(text) is None and han_share_of_letters(text) >= _LEAST_HAN_SHARE
+    return not has_kana_or_hangul(text) and han_share_of_letters(text) >= _LEAST_HAN_SHARE
 
 
 def said_by_visitor(turns: Sequence[tuple[MessageAuthor, Private]]) -> Private:

@@ -1,7 +1,7 @@
-"""Counting and keeping Chinese characters.
+"""Counting and keeping Chinese characters, and seeing signs of neighbours.
 
-Text comes in; numbers or the bare Chinese characters come out. It does not
-tell Chinese from Japanese and does not segment words.
+Text comes in; numbers or the bare Chinese characters come out. Japanese in Chinese
+characters alone is not told from Chinese, and words are not segmented.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ import re
 HAN_CLASS = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _HAN = re.compile(f"[{HAN_CLASS}]")
 _LETTER = re.compile(r"[^\W\d_]|\u3007")
+_KANA_OR_HANGUL = re.compile(
+    "[\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff\u31f0-\u31ff\uff66-\uff6f\uff71-\uff9d"
+    "\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uffa0-\uffdc]"
+)
 _NOT_HAN = re.compile(f"[^{HAN_CLASS}]+")
 
 
@@ -35,6 +39,11 @@ def han_share_of_letters(text: str) -> float:
     """Return the share of Chinese characters among the letters of all scripts; 1.0 where there is no letter."""
     letters = letter_count(text)
     return han_count(text) / letters if letters else 1.0
+
+
+def has_kana_or_hangul(text: str) -> bool:
+    """Whether any sign is Japanese or Korean alone; both are written with as many Chinese characters as Chinese."""
+    return _KANA_OR_HANGUL.search(text) is not None
 
 
 def han_only(text: str) -> str:
