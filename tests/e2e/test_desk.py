@@ -42,31 +42,48 @@ def test_a_counsellor_takes_a_case_answers_and_closes_it(open_page):
     expect(desk.get_by_role("button", name="登录")).to_be_visible()
 
 
-def test_a_draft_survives_when_the_visitor_writes_meanwhile(open_page):
+def take_and_draft(open_page, draft):
+    """Return the visitor's page and the desk's, on which the visitor's case is taken and a draft begun."""
     visitor = open_page()
     ask(visitor, "我不想活了，药已经准备好了")
     desk = open_page("/desk", DESKTOP)
     sign_in(desk)
     open_first_case(desk)
     desk.get_by_role("button", name="接手这个个案").click()
-    box = desk.get_by_role("textbox", name="回复来访者")
-    box.fill("先把药交给别人，好吗？")
-    # The desk's polling is held back so that it can't have seen the new words.
-    desk.route(
-        "**/api/staff/cases/*",
-        lambda route: route.abort() if route.request.method == "GET" else route.continue_(),
-    )
-    visitor.get_by_role("textbox", name="接着说").fill("我把药倒掉了")
-    visitor.get_by_role("button", name="发送", exact=True).click()
-    visitor.get_by_role("log").get_by_text("我把药倒掉了").wait_for()
-    desk.wait_for_timeout(500)
+    desk.get_by_role("textbox", name="回复来访者").fill(draft)
+    return visitor, desk
+
+
+def say(visitor, words):
+    """Send the visitor's words and wait until the server has them."""
+    visitor.get_by_role("textbox", name="接着说").fill(words)
+    with visitor.expect_response("**/messages"):
+        visitor.get_by_role("button", name="发送", exact=True).click()
+
+
+def test_a_draft_survives_when_the_visitor_writes_meanwhile(open_page):
+    visitor, desk = take_and_draft(open_page, "先把药交给别人，好吗？")
+    # Until the reply has gone out the desk looks in vain, so it can't have seen the new words.
+    gone = []
+    desk.on("request", lambda request: gone.append(request) if request.method == "POST" else None)
+    desk.route("**/api/staff/cases/*", lambda route: route.continue_() if gone else route.abort())
+    say(visitor, "我把药倒掉了")
     desk.get_by_role("button", name="发出回复").click()
-    desk.unroute("**/api/staff/cases/*")
-    expect(desk.get_by_text("来访者刚刚又写了新的话")).to_be_visible()
-    expect(box).to_have_value("先把药交给别人，好吗？")
+    expect(desk.get_by_text("没有发出。")).to_be_visible()
+    expect(desk.get_by_role("textbox", name="回复来访者")).to_have_value("先把药交给别人，好吗？")
     expect(desk.get_by_text("我把药倒掉了")).to_be_visible()
     desk.get_by_role("button", name="发出回复").click()
     expect(visitor.get_by_text("先把药交给别人，好吗？")).to_be_visible()
+
+
+def test_a_draft_goes_out_at_once_when_the_new_words_have_been_read(open_page):
+    visitor, desk = take_and_draft(open_page, "现在家里有谁？")
+    say(visitor, "我一个人在家")
+    expect(desk.get_by_text("来访者刚刚又写了新的话")).to_be_visible()
+    expect(desk.get_by_text("可以直接按“发出回复”")).to_be_visible()
+    desk.get_by_role("button", name="发出回复").click()
+    expect(visitor.get_by_text("现在家里有谁？")).to_be_visible()
+    assert desk.get_by_text("没有发出").count() == 0
 
 
 def test_the_page_says_whether_somebody_is_reading(open_page, browser, site):

@@ -8,7 +8,7 @@ import pytest
 from psyllm.core.errors import BadInput, NotReleased
 from psyllm.safety.release import current_hashes, release_state, report_path, sign
 
-HASHES = {"model": "m1", "lexicon": "l1", "guard": "g1", "classifier": "none"}
+HASHES = {"model": "m1", "screen": "l1", "guard": "g1", "classifier": "none"}
 DAY = dt.date(2026, 11, 23)
 
 
@@ -34,7 +34,7 @@ def test_a_signed_report_releases_and_names_who_signed(tmp_path):
         ("[]", "can't be read"),
         ('{"passed": false, "hashes": {}}', "has not passed"),
         ('{"passed": "yes", "hashes": {}}', "has not passed"),
-        ('{"passed": true}', "changed since the safety report: classifier, guard, lexicon, model"),
+        ('{"passed": true}', "changed since the safety report: classifier, guard, model, screen"),
     ],
 )
 def test_without_a_passed_report_nothing_is_released_or_signed(tmp_path, content, reason):
@@ -96,8 +96,8 @@ def test_a_signature_without_a_name_is_none(tmp_path):
     assert "no person" in release_state(path, HASHES).reason
 
 
-def test_the_hashes_in_use_name_model_lexicon_guard_and_classifier(tmp_path):
+def test_the_hashes_in_use_name_model_screening_guard_and_classifier(tmp_path):
     hashes = current_hashes("abc")
-    assert set(hashes) == {"model", "lexicon", "guard", "classifier"}
+    assert set(hashes) == {"model", "screen", "guard", "classifier"}
     assert hashes["model"] == "abc"
     assert report_path(tmp_path).parent.name == "safety"

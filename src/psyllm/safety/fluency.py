@@ -34,7 +34,6 @@ _HERE = Path(__file__).parent
 RULES = _HERE / "fluency.toml"
 WEIGHTS = _HERE / "fluency_weights.toml"
 TABLES = _HERE / "fluency.npz"
-FLUENCY_FILES = (Path(__file__), RULES, WEIGHTS, TABLES)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -11,7 +11,6 @@ a text reviewed. It keeps nothing of what a visitor said.
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 import tomllib
 from collections import Counter
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psyllm.safety.directory import numbers
-from psyllm.safety.fluency import FLUENCY_FILES, unreadable
+from psyllm.safety.fluency import unreadable
 from psyllm.safety.patterns import compile_pattern, sentence_around
 from psyllm.text.fold import screening_fold
 from psyllm.text.han import han_count, han_only, han_share_of_letters, letter_count
@@ -27,7 +26,6 @@ from psyllm.text.ngrams import char_ngrams
 from psyllm.text.sentences import ends_complete, split_sentences
 
 GUARD = Path(__file__).parent / "guard.toml"
-HAN = Path(__file__).parents[1] / "text" / "han.py"
 UNASKED = "unasked-disorder"
 
 _FEWEST_HAN = 15  # the shortest answer that says anything; the shortest of the bundled ones has over 100
@@ -92,9 +90,9 @@ def check(text_so_far: str, *, final: bool, asked: str | None = None) -> Verdict
 
 
 @functools.cache
-def load_guard(path: Path = GUARD) -> tuple[GuardRule, ...]:
+def load_guard() -> tuple[GuardRule, ...]:
     """Return the compiled rules of speech."""
-    tables = tomllib.loads(path.read_text("utf-8"))
+    tables = tomllib.loads(GUARD.read_text("utf-8"))
     parts = tables["parts"]
     return tuple(
         GuardRule(
@@ -107,20 +105,14 @@ def load_guard(path: Path = GUARD) -> tuple[GuardRule, ...]:
 
 
 @functools.cache
-def load_disorders(path: Path = GUARD) -> tuple[Disorder, ...]:
+def load_disorders() -> tuple[Disorder, ...]:
     """Return the compiled names of disorders."""
-    tables = tomllib.loads(path.read_text("utf-8"))
+    tables = tomllib.loads(GUARD.read_text("utf-8"))
     parts = tables["parts"]
     return tuple(
         Disorder(row["id"], compile_pattern(row["named"], parts), compile_pattern(row["asked"], parts))
         for row in tables["disorders"]
     )
-
-
-def guard_version(rules: Path = GUARD) -> str:
-    """Return the hash of the guard's rules of speech, form and fluency, and of what counts letters for them."""
-    files = [rules, Path(__file__), HAN, *FLUENCY_FILES]
-    return hashlib.sha256(b"\x1f".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def names_contact(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 A safety report (report.py) comes in, and `sign` writes `safety_release.json`
 beside it: name, role, date, the report's own hash and the hashes of model,
-lexicon, guard and classifier. A changed hash, or a changed report, voids the
+screening, guard and classifier. A changed hash, or a changed report, voids the
 signature. This is a record of responsibility, not a proof of identity: whoever
 can write the file can write a name.
 """
@@ -20,8 +20,7 @@ from pydantic import ValidationError
 from psyllm.core.errors import BadInput, NotReleased
 from psyllm.core.records import Frozen
 from psyllm.core.stages import file_hash, write_text_atomically
-from psyllm.safety.guard import guard_version
-from psyllm.safety.lexicon import load_lexicon
+from psyllm.safety.made_of import guard_version, screen_version
 
 REPORT_NAME = "safety_report.json"
 RELEASE_NAME = "safety_release.json"
@@ -54,7 +53,7 @@ def current_hashes(model_hash: str) -> dict[str, str]:
     """Return the hashes that a release is bound to; `model_hash` is that of the model in use, or "none"."""
     return {
         "model": model_hash,
-        "lexicon": load_lexicon().version,
+        "screen": screen_version(),
         "guard": guard_version(),
         "classifier": NO_CLASSIFIER,
     }

@@ -1,7 +1,7 @@
 /** The desk's reducer: what makes a draft stale, and which version it is sent with. */
 import { expect, test } from "vitest";
 import { Failure } from "../../src/api/failure";
-import { type DeskEvent, type DeskState, desk, opened } from "../../src/features/console/desk";
+import { type DeskEvent, type DeskState, desk, opened, upToDate } from "../../src/features/console/desk";
 import { whatIn, whoIn } from "../../src/features/console/history";
 import { caseDetail, conversation, message } from "../samples";
 
@@ -20,10 +20,21 @@ function after(...events: DeskEvent[]): DeskState {
   return events.reduce(desk, opened(""));
 }
 
-test("a draft is sent with the version at its first letter, whatever comes in meanwhile", () => {
-  const state = after(at(3, "m1"), typed("你"), at(4, "m1", "m2"), typed("你好"));
-  expect(state.baseVersion).toBe(3);
-  expect(state.stale).toBe(true);
+test("new words that nobody can have read yet leave a draft at the version before them", () => {
+  const state = after(at(3, "m1"), typed("你"), at(4, "m1", "m2"), typed("你好"), at(5, "m1", "m2"));
+  expect(state).toMatchObject({ baseVersion: 3, stale: true, refused: false });
+  expect(upToDate(state)).toBe(false);
+});
+
+test("once they have been seen, a press sends with the version on the screen", () => {
+  const state = after(at(3, "m1"), typed("你"), at(4, "m1", "m2"), { type: "seen" });
+  expect(state).toMatchObject({ baseVersion: 4, stale: true });
+  expect(upToDate(state)).toBe(true);
+  expect(upToDate(desk(state, at(5, "m1", "m2", "m3")))).toBe(false);
+});
+
+test("nothing is seen on behalf of a box without a draft", () => {
+  expect(after(at(3, "m1"), { type: "seen" }).baseVersion).toBeNull();
 });
 
 test("without a draft nothing is stale", () => {
@@ -31,13 +42,15 @@ test("without a draft nothing is stale", () => {
 });
 
 test("a new version without new words of the visitor does not alarm", () => {
-  expect(after(at(3, "m1"), typed("你"), at(4, "m1")).stale).toBe(false);
+  expect(after(at(3, "m1"), typed("你"), at(4, "m1"))).toMatchObject({ stale: false, baseVersion: 4 });
 });
 
 test("after a refusal the next press sends with the version now on the screen", () => {
   const { detail } = at(5, "m1", "m2") as Extract<DeskEvent, { type: "read" }>;
   const state = after(at(3, "m1"), typed("你好"), { type: "working" }, { type: "refused", detail });
   expect(state).toMatchObject({ draft: "你好", baseVersion: 5, stale: true, busy: false });
+  expect(state.refused).toBe(true);
+  expect(desk(state, at(6, "m1", "m2", "m3"))).toMatchObject({ baseVersion: 5, refused: false });
 });
 
 test("an emptied draft forgets its version", () => {

@@ -155,11 +155,27 @@ test("when the visitor wrote meanwhile, the new words are shown, the draft stays
   server.on(CASE, () => json(moved));
   await user.click(screen.getByRole("button", { name: "发出回复" }));
   expect(await screen.findByText("我还在。", { exact: false })).toBeDefined();
-  expect(screen.getByRole("alert").textContent).toContain("来访者刚刚又写了新的话");
+  expect(screen.getByRole("alert").textContent).toMatch(/没有发出。.*来访者刚刚又写了新的话.*可以直接按/);
   expect(((await box()) as HTMLTextAreaElement).value).toBe("你好，我在。");
   await user.click(screen.getByRole("button", { name: "发出回复" }));
   expect(await screen.findByText("已发出。")).toBeDefined();
   expect(server.of(ANSWER).map(({ body }) => body["base_version"])).toEqual([4, 5]);
+});
+
+test("new words that have stood on the screen a while cost no second press", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  const user = await openMine();
+  await user.type(await box(), "你好，我在。");
+  server.on(CASE, () => json(moved));
+  await vi.advanceTimersByTimeAsync(5_100);
+  expect((await screen.findByRole("alert")).textContent).toContain("来访者刚刚又写了新的话");
+  expect(screen.queryByText(/可以直接按/)).toBeNull();
+  await vi.advanceTimersByTimeAsync(2_100);
+  expect((await screen.findByText(/可以直接按/)).textContent).not.toContain("没有发出");
+  await user.click(screen.getByRole("button", { name: "发出回复" }));
+  expect(await screen.findByText("已发出。")).toBeDefined();
+  expect(server.of(ANSWER).map(({ body }) => body["base_version"])).toEqual([5]);
+  vi.useRealTimers();
 });
 
 test("a draft outlives a failure, a look at the list, and a session that ran out", async () => {

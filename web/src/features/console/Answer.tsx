@@ -2,10 +2,11 @@
 import { Button } from "../../components/Button";
 import { Field } from "../../components/Field";
 import { t } from "../../lib/messages/t";
+import { upToDate } from "./desk";
 import type { OpenCase } from "./useCase";
 
 export function Answer({ open }: { open: OpenCase }) {
-  const { draft, stale, busy, sent } = open.state;
+  const { draft, stale, refused, busy, sent } = open.state;
   return (
     <form
       className="answer"
@@ -18,7 +19,7 @@ export function Answer({ open }: { open: OpenCase }) {
     >
       {stale && (
         <p className="answer-stale" role="alert">
-          {t("case.stale")} {t("case.fresh")}
+          {refused && t("case.refused")} {t("case.stale")} {upToDate(open.state) && t("case.fresh")}
         </p>
       )}
       <Field

@@ -1,14 +1,17 @@
 /** Joins one case's state with the server: looks again and again, takes, answers, closes. */
-import { useReducer, useRef } from "react";
+import { useEffect, useReducer, useRef } from "react";
 import { asFailure } from "../../api/failure";
 import { answerCase, closeCase, readCase, takeCase } from "../../api/staff";
 import type { CloseReason } from "../../api/types";
 import { usePoll } from "../../lib/poll";
 import { type KeyedText, keyFor } from "../../lib/requestKey";
-import { type DeskState, desk, opened } from "./desk";
+import { type DeskState, desk, opened, upToDate } from "./desk";
 import { draftOf, keepDraft } from "./drafts";
 
 const EVERY_MS = 5_000;
+
+/** So long new words stand on the screen before a press counts as made after reading them. */
+const TO_READ_MS = 2_000;
 
 export interface OpenCase {
   state: DeskState;
@@ -38,6 +41,15 @@ export function useCase(caseId: string, onSignedOut: () => void): OpenCase {
       if (!signal.aborted) fail(thrown);
     }
   }, EVERY_MS);
+
+  const behind = state.stale && !upToDate(state);
+  const shown = state.detail?.conversation.version;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: newer words start the wait again
+  useEffect(() => {
+    if (!behind) return;
+    const timer = setTimeout(() => dispatch({ type: "seen" }), TO_READ_MS);
+    return () => clearTimeout(timer);
+  }, [behind, shown]);
 
   /** Do one thing that changes the case; meanwhile no look may bring back the old state. */
   const work = async (act: () => Promise<void>): Promise<boolean> => {

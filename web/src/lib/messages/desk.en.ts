@@ -57,9 +57,10 @@ export const deskEn: Record<keyof typeof deskZh, string> = {
   "case.send": "Send the reply",
   "case.sending": "Sending…",
   "case.sent": "Sent.",
+  "case.refused": "Not sent.",
   "case.stale":
     "The visitor has just written something new. Please read it above before you send. Your draft is still here.",
-  "case.fresh": "When you have read it, press “Send the reply” again.",
+  "case.fresh": "When you have read it, press “Send the reply”.",
   "case.close": "Close this case",
   "case.closeHeading": "Close the case",
   "case.reason": "Reason",
