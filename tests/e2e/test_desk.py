@@ -72,6 +72,7 @@ def test_a_draft_survives_when_the_visitor_writes_meanwhile(open_page):
     expect(desk.get_by_text("没有发出。")).to_be_visible()
     expect(desk.get_by_role("textbox", name="回复来访者")).to_have_value("先把药交给别人，好吗？")
     expect(desk.get_by_text("我把药倒掉了")).to_be_visible()
+    expect(desk.get_by_text("可以直接按“发出回复”")).to_be_visible()
     desk.get_by_role("button", name="发出回复").click()
     expect(visitor.get_by_text("先把药交给别人，好吗？")).to_be_visible()
 

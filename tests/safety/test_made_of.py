@@ -1,62 +1,101 @@
-"""What a release is bound to: every file that decides what the screening and the guard say."""
+"""What a release is bound to: every file that decides how screening and guard judge."""
 
-import ast
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from psyllm.safety.made_of import GUARD_FILES, PACKAGE, SCREEN_FILES, guard_version, screen_version
+from psyllm.safety import made_of
+from psyllm.safety.made_of import (
+    GUARD_FILES,
+    GUARD_LIBRARIES,
+    PACKAGE,
+    SCREEN_FILES,
+    SCREEN_LIBRARIES,
+    guard_version,
+    screen_version,
+)
+from psyllm.safety.release import current_hashes
 
-ROOMS = ("safety", "text")
+ROOMS = ("core", "safety", "starter", "text")
+BOTH = ["guard", "screen"]
+
+# Texts of both scripts, with numbers, disguises, rare characters and a word salad: every way is gone.
+RUN = """
+import json, sys
+opened = set()
+sys.addaudithook(lambda event, args: opened.add(str(args[0])) if event == "open" else None)
+from psyllm.safety.{module} import {call}
+for text in [
+    "我觉得很难过，晚上睡不着，你可以打12356，也可以和家人说一说你的感受。",
+    "她說她不想活了，想跳樓，割 腕，zisha，真的好纍。I want to die.",
+    "的了是我不在人有他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生。",
+]:
+    {run}
+modules = [module.__file__ for name, module in sys.modules.items() if name.startswith("psyllm.")]
+libraries = sorted({{name.partition(".")[0] for name in sys.modules}} - sys.stdlib_module_names)
+print(json.dumps([modules, sorted(opened), libraries]))
+"""
+RUNS = {
+    "guard": RUN.format(module="guard", call="check", run='check(text, final=True, asked="我有抑郁症")'),
+    "screen": RUN.format(module="screen", call="screen", run="screen([text])"),
+}
+
+# These decide nothing: names of errors, and the packages' own first lines.
+DECIDE_NOTHING = ("core/errors.py", "__init__.py")
 
 
-def imported(source: Path) -> set[Path]:
-    """Return the files of the two rooms that a module imports."""
-    tree = ast.parse(source.read_text("utf-8"))
-    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    files = {PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in names if name.startswith("psyllm.")}
-    return {file for file in files if file.is_file() and file.parent.name in ROOMS}
-
-
-def data_of(source: Path) -> set[Path]:
-    """Return the tables beside a module that it names."""
-    tree = ast.parse(source.read_text("utf-8"))
-    names = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    return {source.parent / name for name in names if name.endswith((".toml", ".npz"))}
-
-
-def reached(start: Path) -> set[str]:
-    found: set[Path] = set()
-    waiting = [start]
-    while waiting:
-        source = waiting.pop()
-        if source not in found:
-            found.add(source)
-            waiting += imported(source)
-    return {str(file.relative_to(PACKAGE)) for source in found for file in {source, *data_of(source)}}
+def used(what: str) -> tuple[set[str], set[str]]:
+    """Return the package's files that a fresh run imported or opened, and the libraries that it imported."""
+    done = subprocess.run([sys.executable, "-c", RUNS[what]], capture_output=True, text=True, check=True)
+    modules, opened, libraries = json.loads(done.stdout)
+    tables = [name for name in opened if Path(name).suffix not in {".py", ".pyc"}]
+    files = [Path(name) for name in (*modules, *tables)]
+    inside = {file.relative_to(PACKAGE).as_posix() for file in files if file.is_relative_to(PACKAGE)}
+    return {name for name in inside if not name.endswith(DECIDE_NOTHING)}, set(libraries)
 
 
 @pytest.mark.parametrize(
-    ("start", "files"),
-    [("safety/guard.py", GUARD_FILES), ("safety/screen.py", SCREEN_FILES)],
-    ids=["guard", "screen"],
+    ("what", "files", "bound"),
+    [("guard", GUARD_FILES, GUARD_LIBRARIES), ("screen", SCREEN_FILES, SCREEN_LIBRARIES)],
+    ids=BOTH,
 )
-def test_every_file_that_decides_is_in_the_hash(start, files):
-    assert sorted(files) == sorted(reached(PACKAGE / start))
+def test_everything_that_a_run_reads_is_in_the_hash(what, files, bound):
+    read, libraries = used(what)
+    assert read == set(files) - {"starter/reviews.jsonl"} | read & {"starter/reviews.jsonl"}
+    assert set(bound) <= libraries
+    assert libraries & {"opencc", "rjieba", "jieba", "torch", "transformers", "sklearn"} == set(bound)
 
 
 @pytest.mark.parametrize(
-    ("version", "files"),
-    [(guard_version, GUARD_FILES), (screen_version, SCREEN_FILES)],
-    ids=["guard", "screen"],
+    ("version", "files"), [(guard_version, GUARD_FILES), (screen_version, SCREEN_FILES)], ids=BOTH
 )
-def test_a_change_in_any_of_them_moves_the_version(version, files, tmp_path):
+def test_a_change_in_any_file_moves_the_version(version, files, tmp_path):
     for room in ROOMS:
         shutil.copytree(PACKAGE / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     assert version(tmp_path) == version()
     for name in files:
-        content = (tmp_path / name).read_bytes()
-        (tmp_path / name).write_bytes(content + b"\n")
+        path = tmp_path / name
+        content = path.read_bytes() if path.exists() else b""
+        path.write_bytes(content + b"\n")
         assert version(tmp_path) != version(), name
-        (tmp_path / name).write_bytes(content)
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("version", "libraries"), [(guard_version, GUARD_LIBRARIES), (screen_version, SCREEN_LIBRARIES)], ids=BOTH
+)
+def test_another_library_moves_the_version(version, libraries, monkeypatch):
+    installed, before = made_of.version, version()
+    for library in libraries:
+        monkeypatch.setattr(made_of, "version", lambda name, new=library: "0" if name == new else installed(name))
+        assert version() != before, library
+
+
+def test_a_release_is_bound_to_both():
+    hashes = current_hashes("none")
+    assert (hashes["guard"], hashes["screen"]) == (guard_version(), screen_version())
+    assert guard_version() != screen_version()

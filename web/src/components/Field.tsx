@@ -58,7 +58,7 @@ export function Field(props: Props) {
             const sends = event.key === "Enter" && (event.ctrlKey || event.metaKey);
             if (!sends || event.nativeEvent.isComposing || !onSubmit) return;
             event.preventDefault();
-            onSubmit();
+            if (!event.repeat) onSubmit(); // a key held down is one press
           }}
         />
       )}

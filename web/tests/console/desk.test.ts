@@ -1,83 +1,119 @@
 /** The desk's reducer: what makes a draft stale, and which version it is sent with. */
 import { expect, test } from "vitest";
 import { Failure } from "../../src/api/failure";
-import { type DeskEvent, type DeskState, desk, opened, upToDate } from "../../src/features/console/desk";
+import { type DeskEvent, type DeskState, desk, opened, unseen } from "../../src/features/console/desk";
 import { whatIn, whoIn } from "../../src/features/console/history";
 import { caseDetail, conversation, message } from "../samples";
 
-const at = (version: number, ...ids: string[]): DeskEvent => ({
-  type: "read",
-  detail: caseDetail({
+const detailAt = (version: number, ...ids: string[]) =>
+  caseDetail({
     conversation: conversation({
       version,
-      messages: ids.map((id, place) => message({ id, seq: place + 1 })),
+      messages: ids.map((id, place) =>
+        message({ id, seq: place + 1, author: id.startsWith("m") ? "visitor" : "counsellor" }),
+      ),
     }),
-  }),
+  });
+const at = (version: number, ...ids: string[]): DeskEvent => ({
+  type: "read",
+  detail: detailAt(version, ...ids),
 });
 const typed = (text: string): DeskEvent => ({ type: "typed", text });
+const sent = (words: string): DeskEvent => ({
+  type: "sent",
+  message: message({ id: "p1", seq: 2, author: "counsellor", text: words }),
+  words,
+});
+const FAILURE = new Failure("offline");
 
 function after(...events: DeskEvent[]): DeskState {
-  return events.reduce(desk, opened(""));
+  return events.reduce(desk, opened({ text: "", seen: null }));
 }
 
-test("new words that nobody can have read yet leave a draft at the version before them", () => {
+/** The version with which a press would go out now. */
+const base = (state: DeskState) => state.seen?.version;
+
+test("new words that nobody can have read yet leave a press at the version before them", () => {
   const state = after(at(3, "m1"), typed("你"), at(4, "m1", "m2"), typed("你好"), at(5, "m1", "m2"));
-  expect(state).toMatchObject({ baseVersion: 3, stale: true, refused: false });
-  expect(upToDate(state)).toBe(false);
+  expect(state).toMatchObject({ wrote: true, refused: false });
+  expect([base(state), unseen(state)]).toEqual([3, true]);
 });
 
-test("once they have been seen, a press sends with the version on the screen", () => {
-  const state = after(at(3, "m1"), typed("你"), at(4, "m1", "m2"), { type: "seen" });
-  expect(state).toMatchObject({ baseVersion: 4, stale: true });
-  expect(upToDate(state)).toBe(true);
-  expect(upToDate(desk(state, at(5, "m1", "m2", "m3")))).toBe(false);
+test("once they have been seen, a press goes out with the version on the screen", () => {
+  const read = [at(3, "m1"), typed("你"), at(4, "m1", "m2"), at(5, "m1", "m2")];
+  const state = after(...read, { type: "seen", newest: "m2" });
+  expect(state.wrote).toBe(true);
+  expect([base(state), unseen(state)]).toEqual([5, false]);
+  expect(unseen(desk(state, at(6, "m1", "m2", "m3")))).toBe(true);
 });
 
-test("nothing is seen on behalf of a box without a draft", () => {
-  expect(after(at(3, "m1"), { type: "seen" }).baseVersion).toBeNull();
+test("words that came after those that were read are still to be read", () => {
+  const state = after(at(3, "m1"), at(4, "m1", "m2"), at(5, "m1", "m2", "m3"), {
+    type: "seen",
+    newest: "m2",
+  });
+  expect([base(state), unseen(state)]).toEqual([3, true]);
 });
 
-test("without a draft nothing is stale", () => {
-  expect(after(at(3, "m1"), at(4, "m1", "m2"))).toMatchObject({ stale: false, baseVersion: null });
+test("emptying the box and filling it again reads nothing", () => {
+  const state = after(at(3, "m1"), typed("你"), at(4, "m1", "m2"), typed(""), typed("你"));
+  expect([base(state), unseen(state)]).toEqual([3, true]);
 });
 
-test("a new version without new words of the visitor does not alarm", () => {
-  expect(after(at(3, "m1"), typed("你"), at(4, "m1"))).toMatchObject({ stale: false, baseVersion: 4 });
+test("words that came without a draft are no alarm to who begins one", () => {
+  const state = after(at(3, "m1"), at(4, "m1", "m2"), typed("你"), at(5, "m1", "m2"));
+  expect([state.wrote, unseen(state)]).toEqual([true, true]);
+  const read = after(at(3, "m1"), at(4, "m1", "m2"), { type: "seen", newest: "m2" }, typed("你"));
+  expect([read.wrote, unseen(read)]).toEqual([false, false]);
 });
 
-test("after a refusal the next press sends with the version now on the screen", () => {
-  const { detail } = at(5, "m1", "m2") as Extract<DeskEvent, { type: "read" }>;
-  const state = after(at(3, "m1"), typed("你好"), { type: "working" }, { type: "refused", detail });
-  expect(state).toMatchObject({ draft: "你好", baseVersion: 5, stale: true, busy: false });
-  expect(state.refused).toBe(true);
-  expect(desk(state, at(6, "m1", "m2", "m3"))).toMatchObject({ baseVersion: 5, refused: false });
+test("what is no new word of the visitor, a level or a reply of one's own, needs no reading", () => {
+  const state = after(at(3, "m1"), typed("你"), at(4, "m1"), at(5, "m1", "p1"));
+  expect(state).toMatchObject({ wrote: false });
+  expect([base(state), unseen(state)]).toEqual([5, false]);
 });
 
-test("an emptied draft forgets its version", () => {
-  expect(after(at(3, "m1"), typed("你"), at(4, "m1", "m2"), typed(""), typed("我")).baseVersion).toBe(4);
+test("a refused press says so until the next one, whatever is read or written meanwhile", () => {
+  const state = after(
+    at(3, "m1"),
+    typed("你好"),
+    { type: "working" },
+    { type: "refused" },
+    { type: "rested" },
+  );
+  expect(state).toMatchObject({ draft: "你好", refused: true, refusals: 1, busy: false });
+  const later = [at(4, "m1", "m2"), typed("你好。"), at(5, "m1", "m2", "m3")].reduce(desk, state);
+  expect(later).toMatchObject({ refused: true, wrote: true });
+  expect(base(later)).toBe(3);
+  expect(desk(later, { type: "working" })).toMatchObject({ refused: false, busy: true });
+});
+
+test("why a press came to nothing stays through looks, why a look did goes with the next", () => {
+  const failed = after(at(3, "m1"), typed("你好"), { type: "failed", failure: FAILURE });
+  expect(desk(failed, at(3, "m1"))).toMatchObject({ draft: "你好", unsent: FAILURE });
+  expect(desk(failed, typed("你好。")).unsent).toBeNull();
+  expect(desk(failed, { type: "working" }).unsent).toBeNull();
+  const lost = after(at(3, "m1"), { type: "working" }, { type: "lost", failure: FAILURE });
+  expect(lost).toMatchObject({ lost: FAILURE, unsent: null, busy: true });
+  expect(desk(lost, at(3, "m1")).lost).toBeNull();
 });
 
 test("a sent answer empties the box and stands in the conversation", () => {
-  const sent = message({ id: "p1", seq: 2, author: "counsellor", text: "你好" });
-  const state = after(at(3, "m1"), typed("你好"), { type: "sent", message: sent });
-  expect(state).toMatchObject({ draft: "", baseVersion: null, sent: true });
+  const state = after(at(3, "m1"), typed(" 你好 "), { type: "refused" }, sent("你好"));
+  expect(state).toMatchObject({ draft: "", wrote: false, refused: false, sent: true });
   expect(state.detail?.conversation.messages.map(({ id }) => id)).toEqual(["m1", "p1"]);
 });
 
-test("a draft kept from before takes the version that it is first seen with", () => {
-  expect([at(7, "m1")].reduce(desk, opened("草稿"))).toMatchObject({
-    draft: "草稿",
-    baseVersion: 7,
-    stale: false,
-  });
+test("what was typed while a reply was on its way stays in the box", () => {
+  expect(after(at(3, "m1"), typed("你好"), typed("你好。药在哪"), sent("你好")).draft).toBe("你好。药在哪");
 });
 
-test("a failure keeps the draft", () => {
-  const failure = new Failure("offline");
-  expect(after(at(3, "m1"), typed("你好"), { type: "failed", failure })).toMatchObject({
-    draft: "你好",
-    failure,
-  });
+test("a draft kept from before knows what its writer had seen", () => {
+  const kept = opened({ text: "草稿", seen: { version: 5, newest: "m1" } });
+  const same = desk(kept, at(7, "m1", "p1"));
+  expect([base(same), same.wrote, unseen(same)]).toEqual([7, false, false]);
+  const other = desk(kept, at(7, "m1", "m2"));
+  expect([base(other), other.wrote, unseen(other)]).toEqual([5, true, true]);
 });
 
 test.each([

@@ -1,64 +1,16 @@
 /** The desk as a whole: signing in, the list that looks again by itself, a case from taking to closing. */
-import { render, screen, waitFor, within } from "@testing-library/react";
-import userEvent from "@testing-library/user-event";
+import { screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, expect, test, vi } from "vitest";
-import DeskPage from "../../src/app/DeskPage";
-import { keepDraft } from "../../src/features/console/drafts";
 import { expectNoViolations } from "../axe";
-import { empty, FakeServer, json, problem } from "../fakeServer";
-import { caseDetail, caseSummary, conversation, message, notice, status } from "../samples";
-
-const ME = "GET /api/staff/me";
-const LIST = "GET /api/staff/cases";
-const CASE = "GET /api/staff/cases/*";
-const TAKE = "POST /api/staff/cases/*/take";
-const ANSWER = "POST /api/staff/cases/*/messages";
-const CLOSE = "POST /api/staff/cases/*/close";
-const me = { name: "林老师", role: "counsellor" };
-
-const talk = conversation({ version: 3, level: "urgent", help: true, messages: [message(), notice] });
-const open = caseDetail({ conversation: talk });
-const mine = caseDetail({
-  case: caseSummary({ state: "taken", assignee: "林老师" }),
-  conversation: { ...talk, version: 4, owner: "person", case: "taken" },
-});
-const later = message({ id: "m8", seq: 3, text: "老师，我还在。" });
-const moved = caseDetail({
-  case: mine.case,
-  conversation: { ...mine.conversation, version: 5, messages: [...talk.messages, later] },
-});
+import { type FakeServer, json, problem } from "../fakeServer";
+import { caseSummary } from "../samples";
+import { box, CASE, CLOSE, LIST, ME, me, mine, openDesk, openMine, serverOfOneCase } from "./atDesk";
 
 let server: FakeServer;
 
 beforeEach(() => {
-  keepDraft("case-000001", "");
-  server = new FakeServer({
-    "GET /api/status": () => json(status),
-    [ME]: () => json(me),
-    [LIST]: () => json([caseSummary()]),
-    [CASE]: () => json(open),
-    [TAKE]: () => json(mine),
-    [ANSWER]: () => json(message({ id: "p1", seq: 4, author: "counsellor", text: "你好，我在。" }), 201),
-    [CLOSE]: () => json(caseDetail({ case: caseSummary({ state: "closed" }) })),
-    "POST /api/staff/login": () => json(me),
-    "POST /api/staff/logout": () => empty(),
-  });
+  server = serverOfOneCase();
 });
-
-function openDesk(path = "/desk") {
-  window.history.replaceState(null, "", path);
-  render(<DeskPage />);
-  return userEvent.setup();
-}
-
-const box = () => screen.findByRole("textbox", { name: "回复来访者" });
-
-async function openMine() {
-  server.on(CASE, () => json(mine));
-  const user = openDesk("/desk/cases/case-000001");
-  await box();
-  return user;
-}
 
 test("who is not signed in is asked to, wrong words are told apart from a lost server", async () => {
   server.on(ME, () => problem(401));
@@ -137,63 +89,8 @@ test("a case that another has taken can be read only", async () => {
   expect(screen.queryByRole("textbox")).toBeNull();
 });
 
-test("an answer goes out with the version that was on the screen", async () => {
-  const user = await openMine();
-  await user.type(await box(), "你好，我在。");
-  await user.click(screen.getByRole("button", { name: "发出回复" }));
-  expect(await screen.findByText("已发出。")).toBeDefined();
-  expect(server.of(ANSWER)[0]?.body).toMatchObject({ text: "你好，我在。", base_version: 4 });
-  expect(((await box()) as HTMLTextAreaElement).value).toBe("");
-});
-
-test("when the visitor wrote meanwhile, the new words are shown, the draft stays, and the next press sends", async () => {
-  const user = await openMine();
-  await user.type(await box(), "你好，我在。");
-  server.on(ANSWER, ({ body }) =>
-    body["base_version"] === 5 ? json(message({ id: "p1", seq: 9 }), 201) : problem(409, "PSY-503"),
-  );
-  server.on(CASE, () => json(moved));
-  await user.click(screen.getByRole("button", { name: "发出回复" }));
-  expect(await screen.findByText("我还在。", { exact: false })).toBeDefined();
-  expect(screen.getByRole("alert").textContent).toMatch(/没有发出。.*来访者刚刚又写了新的话.*可以直接按/);
-  expect(((await box()) as HTMLTextAreaElement).value).toBe("你好，我在。");
-  await user.click(screen.getByRole("button", { name: "发出回复" }));
-  expect(await screen.findByText("已发出。")).toBeDefined();
-  expect(server.of(ANSWER).map(({ body }) => body["base_version"])).toEqual([4, 5]);
-});
-
-test("new words that have stood on the screen a while cost no second press", async () => {
-  vi.useFakeTimers({ shouldAdvanceTime: true });
-  const user = await openMine();
-  await user.type(await box(), "你好，我在。");
-  server.on(CASE, () => json(moved));
-  await vi.advanceTimersByTimeAsync(5_100);
-  expect((await screen.findByRole("alert")).textContent).toContain("来访者刚刚又写了新的话");
-  expect(screen.queryByText(/可以直接按/)).toBeNull();
-  await vi.advanceTimersByTimeAsync(2_100);
-  expect((await screen.findByText(/可以直接按/)).textContent).not.toContain("没有发出");
-  await user.click(screen.getByRole("button", { name: "发出回复" }));
-  expect(await screen.findByText("已发出。")).toBeDefined();
-  expect(server.of(ANSWER).map(({ body }) => body["base_version"])).toEqual([5]);
-  vi.useRealTimers();
-});
-
-test("a draft outlives a failure, a look at the list, and a session that ran out", async () => {
-  const user = await openMine();
-  await user.type(await box(), "你好");
-  server.on(ANSWER, () => problem(401));
-  await user.click(screen.getByRole("button", { name: "发出回复" }));
-  expect(await screen.findByText(/登录已过期/)).toBeDefined();
-  await user.type(screen.getByLabelText("姓名"), "林老师");
-  await user.type(screen.getByLabelText("密码"), "right{Enter}");
-  expect(((await box()) as HTMLTextAreaElement).value).toBe("你好");
-  await user.click(screen.getByRole("link", { name: "回到列表" }));
-  await user.click(await screen.findByRole("link", { name: /紧急/ }));
-  expect(((await box()) as HTMLTextAreaElement).value).toBe("你好");
-});
-
 test("closing needs a reason, takes a note, and hands the conversation back", async () => {
-  const user = await openMine();
+  const user = await openMine(server);
   await user.click(screen.getByRole("button", { name: "结束这个个案" }));
   await user.click(screen.getByRole("button", { name: "确定结束" }));
   expect(screen.getByRole("alert").textContent).toBe("先选一个原因。");
@@ -214,16 +111,4 @@ test("signing out leads back to the form", async () => {
   await user.click(await screen.findByRole("button", { name: "退出" }));
   await waitFor(() => expect(screen.getByRole("heading", { name: "辅导员登录" })).toBeDefined());
   expect(server.of("POST /api/staff/logout")).toHaveLength(1);
-});
-
-test("what somebody typed to a visitor is not shown to who signs in next", async () => {
-  const user = await openMine();
-  await user.type(await box(), "林的话");
-  await user.click(screen.getByRole("button", { name: "退出" }));
-  server.on("POST /api/staff/login", () => json({ name: "王老师", role: "counsellor" }));
-  server.on(CASE, () => json({ ...mine, case: caseSummary({ state: "taken", assignee: "王老师" }) }));
-  await user.type(await screen.findByLabelText("姓名"), "王老师");
-  await user.type(screen.getByLabelText("密码"), "correct horse");
-  await user.click(screen.getByRole("button", { name: "登录" }));
-  expect(((await box()) as HTMLTextAreaElement).value).toBe("");
 });

@@ -2,11 +2,11 @@
 import { Button } from "../../components/Button";
 import { Field } from "../../components/Field";
 import { t } from "../../lib/messages/t";
-import { upToDate } from "./desk";
+import { type DeskState, unseen } from "./desk";
 import type { OpenCase } from "./useCase";
 
 export function Answer({ open }: { open: OpenCase }) {
-  const { draft, stale, refused, busy, sent } = open.state;
+  const { draft, busy, sent } = open.state;
   return (
     <form
       className="answer"
@@ -17,11 +17,7 @@ export function Answer({ open }: { open: OpenCase }) {
         void open.answer();
       }}
     >
-      {stale && (
-        <p className="answer-stale" role="alert">
-          {refused && t("case.refused")} {t("case.stale")} {upToDate(open.state) && t("case.fresh")}
-        </p>
-      )}
+      <Changed state={open.state} />
       <Field
         label={t("case.answer")}
         value={draft}
@@ -36,5 +32,23 @@ export function Answer({ open }: { open: OpenCase }) {
         <p role="status">{sent ? t("case.sent") : ""}</p>
       </div>
     </form>
+  );
+}
+
+/** What the writer of a draft must know before the next press. */
+function Changed({ state }: { state: DeskState }) {
+  const { refused, refusals, wrote } = state;
+  if (!refused && !wrote) return null;
+  return (
+    <div className="answer-changed">
+      {refused && (
+        // A new element for each refusal: a screen reader says again what stands there unchanged.
+        <p key={refusals} role="alert">
+          <strong>{t("case.refused")}</strong>
+        </p>
+      )}
+      <p role="alert">{t(wrote ? "case.wrote" : "problem.stale")}</p>
+      <p role="status">{wrote && !unseen(state) ? t("case.fresh") : ""}</p>
+    </div>
   );
 }

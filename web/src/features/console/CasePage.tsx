@@ -1,18 +1,26 @@
 /** One case: the conversation with what screening saw in it, the facts, taking, answering, closing. */
 import { useEffect, useRef } from "react";
+import type { FailureKind } from "../../api/failure";
 import type { CaseDetail, CaseScreening, StaffMe } from "../../api/types";
 import { Button } from "../../components/Button";
 import { FailureNote } from "../../components/FailureNote";
 import { LevelMark } from "../../components/LevelMark";
 import { Link } from "../../components/Link";
 import { MessageCard } from "../../components/MessageCard";
-import { t } from "../../lib/messages/t";
+import { type PlainKey, t } from "../../lib/messages/t";
 import { Answer } from "./Answer";
 import { CloseForm } from "./CloseForm";
 import { DESK, shortId } from "./casePath";
 import { Facts } from "./Facts";
 import { type OpenCase, useCase } from "./useCase";
 import "./console.css";
+
+/** A look that failed is made again by itself; nobody has to try. */
+const LOOKS_AGAIN = new Map<FailureKind, PlainKey>([
+  ["offline", "case.lost"],
+  ["slow", "case.lost"],
+  ["server", "case.lost"],
+]);
 
 interface Props {
   caseId: string;
@@ -22,7 +30,7 @@ interface Props {
 
 export function CasePage({ caseId, me, onSignedOut }: Props) {
   const open = useCase(caseId, onSignedOut);
-  const { detail, failure } = open.state;
+  const { detail, lost, unsent } = open.state;
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     heading.current?.focus({ preventScroll: true });
@@ -38,18 +46,19 @@ export function CasePage({ caseId, me, onSignedOut }: Props) {
         </h1>
         {detail && <LevelMark level={detail.case.level} />}
       </div>
-      {failure && <FailureNote failure={failure} withoutPhones />}
+      {lost && <FailureNote failure={lost} words={LOOKS_AGAIN.get(lost.kind)} withoutPhones />}
       {detail ? (
         <div className="case-columns">
           <section className="case-talk" aria-labelledby="talk-heading">
             <h2 id="talk-heading">{t("case.conversation")}</h2>
             <Talk detail={detail} />
             <Work open={open} detail={detail} me={me} />
+            {unsent && <FailureNote failure={unsent} withoutPhones />}
           </section>
           <Facts detail={detail} />
         </div>
       ) : (
-        !failure && <p role="status">{t("case.loading")}</p>
+        !lost && <p role="status">{t("case.loading")}</p>
       )}
     </div>
   );

@@ -1,124 +1,130 @@
 /**
  * The state of one case on the desk, as a pure reducer.
  *
- * A draft remembers which version of the conversation its writer has seen. When
- * the visitor writes meanwhile, the page says so, and for a moment, in which
- * nobody can have read the new words, a press still goes out with the version
- * before them: the server refuses it, the page says that nothing was sent. After
- * that moment, or after a refusal, a press sends with the version on the screen.
+ * What the counsellor has seen is a version of the conversation, whether a draft
+ * is open or not. The visitor's new words count as seen once they have stood on
+ * the screen for a while; until then a press carries the version before them, the
+ * server refuses it, and the page says that nothing was sent. What else moves the
+ * version, a reply of one's own or a level, needs no reading.
  */
 import type { Failure } from "../../api/failure";
 import type { CaseDetail, Message } from "../../api/types";
 
+export interface Seen {
+  version: number;
+  /** The visitor's newest message. */
+  newest: string | undefined;
+}
+
+export interface Draft {
+  text: string;
+  /** What its writer had seen; null before anything was. */
+  seen: Seen | null;
+}
+
 export interface DeskState {
   detail: CaseDetail | null;
   draft: string;
-  /** The version that the draft's writer has seen; null without a draft. */
-  baseVersion: number | null;
+  seen: Seen | null;
   /** The visitor wrote while a draft was open. */
-  stale: boolean;
-  /** The server did not take the draft, because the visitor had written. */
+  wrote: boolean;
+  /** How many presses the server has refused since this draft last went out; each is said anew. */
+  refusals: number;
+  /** The last press was refused, because the conversation had changed. */
   refused: boolean;
   sent: boolean;
   busy: boolean;
-  failure: Failure | null;
+  /** Why the last press came to nothing; it stays until the next press or letter. */
+  unsent: Failure | null;
+  /** Why the last look came to nothing; the next look takes it away. */
+  lost: Failure | null;
 }
 
 export type DeskEvent =
   | { type: "read"; detail: CaseDetail }
-  | { type: "seen" }
+  | { type: "lost"; failure: Failure }
+  | { type: "seen"; newest: string | undefined }
   | { type: "typed"; text: string }
   | { type: "working" }
-  | { type: "sent"; message: Message }
-  | { type: "refused"; detail: CaseDetail }
+  | { type: "rested" }
+  | { type: "sent"; message: Message; words: string }
+  | { type: "refused" }
   | { type: "failed"; failure: Failure };
 
-/** What a box without a draft has. */
-const NO_DRAFT = { draft: "", baseVersion: null, stale: false, refused: false };
+const NOTHING_SAID = { wrote: false, refused: false, refusals: 0, unsent: null };
 
 /** Return the state with which a case is opened, with a draft kept from before. */
-export function opened(draft: string): DeskState {
+export function opened(kept: Draft): DeskState {
   return {
-    ...NO_DRAFT,
+    ...NOTHING_SAID,
     detail: null,
-    draft,
+    draft: kept.text,
+    seen: kept.seen,
     sent: false,
     busy: false,
-    failure: null,
+    lost: null,
   };
 }
 
-/** Return whether a press now would send with the version that is on the screen. */
-export function upToDate(state: DeskState): boolean {
-  return state.baseVersion === version(state);
+/** Return whether the visitor's words on the screen do not count as seen yet. */
+export function unseen(state: DeskState): boolean {
+  return state.detail !== null && state.seen?.newest !== newestOf(state.detail);
+}
+
+/** Return the visitor's newest message. */
+export function newestOf(detail: CaseDetail): string | undefined {
+  return detail.conversation.messages.findLast((message) => message.author === "visitor")?.id;
 }
 
 export function desk(state: DeskState, event: DeskEvent): DeskState {
   switch (event.type) {
     case "read":
       return read(state, event.detail);
+    case "lost":
+      return { ...state, lost: event.failure };
     case "seen":
-      return state.draft === "" ? state : { ...state, baseVersion: version(state) };
+      return { ...state, seen: seenUpTo(state, event.newest) };
     case "typed":
-      if (event.text === "") return { ...state, ...NO_DRAFT, sent: false };
-      return {
-        ...state,
-        draft: event.text,
-        baseVersion: state.baseVersion ?? version(state),
-        sent: false,
-      };
+      if (event.text === "") return { ...state, ...NOTHING_SAID, draft: "", sent: false };
+      return { ...state, draft: event.text, sent: false, unsent: null };
     case "working":
-      return { ...state, busy: true, failure: null };
+      return { ...state, busy: true, sent: false, refused: false, unsent: null };
+    case "rested":
+      return { ...state, busy: false };
     case "sent":
-      return {
-        ...state,
-        ...NO_DRAFT,
-        detail: withMessage(state.detail, event.message),
-        sent: true,
-        busy: false,
-      };
+      return sent(state, event.message, event.words);
     case "refused":
-      return {
-        ...read(state, event.detail),
-        baseVersion: event.detail.conversation.version,
-        stale: true,
-        refused: true,
-        busy: false,
-      };
+      return { ...state, refused: true, refusals: state.refusals + 1 };
     case "failed":
-      return { ...state, busy: false, failure: event.failure };
+      return { ...state, unsent: event.failure };
   }
 }
 
 function read(state: DeskState, detail: CaseDetail): DeskState {
-  const wrote = state.detail !== null && newestOf(detail) !== newestOf(state.detail);
+  const before = state.seen ?? seenIn(detail);
+  const isNew = newestOf(detail) !== before.newest;
   return {
     ...state,
     detail,
-    baseVersion: baseAfter(state, wrote, detail.conversation.version),
-    stale: state.draft !== "" && (state.stale || wrote),
-    refused: state.refused && !wrote,
-    busy: false,
-    failure: null,
+    seen: isNew ? before : seenIn(detail),
+    wrote: state.draft !== "" && (state.wrote || isNew),
+    lost: null,
   };
 }
 
-/** Only the visitor's new words wait to be seen; what else moved the version is no reason to refuse. */
-function baseAfter(state: DeskState, wrote: boolean, now: number): number | null {
-  if (state.draft === "") return null;
-  // A draft kept from before was written before anything on this screen was seen.
-  if (state.baseVersion === null) return now;
-  return upToDate(state) && !wrote ? now : state.baseVersion;
+function sent(state: DeskState, message: Message, words: string): DeskState {
+  // What was typed while the reply was on its way is a draft of its own.
+  const draft = state.draft.trim() === words ? "" : state.draft;
+  return { ...state, ...NOTHING_SAID, detail: withMessage(state.detail, message), draft, sent: true };
 }
 
-function version(state: DeskState): number | null {
-  return state.detail?.conversation.version ?? null;
+/** Words that came after those that were read are still to be read. */
+function seenUpTo({ detail, seen }: DeskState, newest: string | undefined): Seen | null {
+  return detail !== null && newestOf(detail) === newest ? seenIn(detail) : seen;
 }
 
-/** The visitor's newest message: only that makes a draft stale in the eyes of a reader. */
-function newestOf(detail: CaseDetail): string | undefined {
-  const own = detail.conversation.messages.filter((message) => message.author === "visitor");
-  return own[own.length - 1]?.id;
+function seenIn(detail: CaseDetail): Seen {
+  return { version: detail.conversation.version, newest: newestOf(detail) };
 }
 
 function withMessage(detail: CaseDetail | null, message: Message): CaseDetail | null {

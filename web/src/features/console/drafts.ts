@@ -1,13 +1,14 @@
-/** Drafts of answers, kept by case: they outlive a look at the list. */
+/** Drafts of answers, kept by case with what their writer had seen: they outlive a look at the list. */
 import { placeForDrafts } from "../../lib/drafts";
+import type { Draft } from "./desk";
 
-const drafts = placeForDrafts<string>();
+const drafts = placeForDrafts<Draft>();
 
-export function draftOf(caseId: string): string {
-  return drafts.get(caseId) ?? "";
+export function draftOf(caseId: string): Draft {
+  return drafts.get(caseId) ?? { text: "", seen: null };
 }
 
-export function keepDraft(caseId: string, text: string): void {
-  if (text === "") drafts.delete(caseId);
-  else drafts.set(caseId, text);
+export function keepDraft(caseId: string, draft: Draft): void {
+  if (draft.text === "") drafts.delete(caseId);
+  else drafts.set(caseId, draft);
 }

@@ -5,7 +5,8 @@ import { answerCase, closeCase, readCase, takeCase } from "../../api/staff";
 import type { CloseReason } from "../../api/types";
 import { usePoll } from "../../lib/poll";
 import { type KeyedText, keyFor } from "../../lib/requestKey";
-import { type DeskState, desk, opened, upToDate } from "./desk";
+import { useShown } from "../../lib/shown";
+import { type DeskState, desk, newestOf, opened, unseen } from "./desk";
 import { draftOf, keepDraft } from "./drafts";
 
 const EVERY_MS = 5_000;
@@ -23,91 +24,88 @@ export interface OpenCase {
 
 export function useCase(caseId: string, onSignedOut: () => void): OpenCase {
   const [state, dispatch] = useReducer(desk, caseId, (id) => opened(draftOf(id)));
+  const { detail, draft, seen } = state;
   const spoken = useRef<KeyedText | null>(null);
   const working = useRef(false);
+  // Only the look that began last counts, and none that began before a press.
+  const begun = useRef(0);
 
-  const fail = (thrown: unknown): void => {
+  useEffect(() => keepDraft(caseId, { text: draft, seen }), [caseId, draft, seen]);
+
+  const look = async (signal?: AbortSignal): Promise<void> => {
+    const turn = ++begun.current;
+    const stands = () => turn === begun.current && !signal?.aborted;
+    try {
+      const found = await readCase(caseId, signal);
+      if (stands()) dispatch({ type: "read", detail: found });
+    } catch (thrown) {
+      if (stands()) fail(thrown, "lost");
+    }
+  };
+
+  const fail = (thrown: unknown, type: "lost" | "failed"): void => {
     const failure = asFailure(thrown);
     if (failure.kind === "login") onSignedOut();
-    dispatch({ type: "failed", failure });
+    dispatch({ type, failure });
   };
 
   usePoll(async (signal) => {
-    if (working.current) return;
-    try {
-      const detail = await readCase(caseId, signal);
-      if (!signal.aborted && !working.current) dispatch({ type: "read", detail });
-    } catch (thrown) {
-      if (!signal.aborted) fail(thrown);
-    }
+    if (!working.current) await look(signal);
   }, EVERY_MS);
 
-  const behind = state.stale && !upToDate(state);
-  const shown = state.detail?.conversation.version;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: newer words start the wait again
+  const isNew = unseen(state);
+  const newest = detail === null ? undefined : newestOf(detail);
+  const shown = useShown();
   useEffect(() => {
-    if (!behind) return;
-    const timer = setTimeout(() => dispatch({ type: "seen" }), TO_READ_MS);
+    if (!isNew || !shown) return;
+    const timer = setTimeout(() => dispatch({ type: "seen", newest }), TO_READ_MS);
     return () => clearTimeout(timer);
-  }, [behind, shown]);
+  }, [isNew, shown, newest]);
 
-  /** Do one thing that changes the case; meanwhile no look may bring back the old state. */
-  const work = async (act: () => Promise<void>): Promise<boolean> => {
+  /** Do one thing that changes the case, then look; meanwhile no look may bring back the old state. */
+  const work = async (act: () => Promise<void>, onStale?: () => void): Promise<boolean> => {
     if (working.current) return false;
     working.current = true;
+    begun.current += 1;
     dispatch({ type: "working" });
+    let again = false;
     try {
       await act();
       return true;
     } catch (thrown) {
-      await refresh(thrown);
+      const { kind } = asFailure(thrown);
+      again = kind === "stale" || kind === "state";
+      if (kind === "stale" && onStale) onStale();
+      else fail(thrown, "failed");
       return false;
     } finally {
       working.current = false;
-    }
-  };
-
-  const refresh = async (thrown: unknown): Promise<void> => {
-    const { kind } = asFailure(thrown);
-    if (kind !== "stale" && kind !== "state") return fail(thrown);
-    try {
-      const detail = await readCase(caseId);
-      if (kind === "stale") dispatch({ type: "refused", detail });
-      else {
-        dispatch({ type: "read", detail });
-        fail(thrown);
-      }
-    } catch (again) {
-      fail(again);
+      dispatch({ type: "rested" });
+      if (again) void look();
     }
   };
 
   return {
     state,
-    type: (text) => {
-      keepDraft(caseId, text);
-      dispatch({ type: "typed", text });
-    },
+    type: (text) => dispatch({ type: "typed", text }),
     take: async () => {
       await work(async () => dispatch({ type: "read", detail: await takeCase(caseId) }));
     },
     answer: async () => {
-      const words = state.draft.trim();
-      const base = state.baseVersion;
-      if (words === "" || base === null) return;
-      await work(async () => {
-        spoken.current = keyFor(`${base} ${words}`, spoken.current);
-        const message = await answerCase(caseId, words, base, spoken.current.key);
+      const words = draft.trim();
+      if (words === "" || seen === null) return;
+      const act = async () => {
+        // The same words after a lost answer carry the same key: the server has them once.
+        spoken.current = keyFor(words, spoken.current);
+        const message = await answerCase(caseId, words, seen.version, spoken.current.key);
         spoken.current = null;
-        keepDraft(caseId, "");
-        dispatch({ type: "sent", message });
-        dispatch({ type: "read", detail: await readCase(caseId) });
-      });
+        dispatch({ type: "sent", message, words });
+      };
+      if (await work(act, () => dispatch({ type: "refused" }))) await look();
     },
     close: (reason, note) =>
       work(async () => {
-        const base = state.detail?.conversation.version ?? 0;
-        dispatch({ type: "read", detail: await closeCase(caseId, reason, note, base) });
+        dispatch({ type: "read", detail: await closeCase(caseId, reason, note, seen?.version ?? 0) });
       }),
   };
 }

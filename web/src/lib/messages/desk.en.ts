@@ -57,8 +57,9 @@ export const deskEn: Record<keyof typeof deskZh, string> = {
   "case.send": "Send the reply",
   "case.sending": "Sending…",
   "case.sent": "Sent.",
+  "case.lost": "The server can’t be reached; this page may be out of date. It looks again by itself.",
   "case.refused": "Not sent.",
-  "case.stale":
+  "case.wrote":
     "The visitor has just written something new. Please read it above before you send. Your draft is still here.",
   "case.fresh": "When you have read it, press “Send the reply”.",
   "case.close": "Close this case",

@@ -1,0 +1,64 @@
+/** One case at the desk, from open to answered, for the tests of its pages. */
+import { render, screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import DeskPage from "../../src/app/DeskPage";
+import { keepDraft } from "../../src/features/console/drafts";
+import { empty, FakeServer, json } from "../fakeServer";
+import { caseDetail, caseSummary, conversation, message, notice, status } from "../samples";
+
+export const ME = "GET /api/staff/me";
+export const LIST = "GET /api/staff/cases";
+export const CASE = "GET /api/staff/cases/*";
+const TAKE = "POST /api/staff/cases/*/take";
+export const ANSWER = "POST /api/staff/cases/*/messages";
+export const CLOSE = "POST /api/staff/cases/*/close";
+export const me = { name: "林老师", role: "counsellor" };
+
+const talk = conversation({ version: 3, level: "urgent", help: true, messages: [message(), notice] });
+const open = caseDetail({ conversation: talk });
+export const mine = caseDetail({
+  case: caseSummary({ state: "taken", assignee: "林老师" }),
+  conversation: { ...talk, version: 4, owner: "person", case: "taken" },
+});
+const later = message({ id: "m8", seq: 3, text: "老师，我还在。" });
+export const moved = caseDetail({
+  case: mine.case,
+  conversation: { ...mine.conversation, version: 5, messages: [...talk.messages, later] },
+});
+
+export const own = message({ id: "p1", seq: 4, author: "counsellor", text: "你好，我在。" });
+export const answered = caseDetail({
+  case: mine.case,
+  conversation: { ...mine.conversation, version: 5, messages: [...talk.messages, own] },
+});
+
+/** Return a server with one open case and no draft on the page. */
+export function serverOfOneCase(): FakeServer {
+  keepDraft("case-000001", { text: "", seen: null });
+  return new FakeServer({
+    "GET /api/status": () => json(status),
+    [ME]: () => json(me),
+    [LIST]: () => json([caseSummary()]),
+    [CASE]: () => json(open),
+    [TAKE]: () => json(mine),
+    [ANSWER]: () => json(own, 201),
+    [CLOSE]: () => json(caseDetail({ case: caseSummary({ state: "closed" }) })),
+    "POST /api/staff/login": () => json(me),
+    "POST /api/staff/logout": () => empty(),
+  });
+}
+
+export function openDesk(path = "/desk") {
+  window.history.replaceState(null, "", path);
+  render(<DeskPage />);
+  return userEvent.setup();
+}
+
+export const box = () => screen.findByRole("textbox", { name: "回复来访者" });
+
+export async function openMine(server: FakeServer) {
+  server.on(CASE, () => json(mine));
+  const user = openDesk("/desk/cases/case-000001");
+  await box();
+  return user;
+}
