@@ -36,6 +36,7 @@ def test_a_counsellor_takes_a_case_answers_and_closes_it(open_page):
     desk.get_by_role("button", name="确定结束").click()
     expect(desk.get_by_text("先选一个原因。")).to_be_visible()
     desk.get_by_label("已移交急救或警方").check(force=True)
+    desk.wait_for_timeout(3_000)  # a case isn't closed over words that nobody can have read
     desk.get_by_role("button", name="确定结束").click()
     expect(desk.get_by_text("这个个案已经结束。")).to_be_visible()
     desk.get_by_role("button", name="退出").click()

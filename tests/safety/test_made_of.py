@@ -91,7 +91,9 @@ def test_a_change_in_any_file_moves_the_version(version, files, tmp_path):
 def test_another_library_moves_the_version(version, libraries, monkeypatch):
     installed, before = made_of.version, version()
     for library in libraries:
-        monkeypatch.setattr(made_of, "version", lambda name, new=library: "0" if name == new else installed(name))
+        monkeypatch.setattr(
+            made_of, "version", lambda name, new=library: "0" if name == new else installed(name)
+        )
         assert version() != before, library
 
 
