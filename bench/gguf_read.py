@@ -2,10 +2,13 @@
 
     python bench/gguf_read.py --peer-python PATH [--dialogues N] [--tokens N]
 
-The model in the package is written as GGUF in each type and read by llama.cpp in an environment of its own
-(bench/peers/llama_cpp.txt). Each dialogue of the starter corpus reaches it as a user's would: by the dialogue form
-that the file carries, then by llama.cpp's own tokenizer. What is compared: the prompt's ids with those of
-`template.encode_prompt`; log-probabilities of our 50 likeliest next tokens; the answer drawn greedily.
+The model in the package is written as GGUF in each type and read by llama.cpp, through llama-cpp-python in an
+environment of its own (bench/peers/llama_cpp.txt). Each dialogue of the starter corpus that fits reaches it as a user's
+would there: by the dialogue form that the file carries, which llama-cpp-python renders with Jinja2 (llama.cpp's
+server has a renderer of its own, which is not asked here), then by llama.cpp's tokenizer under the file's own flags.
+What is compared: the prompt's ids with those of `template.encode_prompt`; in dialogues drawn evenly from the short and
+the long, log-probabilities of our 50 likeliest next tokens, and the answer drawn greedily up to its end. The cache
+is fp32, so what is off is the file's type and another program's arithmetic.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from psyllm.core.starter import starter_records
 from psyllm.lm.checkpoint import Checkpoint, load
 from psyllm.lm.export import DTYPES, GGUF, export
 from psyllm.lm.gguf_file import GGUF_FILE
-from psyllm.lm.template import Message, encode_prompt, record_messages
+from psyllm.lm.template import END, Message, encode_prompt, record_messages
 
 PEER = Path(__file__).parent / "peers" / "llama_cpp_read.py"
 ROLES = {"visitor": "user", "counsellor": "assistant"}
@@ -38,21 +41,26 @@ HOW = (
 
 
 def dialogues(model: Checkpoint, most_tokens: int) -> list[tuple[list[Message], list[int]]]:
-    """Return the starter corpus's dialogues with the ids of their prompts, as far as they fit."""
+    """Return the starter corpus's dialogues that fit, shortest first, with the ids of their prompts."""
     found = [
         (messages, encode_prompt(model.tokenizer, messages, sys.maxsize))
         for record in starter_records()
         for messages in record_messages(record)
     ]
-    return [(messages, ids) for messages, ids in found if len(ids) <= most_tokens]
+    fit = [(messages, ids) for messages, ids in found if len(ids) <= most_tokens]
+    print(
+        f"{len(found) - len(fit)} of {len(found)} prompts are longer than {most_tokens} tokens and left out"
+    )
+    return sorted(fit, key=lambda one: len(one[1]))
 
 
 @torch.no_grad()
 def continued(model: Checkpoint, ids: list[int], tokens: int) -> dict[str, Any]:
-    """Return the likeliest next tokens with their log-probabilities, and the tokens of a greedy answer."""
+    """Return the likeliest next tokens with their log-probabilities, and a greedy answer up to its end."""
     said: list[int] = []
     first: torch.Tensor | None = None
-    for _ in range(tokens):
+    end = model.tokenizer.mark(END)
+    while len(said) < tokens and end not in said:
         scores = model.model(torch.tensor([[*ids, *said]])).logits[0, -1].float().log_softmax(-1)
         first = scores if first is None else first
         said.append(int(scores.argmax()))
@@ -79,7 +87,7 @@ def main() -> None:
         {"messages": [{"role": ROLES[one.role], "content": one.text} for one in messages], "ids": ids}
         for messages, ids in asked
     ]
-    for row in rows[: given.dialogues]:
+    for row in rows[:: max(len(rows) // given.dialogues, 1)][: given.dialogues]:
         row.update(continued(model, row["ids"], given.tokens))
     print(f"{len(rows)} prompts of {sum(len(row['ids']) for row in rows):,} tokens")
     print(

@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from llama_cpp import Llama
+from llama_cpp import GGML_TYPE_F32, Llama
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 
 def prompt_ids(model: Llama, form: Jinja2ChatFormatter, messages: list[dict[str, str]]) -> list[int]:
     """Return what llama.cpp makes of a dialogue: the file's own form, then its own tokenizer."""
     text = form(messages=messages).prompt
-    return list(model.tokenize(text.encode(), add_bos=False, special=True))
+    # Asked for, a first mark still comes only where the file says that the model has one.
+    return list(model.tokenize(text.encode(), add_bos=True, special=True))
 
 
 def compare(model: Llama, row: dict[str, Any]) -> tuple[float, bool, bool]:
@@ -43,9 +44,20 @@ def compare(model: Llama, row: dict[str, Any]) -> tuple[float, bool, bool]:
 def main(file: Path, rows_file: Path) -> None:
     """Read the file and print what was found."""
     rows = json.loads(rows_file.read_text("utf-8"))
-    model = Llama(str(file), n_ctx=0, logits_all=True, verbose=False, n_threads=1)
-    end = model.detokenize([model.token_eos()], special=True).decode()
-    form = Jinja2ChatFormatter(model.metadata["tokenizer.chat_template"], eos_token=end, bos_token="")
+    model = Llama(
+        str(file),
+        n_ctx=0,
+        logits_all=True,
+        verbose=False,
+        n_threads=1,
+        type_k=GGML_TYPE_F32,
+        type_v=GGML_TYPE_F32,
+    )
+    marks = [
+        model.detokenize([mark], special=True).decode() for mark in (model.token_eos(), model.token_bos())
+    ]
+    template = model.metadata["tokenizer.chat_template"]
+    form = Jinja2ChatFormatter(template, eos_token=marks[0], bos_token=marks[1])
     alike = sum(prompt_ids(model, form, row["messages"]) == row["ids"] for row in rows)
     found = [compare(model, row) for row in rows if "said" in row]
     off = [one[0] for one in found]
@@ -57,7 +69,7 @@ def main(file: Path, rows_file: Path) -> None:
                 "first": sum(one[1] for one in found),
                 "answers": sum(one[2] for one in found),
                 "median": statistics.median(off),
-                "most": max(off),
+                "most": float(np.max(off)),  # unlike Python's, it lets no NaN go unseen
             }
         )
     )

@@ -8,7 +8,7 @@ from psyllm.casebook import cases, staff, talk
 from psyllm.casebook.kinds import CaseState, CloseReason, Owner
 from psyllm.casebook.open import Casebook
 from psyllm.casebook.tables import Audit, Case, Staff
-from psyllm.core.errors import NotFound, StaleVersion, WrongState
+from psyllm.core.errors import BadInput, NotFound, StaleVersion, WrongState
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
 
@@ -23,9 +23,9 @@ async def taken_case(book: Casebook) -> tuple[str, str, Case, Staff]:
     return visitor, taken.conversation.id, case, lin
 
 
-def answer(book: Casebook, case: Case, who: Staff, version: int, key: str = "staff-001"):
+def answer(book: Casebook, case: Case, who: Staff, version: int, key: str = "staff-001", text: str = "我在"):
     return cases.answer(
-        book, case_id=case.id, staff=who, text=Private("我在"), base_version=version, request_key=key
+        book, case_id=case.id, staff=who, text=Private(text), base_version=version, request_key=key
     )
 
 
@@ -86,6 +86,26 @@ async def test_the_same_key_is_one_answer(book: Casebook) -> None:
     first = await answer(book, case, lin, case.conversation.version)
     second = await answer(book, case, lin, case.conversation.version)
     assert first.id == second.id
+
+
+async def test_a_used_key_never_swallows_other_words_nor_those_for_another_visitor(book: Casebook) -> None:
+    _, _, case, lin = await taken_case(book)
+    await answer(book, case, lin, case.conversation.version)
+    with pytest.raises(BadInput, match="other words"):
+        await answer(book, case, lin, case.conversation.version, text="离开窗边")
+    _, taken = await ask(book, key="key-0002", level=Level.RISK)
+    other, _, _ = await cases.take(book, await open_case_id(book, taken.conversation.id), lin)
+    with pytest.raises(BadInput, match="other words"):
+        await answer(book, other, lin, other.conversation.version)
+    with pytest.raises(NotFound):
+        await cases.answer(
+            book,
+            case_id="no-such-case",
+            staff=lin,
+            text=Private("我在"),
+            base_version=1,
+            request_key="staff-001",
+        )
 
 
 async def test_closing_gives_the_conversation_back_and_keeps_the_level(book: Casebook) -> None:

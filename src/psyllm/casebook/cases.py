@@ -147,12 +147,14 @@ async def answer(
     Raises:
         WrongState: the case is not this counsellor's.
         StaleVersion: the visitor wrote meanwhile.
+        BadInput: the key belongs to other words, or to another case.
     """
     async with book.writing() as session:
-        earlier = await earlier_message(session, staff.id, request_key)
+        case, conversation = await _case_and_conversation(session, case_id)
+        earlier = await earlier_message(session, staff.id, request_key, text, conversation.id)
         if earlier is not None:
             return earlier
-        case, conversation = await _own_case(session, case_id, staff)
+        _need_own(case, staff)
         _need_version(conversation, base_version)
         now = book.now()
         draft = Draft(MessageAuthor.COUNSELLOR, text, sender_id=staff.id, request_key=request_key)
@@ -214,10 +216,14 @@ async def _case_and_conversation(session: AsyncSession, case_id: str) -> tuple[C
 
 async def _own_case(session: AsyncSession, case_id: str, staff: Staff) -> tuple[Case, Conversation]:
     case, conversation = await _case_and_conversation(session, case_id)
+    _need_own(case, staff)
+    return case, conversation
+
+
+def _need_own(case: Case, staff: Staff) -> None:
     if case.state is not CaseState.TAKEN or case.assignee_id != staff.id:
         message = f"this case is {case.state.value} and not with you"
         raise WrongState(message, "take the case first")
-    return case, conversation
 
 
 def _need_version(conversation: Conversation, base_version: int) -> None:

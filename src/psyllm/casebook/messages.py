@@ -15,7 +15,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from psyllm.casebook.kinds import MessageAuthor
 from psyllm.casebook.tables import Conversation, Message, new_id
-from psyllm.core.errors import NotFound
+from psyllm.core.errors import BadInput, NotFound
 from psyllm.core.private import Private
 
 
@@ -92,10 +92,23 @@ async def own_conversation(
     return conversation
 
 
-async def earlier_message(session: AsyncSession, sender_id: str, request_key: str) -> Message | None:
-    """Return what a request of this key wrote before, None if it is new."""
+async def earlier_message(
+    session: AsyncSession, sender_id: str, request_key: str, text: Private, conversation_id: str | None = None
+) -> Message | None:
+    """Return what a request of this key wrote before, None if it is new.
+
+    Raises:
+        BadInput: it wrote other words, or wrote in another conversation than the one named.
+    """
     query = select(Message).where(Message.sender_id == sender_id, Message.request_key == request_key)
-    return await session.scalar(query)
+    earlier = await session.scalar(query)
+    if earlier is None:
+        return None
+    # Other words would be lost without anybody having read them.
+    if earlier.text != text or (conversation_id or earlier.conversation_id) != earlier.conversation_id:
+        message = "this request key was used for other words"
+        raise BadInput(message, "send it again with a new request_key")
+    return earlier
 
 
 async def last_visitor_message(session: AsyncSession, conversation_id: str) -> Message:

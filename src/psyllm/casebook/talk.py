@@ -23,7 +23,6 @@ from psyllm.casebook.open import Casebook
 from psyllm.casebook.runs import start_run, stop_runs
 from psyllm.casebook.tables import Conversation, Message, Run, Screening, new_id
 from psyllm.casebook.visitors import add_visitor
-from psyllm.core.errors import BadInput
 from psyllm.core.language import Language
 from psyllm.core.private import Private
 from psyllm.safety.levels import Level
@@ -70,9 +69,9 @@ async def ask(book: Casebook, *, visitor_id: str | None, secret: str, title: Pri
         if visitor_id is None:
             visitor_id = (await add_visitor(book, session, secret)).id
         else:
-            earlier = await earlier_message(session, visitor_id, said.request_key)
+            earlier = await earlier_message(session, visitor_id, said.request_key, said.text)
             if earlier is not None:
-                return await _taken_before(session, earlier, said)
+                return await _taken_before(session, earlier)
         now = book.now()
         conversation = Conversation(
             id=new_id(),
@@ -97,13 +96,13 @@ async def say(book: Casebook, *, visitor_id: str, conversation_id: str, said: Sa
 
     Raises:
         NotFound: the conversation is not this visitor's.
-        BadInput: the key belongs to other words.
+        BadInput: the key belongs to other words, or to another conversation.
     """
     async with book.writing() as session:
         conversation = await own_conversation(session, visitor_id, conversation_id)
-        earlier = await earlier_message(session, visitor_id, said.request_key)
+        earlier = await earlier_message(session, visitor_id, said.request_key, said.text, conversation_id)
         if earlier is not None:
-            return await _taken_before(session, earlier, said)
+            return await _taken_before(session, earlier)
         return await _take_in(session, conversation, said, book.now())
 
 
@@ -239,10 +238,7 @@ def _wants_notice(conversation: Conversation, said: Said) -> bool:
     return conversation.owner is Owner.BOT or nobody_there
 
 
-async def _taken_before(session: AsyncSession, message: Message, said: Said) -> Taken:
-    if message.text != said.text:  # other words would be lost without anybody having read them
-        text = "this request key was used for other words"
-        raise BadInput(text, "send it again with a new request_key")
+async def _taken_before(session: AsyncSession, message: Message) -> Taken:
     conversation = await session.get_one(Conversation, message.conversation_id)
     notice = await session.scalar(select(Message).where(Message.reply_to_id == message.id))
     run = await session.scalar(select(Run).where(Run.for_message_id == message.id, Run.request_key.is_(None)))

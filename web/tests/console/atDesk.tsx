@@ -1,9 +1,10 @@
 /** One case at the desk, from open to answered, for the tests of its pages. */
-import { render, screen } from "@testing-library/react";
+import { act, render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
+import { onTestFinished, vi } from "vitest";
 import DeskPage from "../../src/app/DeskPage";
-import { keepDraft } from "../../src/features/console/drafts";
-import { empty, FakeServer, json } from "../fakeServer";
+import { forgetDrafts } from "../../src/lib/drafts";
+import { empty, FakeServer, json, problem } from "../fakeServer";
 import { caseDetail, caseSummary, conversation, message, notice, status } from "../samples";
 
 export const ME = "GET /api/staff/me";
@@ -14,7 +15,7 @@ export const ANSWER = "POST /api/staff/cases/*/messages";
 export const CLOSE = "POST /api/staff/cases/*/close";
 export const me = { name: "林老师", role: "counsellor" };
 
-const talk = conversation({ version: 3, level: "urgent", help: true, messages: [message(), notice] });
+export const talk = conversation({ version: 3, level: "urgent", help: true, messages: [message(), notice] });
 const open = caseDetail({ conversation: talk });
 export const mine = caseDetail({
   case: caseSummary({ state: "taken", assignee: "林老师" }),
@@ -32,10 +33,13 @@ export const answered = caseDetail({
   conversation: { ...mine.conversation, version: 5, messages: [...talk.messages, own] },
 });
 
-/** Return a server with one open case and no draft on the page. */
-export function serverOfOneCase(): FakeServer {
-  keepDraft("case-000001", { text: "", seen: null });
-  return new FakeServer({
+/** The server of the test that runs; made anew by `startServer`. */
+export let server: FakeServer;
+
+/** Start a server with one open case, and a page without any draft. */
+export function startServer(): void {
+  forgetDrafts();
+  server = new FakeServer({
     "GET /api/status": () => json(status),
     [ME]: () => json(me),
     [LIST]: () => json([caseSummary()]),
@@ -56,9 +60,34 @@ export function openDesk(path = "/desk") {
 
 export const box = () => screen.findByRole("textbox", { name: "回复来访者" });
 
-export async function openMine(server: FakeServer) {
+export async function openMine() {
   server.on(CASE, () => json(mine));
   const user = openDesk("/desk/cases/case-000001");
   await box();
   return user;
 }
+
+/** The versions with which replies went out so far. */
+export const bases = () => server.of(ANSWER).map(({ body }) => body["base_version"]);
+export const send = () => screen.getByRole("button", { name: "发出回复" });
+export const said = () => screen.queryAllByRole("alert").map((alert) => alert.textContent);
+export const held = async () => ((await box()) as HTMLTextAreaElement).value;
+export const onlyNewest = (version: number) =>
+  server.on(ANSWER, ({ body }) =>
+    body["base_version"] === version ? json(own, 201) : problem(409, "PSY-503"),
+  );
+export const gone = () => {
+  throw new TypeError("Failed to fetch");
+};
+
+/** Open the taken case with a draft, on a clock that the test moves. */
+export async function openWithDraft(text: string) {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  onTestFinished(() => void vi.useRealTimers());
+  const user = await openMine();
+  await user.type(await box(), text);
+  return user;
+}
+
+export const look = () => act(() => vi.advanceTimersByTimeAsync(5_100));
+export const read = () => act(() => vi.advanceTimersByTimeAsync(2_100));

@@ -1,9 +1,17 @@
 /** The desk's reducer: what makes a draft stale, and which version it is sent with. */
 import { expect, test } from "vitest";
 import { Failure } from "../../src/api/failure";
-import { type DeskEvent, type DeskState, desk, opened, unseen } from "../../src/features/console/desk";
+import {
+  type DeskEvent,
+  type DeskState,
+  desk,
+  NO_DRAFT,
+  opened,
+  toSpeak,
+  unseen,
+} from "../../src/features/console/desk";
 import { whatIn, whoIn } from "../../src/features/console/history";
-import { caseDetail, conversation, message } from "../samples";
+import { caseDetail, caseSummary, conversation, message } from "../samples";
 
 const detailAt = (version: number, ...ids: string[]) =>
   caseDetail({
@@ -19,15 +27,24 @@ const at = (version: number, ...ids: string[]): DeskEvent => ({
   detail: detailAt(version, ...ids),
 });
 const typed = (text: string): DeskEvent => ({ type: "typed", text });
-const sent = (words: string): DeskEvent => ({
-  type: "sent",
-  message: message({ id: "p1", seq: 2, author: "counsellor", text: words }),
-  words,
+const reply = (words: string, seq = 2) => message({ id: "p1", seq, author: "counsellor", text: words });
+const sent = (words: string): DeskEvent => ({ type: "sent", message: reply(words) });
+/** A look that finds one's own words after the visitor's first. */
+const withReply = (words: string, seq = 2): DeskEvent => ({
+  type: "read",
+  detail: caseDetail({
+    conversation: conversation({ version: 4, messages: [message(), reply(words, seq)] }),
+  }),
 });
+
+/** Press with what is in the box. */
+function press(state: DeskState): DeskState {
+  return desk(state, { type: "working", spoken: toSpeak(state) });
+}
 const FAILURE = new Failure("offline");
 
 function after(...events: DeskEvent[]): DeskState {
-  return events.reduce(desk, opened({ text: "", seen: null }));
+  return events.reduce(desk, opened(NO_DRAFT));
 }
 
 /** The version with which a press would go out now. */
@@ -99,17 +116,60 @@ test("why a press came to nothing stays through looks, why a look did goes with 
 });
 
 test("a sent answer empties the box and stands in the conversation", () => {
-  const state = after(at(3, "m1"), typed(" 你好 "), { type: "refused" }, sent("你好"));
-  expect(state).toMatchObject({ draft: "", wrote: false, refused: false, sent: true });
+  const refused = desk(press(after(at(3, "m1"), typed(" 你好 "))), { type: "refused" });
+  const state = desk(press(refused), sent("你好"));
+  expect(state).toMatchObject({
+    draft: "",
+    wrote: false,
+    refused: false,
+    refusals: 0,
+    sent: true,
+    spoken: null,
+  });
   expect(state.detail?.conversation.messages.map(({ id }) => id)).toEqual(["m1", "p1"]);
 });
 
 test("what was typed while a reply was on its way stays in the box", () => {
-  expect(after(at(3, "m1"), typed("你好"), typed("你好。药在哪"), sent("你好")).draft).toBe("你好。药在哪");
+  const pressed = press(after(at(3, "m1"), typed("你好")));
+  expect(desk(desk(pressed, typed("你好。药在哪")), sent("你好")).draft).toBe("你好。药在哪");
+});
+
+test("the same words go out under one key until the box is emptied or they have arrived", () => {
+  const first = press(after(at(3, "m1"), typed("你好")));
+  const again = press(desk(first, { type: "failed", failure: FAILURE }));
+  expect(again.spoken).toEqual(first.spoken);
+  expect(toSpeak(desk(first, typed("你好。"))).key).not.toBe(first.spoken?.key);
+  const anew = press([typed(""), typed("你好")].reduce(desk, first));
+  expect(anew.spoken?.key).not.toBe(first.spoken?.key);
+  expect(press(desk(desk(first, sent("你好")), typed("你好"))).spoken?.key).not.toBe(first.spoken?.key);
+});
+
+test("a reply whose answer was lost is known when a look finds it, also on a page opened anew", () => {
+  const pressed = press(after(at(3, "m1"), typed("你好")));
+  const lost = desk(pressed, { type: "failed", failure: FAILURE });
+  expect(desk(lost, withReply("你好"))).toMatchObject({ draft: "", sent: true, unsent: null, spoken: null });
+  expect(desk(lost, withReply("别的"))).toMatchObject({ draft: "你好", sent: false, unsent: FAILURE });
+  const { draft, seen, spoken } = lost;
+  expect(desk(opened({ text: draft, seen, spoken }), withReply("你好"))).toMatchObject({
+    draft: "",
+    sent: true,
+  });
+});
+
+test("one's own older words are not taken for those that are on their way", () => {
+  const pressed = press(after(withReply("在吗"), typed("在吗")));
+  const lost = desk(pressed, { type: "failed", failure: FAILURE });
+  expect(desk(lost, withReply("在吗"))).toMatchObject({ draft: "在吗", unsent: FAILURE });
+});
+
+test("what a press came to is forgotten once the case is in other hands", () => {
+  const failed = after(at(3, "m1"), typed("你好"), { type: "failed", failure: FAILURE });
+  const taken = caseDetail({ case: caseSummary({ state: "taken", assignee: "王老师" }) });
+  expect(desk(failed, { type: "read", detail: taken })).toMatchObject({ unsent: null, draft: "你好" });
 });
 
 test("a draft kept from before knows what its writer had seen", () => {
-  const kept = opened({ text: "草稿", seen: { version: 5, newest: "m1" } });
+  const kept = opened({ text: "草稿", seen: { version: 5, newest: "m1" }, spoken: null });
   const same = desk(kept, at(7, "m1", "p1"));
   expect([base(same), same.wrote, unseen(same)]).toEqual([7, false, false]);
   const other = desk(kept, at(7, "m1", "m2"));

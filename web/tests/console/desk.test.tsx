@@ -2,15 +2,11 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, expect, test, vi } from "vitest";
 import { expectNoViolations } from "../axe";
-import { type FakeServer, json, problem } from "../fakeServer";
+import { json, problem } from "../fakeServer";
 import { caseSummary } from "../samples";
-import { box, CASE, CLOSE, LIST, ME, me, mine, openDesk, openMine, serverOfOneCase } from "./atDesk";
+import { box, CASE, CLOSE, LIST, ME, me, mine, openDesk, openMine, server, startServer } from "./atDesk";
 
-let server: FakeServer;
-
-beforeEach(() => {
-  server = serverOfOneCase();
-});
+beforeEach(startServer);
 
 test("who is not signed in is asked to, wrong words are told apart from a lost server", async () => {
   server.on(ME, () => problem(401));
@@ -90,7 +86,7 @@ test("a case that another has taken can be read only", async () => {
 });
 
 test("closing needs a reason, takes a note, and hands the conversation back", async () => {
-  const user = await openMine(server);
+  const user = await openMine();
   await user.click(screen.getByRole("button", { name: "结束这个个案" }));
   await user.click(screen.getByRole("button", { name: "确定结束" }));
   expect(screen.getByRole("alert").textContent).toBe("先选一个原因。");

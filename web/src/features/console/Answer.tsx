@@ -2,7 +2,7 @@
 import { Button } from "../../components/Button";
 import { Field } from "../../components/Field";
 import { t } from "../../lib/messages/t";
-import { type DeskState, unseen } from "./desk";
+import { type DeskState, newestOf, unseen } from "./desk";
 import type { OpenCase } from "./useCase";
 
 export function Answer({ open }: { open: OpenCase }) {
@@ -37,18 +37,24 @@ export function Answer({ open }: { open: OpenCase }) {
 
 /** What the writer of a draft must know before the next press. */
 function Changed({ state }: { state: DeskState }) {
-  const { refused, refusals, wrote } = state;
-  if (!refused && !wrote) return null;
+  const { detail, refused, refusals, wrote } = state;
+  if (detail === null || !(refused || wrote)) return null;
+  const isNew = wrote && unseen(state);
   return (
     <div className="answer-changed">
       {refused && (
-        // A new element for each refusal: a screen reader says again what stands there unchanged.
+        // A new element for each refusal, below for each message: a screen reader says again what reads the same.
         <p key={refusals} role="alert">
           <strong>{t("case.refused")}</strong>
         </p>
       )}
-      <p role="alert">{t(wrote ? "case.wrote" : "problem.stale")}</p>
-      <p role="status">{wrote && !unseen(state) ? t("case.fresh") : ""}</p>
+      {isNew && (
+        <p key={newestOf(detail)} role="alert">
+          {t("case.wrote")}
+        </p>
+      )}
+      {!wrote && <p role="alert">{t("problem.stale")}</p>}
+      <p role="status">{wrote && !isNew ? t("case.fresh") : ""}</p>
     </div>
   );
 }

@@ -94,7 +94,7 @@ function screened(screening: CaseScreening | undefined): string {
 /** What the counsellor may do in the case's present state. */
 function Work({ open, detail, me }: { open: OpenCase; detail: CaseDetail; me: StaffMe }) {
   const { state, assignee } = detail.case;
-  if (state === "closed") return <p className="case-note">{t("case.closed")}</p>;
+  if (state === "closed") return <Over words={t("case.closed")} draft={open.state.draft} />;
   if (state === "open") {
     return (
       <div className="case-take">
@@ -106,12 +106,28 @@ function Work({ open, detail, me }: { open: OpenCase; detail: CaseDetail; me: St
     );
   }
   if (assignee !== me.name) {
-    return <p className="case-note">{t("case.taken", { name: assignee ?? t("desk.nobody") })}</p>;
+    const words = t("case.taken", { name: assignee ?? t("desk.nobody") });
+    return <Over words={words} draft={open.state.draft} />;
   }
   return (
     <>
       <Answer open={open} />
-      <CloseForm busy={open.state.busy} onClose={open.close} />
+      <CloseForm caseId={detail.case.id} busy={open.state.busy} onClose={open.close} />
+    </>
+  );
+}
+
+/** Why nothing can be done here, and the words that were not sent, to be copied. */
+function Over({ words, draft }: { words: string; draft: string }) {
+  return (
+    <>
+      <p className="case-note">{words}</p>
+      {draft.trim() !== "" && (
+        <div className="case-note">
+          <p role="alert">{t("case.unsentDraft")}</p>
+          <blockquote>{draft}</blockquote>
+        </div>
+      )}
     </>
   );
 }

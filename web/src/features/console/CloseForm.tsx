@@ -1,26 +1,43 @@
 /** Ends a case with a reason and a note; asks once, in place, before it does. */
 import { useEffect, useRef, useState } from "react";
+import type { Failure } from "../../api/failure";
 import type { CloseReason } from "../../api/types";
 import { Button } from "../../components/Button";
+import { FailureNote } from "../../components/FailureNote";
 import { Field } from "../../components/Field";
 import { t } from "../../lib/messages/t";
+import { closingOf, keepClosing } from "./drafts";
 
 const REASONS = ["resolved", "referred", "emergency_handed_over", "visitor_left", "false_alarm"] as const;
 
 interface Props {
+  caseId: string;
   busy: boolean;
-  onClose: (reason: CloseReason, note: string) => Promise<boolean>;
+  onClose: (reason: CloseReason, note: string) => Promise<Failure | null>;
 }
 
-export function CloseForm({ busy, onClose }: Props) {
-  const [asking, setAsking] = useState(false);
-  const [reason, setReason] = useState<CloseReason | null>(null);
-  const [note, setNote] = useState("");
+export function CloseForm({ caseId, busy, onClose }: Props) {
+  const [begun] = useState(() => closingOf(caseId));
+  const [asking, setAsking] = useState(begun !== null);
+  const [reason, setReason] = useState<CloseReason | null>(begun?.reason ?? null);
+  const [note, setNote] = useState(begun?.note ?? "");
   const [missing, setMissing] = useState(false);
+  const [failure, setFailure] = useState<Failure | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
+  const stood = useRef(asking);
   useEffect(() => {
-    if (asking) heading.current?.focus();
+    if (asking && !stood.current) heading.current?.focus();
+    stood.current = asking;
   }, [asking]);
+
+  useEffect(() => keepClosing(caseId, asking ? { reason, note } : null), [caseId, asking, reason, note]);
+
+  const send = async (chosen: CloseReason): Promise<void> => {
+    setFailure(null);
+    const found = await onClose(chosen, note.trim());
+    if (found) setFailure(found);
+    else keepClosing(caseId, null);
+  };
 
   if (!asking) {
     return (
@@ -37,7 +54,7 @@ export function CloseForm({ busy, onClose }: Props) {
       onSubmit={(event) => {
         event.preventDefault();
         setMissing(reason === null);
-        if (reason !== null && !busy) void onClose(reason, note.trim());
+        if (reason !== null && !busy) void send(reason);
       }}
     >
       <h3 id="close-heading" ref={heading} tabIndex={-1}>
@@ -67,11 +84,19 @@ export function CloseForm({ busy, onClose }: Props) {
         )}
       </fieldset>
       <Field label={t("case.note")} value={note} onChange={setNote} rows={2} />
+      {failure && <FailureNote failure={failure} withoutPhones />}
       <div className="answer-actions">
         <Button type="submit" tone="strong" busy={busy}>
           {t("case.closeSend")}
         </Button>
-        <Button onClick={() => setAsking(false)}>{t("case.closeCancel")}</Button>
+        <Button
+          onClick={() => {
+            setFailure(null);
+            setAsking(false);
+          }}
+        >
+          {t("case.closeCancel")}
+        </Button>
       </div>
     </form>
   );

@@ -5,10 +5,12 @@
  * is open or not. The visitor's new words count as seen once they have stood on
  * the screen for a while; until then a press carries the version before them, the
  * server refuses it, and the page says that nothing was sent. What else moves the
- * version, a reply of one's own or a level, needs no reading.
+ * version, a reply of one's own or a level, needs no reading. A reply whose answer
+ * was lost is known again when it stands in the conversation.
  */
 import type { Failure } from "../../api/failure";
 import type { CaseDetail, Message } from "../../api/types";
+import { type KeyedText, keyFor } from "../../lib/requestKey";
 
 export interface Seen {
   version: number;
@@ -16,25 +18,33 @@ export interface Seen {
   newest: string | undefined;
 }
 
+/** The words of a press, with its key and the last message that stood before it. */
+export interface Spoken extends KeyedText {
+  afterSeq: number;
+}
+
 export interface Draft {
   text: string;
   /** What its writer had seen; null before anything was. */
   seen: Seen | null;
+  /** The last press of this draft, as long as nobody knows that it arrived. */
+  spoken: Spoken | null;
 }
 
 export interface DeskState {
   detail: CaseDetail | null;
   draft: string;
   seen: Seen | null;
+  spoken: Spoken | null;
   /** The visitor wrote while a draft was open. */
   wrote: boolean;
-  /** How many presses the server has refused since this draft last went out; each is said anew. */
+  /** How many presses of this draft the server has refused; each is said anew. */
   refusals: number;
   /** The last press was refused, because the conversation had changed. */
   refused: boolean;
   sent: boolean;
   busy: boolean;
-  /** Why the last press came to nothing; it stays until the next press or letter. */
+  /** Why the last press came to nothing; it stays until the next press or letter, or until the case has moved on. */
   unsent: Failure | null;
   /** Why the last look came to nothing; the next look takes it away. */
   lost: Failure | null;
@@ -45,13 +55,15 @@ export type DeskEvent =
   | { type: "lost"; failure: Failure }
   | { type: "seen"; newest: string | undefined }
   | { type: "typed"; text: string }
-  | { type: "working" }
+  | { type: "working"; spoken?: Spoken }
   | { type: "rested" }
-  | { type: "sent"; message: Message; words: string }
+  | { type: "sent"; message: Message }
   | { type: "refused" }
   | { type: "failed"; failure: Failure };
 
-const NOTHING_SAID = { wrote: false, refused: false, refusals: 0, unsent: null };
+const NOTHING_SAID = { spoken: null, wrote: false, refused: false, refusals: 0, unsent: null };
+
+export const NO_DRAFT: Draft = { text: "", seen: null, spoken: null };
 
 /** Return the state with which a case is opened, with a draft kept from before. */
 export function opened(kept: Draft): DeskState {
@@ -60,6 +72,7 @@ export function opened(kept: Draft): DeskState {
     detail: null,
     draft: kept.text,
     seen: kept.seen,
+    spoken: kept.spoken,
     sent: false,
     busy: false,
     lost: null,
@@ -69,6 +82,13 @@ export function opened(kept: Draft): DeskState {
 /** Return whether the visitor's words on the screen do not count as seen yet. */
 export function unseen(state: DeskState): boolean {
   return state.detail !== null && state.seen?.newest !== newestOf(state.detail);
+}
+
+/** Return what a press of the draft sends: the same words under the same key, so that the server has them once. */
+export function toSpeak(state: DeskState): Spoken {
+  const keyed = keyFor(state.draft.trim(), state.spoken);
+  if (keyed === state.spoken) return state.spoken;
+  return { ...keyed, afterSeq: state.detail?.conversation.messages.at(-1)?.seq ?? 0 };
 }
 
 /** Return the visitor's newest message. */
@@ -88,11 +108,18 @@ export function desk(state: DeskState, event: DeskEvent): DeskState {
       if (event.text === "") return { ...state, ...NOTHING_SAID, draft: "", sent: false };
       return { ...state, draft: event.text, sent: false, unsent: null };
     case "working":
-      return { ...state, busy: true, sent: false, refused: false, unsent: null };
+      return {
+        ...state,
+        spoken: event.spoken ?? state.spoken,
+        busy: true,
+        sent: false,
+        refused: false,
+        unsent: null,
+      };
     case "rested":
       return { ...state, busy: false };
     case "sent":
-      return sent(state, event.message, event.words);
+      return { ...arrived(state), detail: withMessage(state.detail, event.message) };
     case "refused":
       return { ...state, refused: true, refusals: state.refusals + 1 };
     case "failed":
@@ -100,7 +127,8 @@ export function desk(state: DeskState, event: DeskEvent): DeskState {
   }
 }
 
-function read(state: DeskState, detail: CaseDetail): DeskState {
+function read(known: DeskState, detail: CaseDetail): DeskState {
+  const state = stands(known.spoken, detail) ? arrived(known) : known;
   const before = state.seen ?? seenIn(detail);
   const isNew = newestOf(detail) !== before.newest;
   return {
@@ -108,14 +136,28 @@ function read(state: DeskState, detail: CaseDetail): DeskState {
     detail,
     seen: isNew ? before : seenIn(detail),
     wrote: state.draft !== "" && (state.wrote || isNew),
+    unsent: sameHands(state.detail, detail) ? state.unsent : null,
     lost: null,
   };
 }
 
-function sent(state: DeskState, message: Message, words: string): DeskState {
+/** Whether the words of a press have become a message, also where its answer was lost. */
+function stands(spoken: Spoken | null, detail: CaseDetail): boolean {
+  if (spoken === null) return false;
+  return detail.conversation.messages.some(
+    ({ author, seq, text }) => author === "counsellor" && seq > spoken.afterSeq && text === spoken.text,
+  );
+}
+
+function arrived(state: DeskState): DeskState {
   // What was typed while the reply was on its way is a draft of its own.
-  const draft = state.draft.trim() === words ? "" : state.draft;
-  return { ...state, ...NOTHING_SAID, detail: withMessage(state.detail, message), draft, sent: true };
+  const draft = state.draft.trim() === state.spoken?.text ? "" : state.draft;
+  return { ...state, ...NOTHING_SAID, draft, sent: true };
+}
+
+function sameHands(before: CaseDetail | null, now: CaseDetail): boolean {
+  if (before === null) return true;
+  return before.case.state === now.case.state && before.case.assignee === now.case.assignee;
 }
 
 /** Words that came after those that were read are still to be read. */

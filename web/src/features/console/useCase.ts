@@ -1,36 +1,51 @@
 /** Joins one case's state with the server: looks again and again, takes, answers, closes. */
 import { useEffect, useReducer, useRef } from "react";
-import { asFailure } from "../../api/failure";
+import { asFailure, type Failure } from "../../api/failure";
 import { answerCase, closeCase, readCase, takeCase } from "../../api/staff";
-import type { CloseReason } from "../../api/types";
+import type { CaseDetail, CloseReason } from "../../api/types";
 import { usePoll } from "../../lib/poll";
-import { type KeyedText, keyFor } from "../../lib/requestKey";
 import { useShown } from "../../lib/shown";
-import { type DeskState, desk, newestOf, opened, unseen } from "./desk";
+import { type DeskState, desk, newestOf, opened, toSpeak, unseen } from "./desk";
 import { draftOf, keepDraft } from "./drafts";
 
 const EVERY_MS = 5_000;
 
 /** So long new words stand on the screen before a press counts as made after reading them. */
 const TO_READ_MS = 2_000;
+/** And so long for who was refused twice: a visitor who writes line after line must still be reachable. */
+const TO_READ_AGAIN_MS = 500;
 
 export interface OpenCase {
   state: DeskState;
   type: (text: string) => void;
   take: () => Promise<void>;
   answer: () => Promise<void>;
-  close: (reason: CloseReason, note: string) => Promise<boolean>;
+  /** Close the case; returns why it came to nothing. */
+  close: (reason: CloseReason, note: string) => Promise<Failure | null>;
 }
 
 export function useCase(caseId: string, onSignedOut: () => void): OpenCase {
   const [state, dispatch] = useReducer(desk, caseId, (id) => opened(draftOf(id)));
-  const { detail, draft, seen } = state;
-  const spoken = useRef<KeyedText | null>(null);
+  const { detail, draft, seen, spoken, refusals } = state;
   const working = useRef(false);
-  // Only the look that began last counts, and none that began before a press.
+  const left = useRef(false);
+  // Only the look that began last counts, and none that began before something was done.
   const begun = useRef(0);
 
-  useEffect(() => keepDraft(caseId, { text: draft, seen }), [caseId, draft, seen]);
+  useEffect(() => keepDraft(caseId, { text: draft, seen, spoken }), [caseId, draft, seen, spoken]);
+  useEffect(() => {
+    left.current = false;
+    return () => {
+      left.current = true;
+    };
+  }, []);
+
+  /** Return the failure; what comes after the page was left concerns nobody who is here now. */
+  const heard = (thrown: unknown): Failure => {
+    const failure = asFailure(thrown);
+    if (failure.kind === "login" && !left.current) onSignedOut();
+    return failure;
+  };
 
   const look = async (signal?: AbortSignal): Promise<void> => {
     const turn = ++begun.current;
@@ -39,73 +54,66 @@ export function useCase(caseId: string, onSignedOut: () => void): OpenCase {
       const found = await readCase(caseId, signal);
       if (stands()) dispatch({ type: "read", detail: found });
     } catch (thrown) {
-      if (stands()) fail(thrown, "lost");
+      if (stands()) dispatch({ type: "lost", failure: heard(thrown) });
     }
   };
 
-  const fail = (thrown: unknown, type: "lost" | "failed"): void => {
-    const failure = asFailure(thrown);
-    if (failure.kind === "login") onSignedOut();
-    dispatch({ type, failure });
-  };
-
-  usePoll(async (signal) => {
-    if (!working.current) await look(signal);
-  }, EVERY_MS);
+  usePoll(look, EVERY_MS);
 
   const isNew = unseen(state);
   const newest = detail === null ? undefined : newestOf(detail);
+  const toRead = refusals > 1 ? TO_READ_AGAIN_MS : TO_READ_MS;
   const shown = useShown();
   useEffect(() => {
     if (!isNew || !shown) return;
-    const timer = setTimeout(() => dispatch({ type: "seen", newest }), TO_READ_MS);
+    const timer = setTimeout(() => dispatch({ type: "seen", newest }), toRead);
     return () => clearTimeout(timer);
-  }, [isNew, shown, newest]);
+  }, [isNew, shown, newest, toRead]);
 
-  /** Do one thing that changes the case, then look; meanwhile no look may bring back the old state. */
-  const work = async (act: () => Promise<void>, onStale?: () => void): Promise<boolean> => {
-    if (working.current) return false;
+  /** Do one thing that changes the case; a look from before it can't bring back the old state. */
+  const work = async <T>(ask: () => Promise<T>, use: (found: T) => void): Promise<Failure | null> => {
     working.current = true;
-    begun.current += 1;
-    dispatch({ type: "working" });
-    let again = false;
     try {
-      await act();
-      return true;
+      const found = await ask();
+      begun.current += 1;
+      use(found);
+      return null;
     } catch (thrown) {
-      const { kind } = asFailure(thrown);
-      again = kind === "stale" || kind === "state";
-      if (kind === "stale" && onStale) onStale();
-      else fail(thrown, "failed");
-      return false;
+      const failure = heard(thrown);
+      if (failure.kind === "stale" || failure.kind === "state") void look();
+      return failure;
     } finally {
       working.current = false;
       dispatch({ type: "rested" });
-      if (again) void look();
     }
   };
+  const read = (found: CaseDetail) => dispatch({ type: "read", detail: found });
 
   return {
     state,
     type: (text) => dispatch({ type: "typed", text }),
     take: async () => {
-      await work(async () => dispatch({ type: "read", detail: await takeCase(caseId) }));
+      if (working.current) return;
+      dispatch({ type: "working" });
+      const failure = await work(() => takeCase(caseId), read);
+      if (failure) dispatch({ type: "failed", failure });
     },
     answer: async () => {
-      const words = draft.trim();
-      if (words === "" || seen === null) return;
-      const act = async () => {
-        // The same words after a lost answer carry the same key: the server has them once.
-        spoken.current = keyFor(words, spoken.current);
-        const message = await answerCase(caseId, words, seen.version, spoken.current.key);
-        spoken.current = null;
-        dispatch({ type: "sent", message, words });
-      };
-      if (await work(act, () => dispatch({ type: "refused" }))) await look();
+      if (draft.trim() === "" || seen === null || working.current) return;
+      const said = toSpeak(state);
+      dispatch({ type: "working", spoken: said });
+      const failure = await work(
+        () => answerCase(caseId, said.text, seen.version, said.key),
+        (message) => dispatch({ type: "sent", message }),
+      );
+      if (failure?.kind === "stale") dispatch({ type: "refused" });
+      else if (failure) dispatch({ type: "failed", failure });
+      else await look();
     },
-    close: (reason, note) =>
-      work(async () => {
-        dispatch({ type: "read", detail: await closeCase(caseId, reason, note, seen?.version ?? 0) });
-      }),
+    close: async (reason, note) => {
+      if (working.current) return null;
+      dispatch({ type: "working" });
+      return work(() => closeCase(caseId, reason, note, seen?.version ?? 0), read);
+    },
   };
 }

@@ -58,10 +58,11 @@ export const deskEn: Record<keyof typeof deskZh, string> = {
   "case.sending": "Sending…",
   "case.sent": "Sent.",
   "case.lost": "The server can’t be reached; this page may be out of date. It looks again by itself.",
+  "case.unsentDraft": "These words of yours were not sent:",
   "case.refused": "Not sent.",
   "case.wrote":
     "The visitor has just written something new. Please read it above before you send. Your draft is still here.",
-  "case.fresh": "When you have read it, press “Send the reply”.",
+  "case.fresh": "There are new words of the visitor above. When you have read them, press “Send the reply”.",
   "case.close": "Close this case",
   "case.closeHeading": "Close the case",
   "case.reason": "Reason",
