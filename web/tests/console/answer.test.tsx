@@ -1,5 +1,5 @@
-/** A reply at the desk: what goes out, how often, and that nothing typed is lost. */
-import { act, screen, within } from "@testing-library/react";
+/** A reply at the desk: what goes out, and that nothing typed is lost. */
+import { act, fireEvent, screen, within } from "@testing-library/react";
 import { beforeEach, expect, test, vi } from "vitest";
 import { expectNoViolations } from "../axe";
 import { json, problem } from "../fakeServer";
@@ -7,6 +7,7 @@ import { caseSummary } from "../samples";
 import {
   ANSWER,
   answered,
+  bases,
   box,
   CASE,
   gone,
@@ -35,60 +36,6 @@ test("an answer goes out with the version that was on the screen", async () => {
   expect(((await box()) as HTMLTextAreaElement).value).toBe("");
 });
 
-/** The server has the reply, the page never hears of it. */
-const loseTheAnswer = () =>
-  server.on(ANSWER, () => {
-    server.on(CASE, () => json(answered));
-    return gone();
-  });
-const keys = () => new Set(server.of(ANSWER).map(({ body }) => body["request_key"]));
-
-test("a reply whose answer was lost is found by the next look, not sent a second time", async () => {
-  const user = await openWithDraft("你好，我在。");
-  loseTheAnswer();
-  await user.click(send());
-  expect(said()).toEqual([expect.stringContaining("再试一次")]);
-  server.on(ANSWER, () => json(own, 201));
-  await user.click(send());
-  expect(await screen.findByText("已发出。")).toBeDefined();
-  expect([server.of(ANSWER).length, keys().size]).toEqual([2, 1]);
-  await user.type(await box(), "你好，我在。");
-  loseTheAnswer();
-  await user.click(send());
-  expect(keys().size).toBe(2);
-});
-
-test("the next look takes a lost reply out of the box, also after a look at the list", async () => {
-  const user = await openWithDraft("你好，我在。");
-  loseTheAnswer();
-  await user.click(send());
-  await look();
-  expect([await held(), said()]).toEqual(["", []]);
-  server.on(CASE, () => json(mine));
-  await look();
-  await user.type(await box(), "你好，我在。");
-  let arrive: (answer: Response) => void = () => undefined;
-  server.on(ANSWER, () => new Promise((resolve) => (arrive = resolve)));
-  await user.click(send());
-  await user.click(screen.getByRole("link", { name: "回到列表" }));
-  await act(async () => arrive(json(own, 201)));
-  server.on(CASE, () => json(answered));
-  await user.click(await screen.findByRole("link", { name: /紧急/ }));
-  expect(await held()).toBe("");
-});
-
-test("what comes after the page was left signs nobody out", async () => {
-  const user = await openMine();
-  await user.type(await box(), "你好，我在。");
-  let arrive: (answer: Response) => void = () => undefined;
-  server.on(ANSWER, () => new Promise((resolve) => (arrive = resolve)));
-  await user.click(send());
-  await user.click(screen.getByRole("link", { name: "回到列表" }));
-  await screen.findByRole("link", { name: /紧急/ });
-  await act(async () => arrive(problem(401)));
-  expect(screen.queryByText(/登录已过期/)).toBeNull();
-});
-
 test("words that were not sent stay to be copied when the case is in other hands", async () => {
   const user = await openWithDraft("你好，我在。");
   server.on(ANSWER, () => problem(409));
@@ -98,6 +45,28 @@ test("words that were not sent stay to be copied when the case is in other hands
   expect(said()).toEqual(["你写的这些没有发出："]);
   expect(screen.getByText("你好，我在。")).toBeDefined();
   await expectNoViolations();
+});
+
+test("two presses in flight are one, and a look comes after it", async () => {
+  await openMine();
+  const field = await box();
+  fireEvent.change(field, { target: { value: "你好，我在。" } });
+  const looks = server.of(CASE).length;
+  fireEvent.keyDown(field, { key: "Enter", ctrlKey: true });
+  fireEvent.keyDown(field, { key: "Enter", ctrlKey: true });
+  expect(await screen.findByText("已发出。")).toBeDefined();
+  expect([server.of(ANSWER).length, server.of(CASE).length - looks]).toEqual([1, 1]);
+});
+
+test("a second line can go before the look after the first has come back", async () => {
+  const user = await openMine();
+  await user.type(await box(), "你好，我在。");
+  server.on(CASE, () => new Promise(() => undefined));
+  await user.click(send());
+  expect(await screen.findByText("已发出。")).toBeDefined();
+  await user.type(await box(), "药在哪？");
+  await user.click(send());
+  expect(bases()).toEqual([4, 5]);
 });
 
 test("what is typed while a reply is on its way stays in the box", async () => {
@@ -127,23 +96,14 @@ test("a press that came to nothing is said until the next one, also when the loo
   expect(said()).toEqual(["没有发出。", expect.stringContaining("来访者刚刚又写了新的话")]);
 });
 
-test("a sent reply is not called unsent when the look after it fails, and the next can go", async () => {
+test("what moved the version and was no word of the visitor is called a change, and costs one press", async () => {
   const user = await openMine();
   await user.type(await box(), "你好，我在。");
-  server.on(ANSWER, () => {
-    server.on(CASE, gone);
-    return json(own, 201);
-  });
-  await user.click(send());
-  expect(await screen.findByText("已发出。")).toBeDefined();
-  expect((await screen.findByText(/这一页可能是旧的/)).textContent).not.toContain("再试一次");
-  server.on(ANSWER, () => problem(409, "PSY-503"));
-  server.on(CASE, () => json(answered));
-  await user.type(await box(), "第二句");
+  onlyNewest(5);
+  server.on(CASE, () => json({ ...mine, conversation: { ...mine.conversation, version: 5 } }));
   await user.click(send());
   expect(await screen.findByText("没有发出。")).toBeDefined();
   expect(said()).toContain("对话刚刚有变化。看一眼最新的内容，再试一次。");
-  onlyNewest(5);
   await user.click(send());
   expect(await screen.findByText("已发出。")).toBeDefined();
 });

@@ -16,7 +16,7 @@ export const CLOSE = "POST /api/staff/cases/*/close";
 export const me = { name: "林老师", role: "counsellor" };
 
 export const talk = conversation({ version: 3, level: "urgent", help: true, messages: [message(), notice] });
-const open = caseDetail({ conversation: talk });
+export const open = caseDetail({ conversation: talk });
 export const mine = caseDetail({
   case: caseSummary({ state: "taken", assignee: "林老师" }),
   conversation: { ...talk, version: 4, owner: "person", case: "taken" },

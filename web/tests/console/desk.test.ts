@@ -39,8 +39,11 @@ const withReply = (words: string, seq = 2): DeskEvent => ({
 
 /** Press with what is in the box. */
 function press(state: DeskState): DeskState {
-  return desk(state, { type: "working", spoken: toSpeak(state) });
+  return desk(state, { type: "pressed", spoken: toSpeak(state) });
 }
+const fails = (state: DeskState) =>
+  desk(state, { type: "failed", failure: FAILURE, key: state.spoken?.key ?? null });
+const refuse = (state: DeskState) => desk(state, { type: "refused", key: state.spoken?.key ?? "" });
 const FAILURE = new Failure("offline");
 
 function after(...events: DeskEvent[]): DeskState {
@@ -91,32 +94,27 @@ test("what is no new word of the visitor, a level or a reply of one's own, needs
 });
 
 test("a refused press says so until the next one, whatever is read or written meanwhile", () => {
-  const state = after(
-    at(3, "m1"),
-    typed("你好"),
-    { type: "working" },
-    { type: "refused" },
-    { type: "rested" },
-  );
-  expect(state).toMatchObject({ draft: "你好", refused: true, refusals: 1, busy: false });
+  const state = refuse(press(after(at(3, "m1"), typed("你好"))));
+  expect(state).toMatchObject({ draft: "你好", refused: true, refusals: 1 });
   const later = [at(4, "m1", "m2"), typed("你好。"), at(5, "m1", "m2", "m3")].reduce(desk, state);
   expect(later).toMatchObject({ refused: true, wrote: true });
   expect(base(later)).toBe(3);
-  expect(desk(later, { type: "working" })).toMatchObject({ refused: false, busy: true });
+  expect(desk(later, { type: "working" })).toMatchObject({ refused: true, busy: true });
+  expect(press(later)).toMatchObject({ refused: false, refusals: 1 });
 });
 
 test("why a press came to nothing stays through looks, why a look did goes with the next", () => {
-  const failed = after(at(3, "m1"), typed("你好"), { type: "failed", failure: FAILURE });
+  const failed = fails(press(after(at(3, "m1"), typed("你好"))));
   expect(desk(failed, at(3, "m1"))).toMatchObject({ draft: "你好", unsent: FAILURE });
   expect(desk(failed, typed("你好。")).unsent).toBeNull();
-  expect(desk(failed, { type: "working" }).unsent).toBeNull();
+  expect(press(failed).unsent).toBeNull();
   const lost = after(at(3, "m1"), { type: "working" }, { type: "lost", failure: FAILURE });
   expect(lost).toMatchObject({ lost: FAILURE, unsent: null, busy: true });
   expect(desk(lost, at(3, "m1")).lost).toBeNull();
 });
 
 test("a sent answer empties the box and stands in the conversation", () => {
-  const refused = desk(press(after(at(3, "m1"), typed(" 你好 "))), { type: "refused" });
+  const refused = refuse(press(after(at(3, "m1"), typed(" 你好 "))));
   const state = desk(press(refused), sent("你好"));
   expect(state).toMatchObject({
     draft: "",
@@ -134,36 +132,56 @@ test("what was typed while a reply was on its way stays in the box", () => {
   expect(desk(desk(pressed, typed("你好。药在哪")), sent("你好")).draft).toBe("你好。药在哪");
 });
 
-test("the same words go out under one key until the box is emptied or they have arrived", () => {
+test("the same words go out under one key until they have arrived", () => {
   const first = press(after(at(3, "m1"), typed("你好")));
-  const again = press(desk(first, { type: "failed", failure: FAILURE }));
-  expect(again.spoken).toEqual(first.spoken);
+  expect(press(fails(first)).spoken).toEqual(first.spoken);
   expect(toSpeak(desk(first, typed("你好。"))).key).not.toBe(first.spoken?.key);
-  const anew = press([typed(""), typed("你好")].reduce(desk, first));
-  expect(anew.spoken?.key).not.toBe(first.spoken?.key);
+  const cutAndPasted = press([typed(""), typed("你好")].reduce(desk, first));
+  expect(cutAndPasted.spoken).toEqual(first.spoken);
   expect(press(desk(desk(first, sent("你好")), typed("你好"))).spoken?.key).not.toBe(first.spoken?.key);
 });
 
 test("a reply whose answer was lost is known when a look finds it, also on a page opened anew", () => {
   const pressed = press(after(at(3, "m1"), typed("你好")));
-  const lost = desk(pressed, { type: "failed", failure: FAILURE });
+  const lost = fails(pressed);
   expect(desk(lost, withReply("你好"))).toMatchObject({ draft: "", sent: true, unsent: null, spoken: null });
   expect(desk(lost, withReply("别的"))).toMatchObject({ draft: "你好", sent: false, unsent: FAILURE });
   const { draft, seen, spoken } = lost;
-  expect(desk(opened({ text: draft, seen, spoken }), withReply("你好"))).toMatchObject({
-    draft: "",
-    sent: true,
-  });
+  const again = opened({ text: draft, seen, spoken });
+  expect(desk(again, withReply("你好"))).toMatchObject({ draft: "", sent: true, unknown: false });
+  expect(desk(again, at(3, "m1"))).toMatchObject({ draft: "你好", sent: false, unknown: true });
+  expect(opened({ text: "", seen, spoken }).unknown).toBe(false);
+});
+
+test("a reply that a look has found is not called failed or refused by its own late answer", () => {
+  const pressed = press(after(at(3, "m1"), typed("你好")));
+  const found = desk(pressed, withReply("你好"));
+  const key = pressed.spoken?.key ?? "";
+  expect(desk(found, { type: "failed", failure: FAILURE, key })).toEqual(found);
+  expect(desk(found, { type: "refused", key })).toEqual(found);
+});
+
+test("the same words of the visitor are no reply", () => {
+  const lost = fails(press(after(at(3, "m1"), typed("我在"))));
+  const messages = [message({ id: "m1" }), message({ id: "m2", seq: 2, text: "我在" })];
+  const detail = caseDetail({ conversation: conversation({ version: 4, messages }) });
+  expect(desk(lost, { type: "read", detail })).toMatchObject({ draft: "我在", unsent: FAILURE });
+});
+
+test("one's own reply moves the version that has been seen, once", () => {
+  const pressed = press(after(at(3, "m1"), typed("你好")));
+  expect(base(desk(pressed, sent("你好")))).toBe(4);
+  expect(base([withReply("你好"), sent("你好")].reduce(desk, pressed))).toBe(4);
 });
 
 test("one's own older words are not taken for those that are on their way", () => {
   const pressed = press(after(withReply("在吗"), typed("在吗")));
-  const lost = desk(pressed, { type: "failed", failure: FAILURE });
+  const lost = fails(pressed);
   expect(desk(lost, withReply("在吗"))).toMatchObject({ draft: "在吗", unsent: FAILURE });
 });
 
 test("what a press came to is forgotten once the case is in other hands", () => {
-  const failed = after(at(3, "m1"), typed("你好"), { type: "failed", failure: FAILURE });
+  const failed = fails(press(after(at(3, "m1"), typed("你好"))));
   const taken = caseDetail({ case: caseSummary({ state: "taken", assignee: "王老师" }) });
   expect(desk(failed, { type: "read", detail: taken })).toMatchObject({ unsent: null, draft: "你好" });
 });

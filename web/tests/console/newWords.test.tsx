@@ -17,6 +17,9 @@ import {
   mine,
   moved,
   onlyNewest,
+  open,
+  openDesk,
+  openMine,
   openWithDraft,
   own,
   read,
@@ -60,6 +63,47 @@ test("new words that have stood on the screen a while cost no second press", asy
   await user.click(send());
   expect(await screen.findByText("已发出。")).toBeDefined();
   expect(bases()).toEqual([5]);
+});
+
+test("what came while the page was left is new to a draft, and to a closing that was begun", async () => {
+  const user = await openWithDraft("你好，我在。");
+  onlyNewest(5);
+  const leaveAndReturn = async () => {
+    await user.click(screen.getByRole("link", { name: "回到列表" }));
+    server.on(CASE, () => json(moved));
+    await user.click(await screen.findByRole("link", { name: /紧急/ }));
+    await box();
+  };
+  await leaveAndReturn();
+  await user.click(send());
+  expect(bases()).toEqual([4]);
+  expect(said()).toEqual(["没有发出。", expect.stringContaining("来访者刚刚又写了新的话")]);
+});
+
+test("a closing that was begun does not end the case over words that came while the page was left", async () => {
+  const user = await openMine();
+  server.on(CLOSE, () => problem(401));
+  await close(user);
+  server.on(CASE, () => json(moved));
+  await user.type(await screen.findByLabelText("姓名"), "林老师");
+  await user.type(screen.getByLabelText("密码"), "right{Enter}");
+  await user.click(await screen.findByRole("button", { name: "确定结束" }));
+  expect(server.of(CLOSE).map(({ body }) => body["base_version"])).toEqual([4, 4]);
+});
+
+test("a look from before the case was taken does not give it back", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  onTestFinished(() => void vi.useRealTimers());
+  const user = openDesk("/desk/cases/case-000001");
+  await screen.findByRole("button", { name: "接手这个个案" });
+  let arrive: (answer: Response) => void = () => undefined;
+  server.on(CASE, () => new Promise((resolve) => (arrive = resolve)));
+  await look();
+  await user.click(screen.getByRole("button", { name: "接手这个个案" }));
+  await box();
+  await act(async () => arrive(json(open)));
+  await act(() => vi.advanceTimersByTimeAsync(100));
+  expect(screen.queryByRole("button", { name: "接手这个个案" })).toBeNull();
 });
 
 test("in a hidden tab nothing is read", async () => {
@@ -143,6 +187,21 @@ test("a refused close speaks of no reply, and words that nobody has read don't g
   expect(server.of(CLOSE)[0]?.body["base_version"]).toBe(4);
   await user.click(screen.getByRole("button", { name: "先不结束" }));
   expect(screen.queryByText(/再试一次/)).toBeNull();
+});
+
+test("closing takes nothing away that was said of a reply, and its note stays when it is put off", async () => {
+  const user = await openWithDraft("草稿");
+  server.on(ANSWER, () => problem(500));
+  await user.click(send());
+  server.on(CLOSE, () => problem(409, "PSY-503"));
+  await close(user);
+  await user.click(screen.getByRole("button", { name: "先不结束" }));
+  expect(said()).toEqual([expect.stringContaining("再试一次")]);
+  await user.click(screen.getByRole("link", { name: "回到列表" }));
+  await user.click(await screen.findByRole("link", { name: /紧急/ }));
+  await user.click(await screen.findByRole("button", { name: "结束这个个案" }));
+  const note = screen.getByRole("textbox", { name: /备注/ }) as HTMLTextAreaElement;
+  expect(note.value).toBe("120 已到");
 });
 
 test("the note of a closing outlives a session that ran out; a closing that arrived leaves no failure", async () => {

@@ -37,8 +37,8 @@ export function Answer({ open }: { open: OpenCase }) {
 
 /** What the writer of a draft must know before the next press. */
 function Changed({ state }: { state: DeskState }) {
-  const { detail, refused, refusals, wrote } = state;
-  if (detail === null || !(refused || wrote)) return null;
+  const { detail, refused, refusals, unknown, wrote } = state;
+  if (detail === null || !(refused || unknown || wrote)) return null;
   const isNew = wrote && unseen(state);
   return (
     <div className="answer-changed">
@@ -53,7 +53,8 @@ function Changed({ state }: { state: DeskState }) {
           {t("case.wrote")}
         </p>
       )}
-      {!wrote && <p role="alert">{t("problem.stale")}</p>}
+      {refused && !wrote && <p role="alert">{t("problem.stale")}</p>}
+      {unknown && <p role="alert">{t("case.unknown")}</p>}
       <p role="status">{wrote && !isNew ? t("case.fresh") : ""}</p>
     </div>
   );

@@ -18,7 +18,7 @@ interface Props {
 
 export function CloseForm({ caseId, busy, onClose }: Props) {
   const [begun] = useState(() => closingOf(caseId));
-  const [asking, setAsking] = useState(begun !== null);
+  const [asking, setAsking] = useState(begun?.isOpen ?? false);
   const [reason, setReason] = useState<CloseReason | null>(begun?.reason ?? null);
   const [note, setNote] = useState(begun?.note ?? "");
   const [missing, setMissing] = useState(false);
@@ -30,7 +30,7 @@ export function CloseForm({ caseId, busy, onClose }: Props) {
     stood.current = asking;
   }, [asking]);
 
-  useEffect(() => keepClosing(caseId, asking ? { reason, note } : null), [caseId, asking, reason, note]);
+  useEffect(() => keepClosing(caseId, { isOpen: asking, reason, note }), [caseId, asking, reason, note]);
 
   const send = async (chosen: CloseReason): Promise<void> => {
     setFailure(null);

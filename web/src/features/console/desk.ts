@@ -23,6 +23,7 @@ export interface Spoken extends KeyedText {
   afterSeq: number;
 }
 
+/** What is kept of a case while its page is closed. */
 export interface Draft {
   text: string;
   /** What its writer had seen; null before anything was. */
@@ -40,6 +41,8 @@ export interface DeskState {
   wrote: boolean;
   /** How many presses of this draft the server has refused; each is said anew. */
   refusals: number;
+  /** The last press was made on a page that was then left: nobody here knows what it came to. */
+  unknown: boolean;
   /** The last press was refused, because the conversation had changed. */
   refused: boolean;
   sent: boolean;
@@ -55,13 +58,14 @@ export type DeskEvent =
   | { type: "lost"; failure: Failure }
   | { type: "seen"; newest: string | undefined }
   | { type: "typed"; text: string }
-  | { type: "working"; spoken?: Spoken }
+  | { type: "pressed"; spoken: Spoken | null }
+  | { type: "working" }
   | { type: "rested" }
   | { type: "sent"; message: Message }
-  | { type: "refused" }
-  | { type: "failed"; failure: Failure };
+  | { type: "refused"; key: string }
+  | { type: "failed"; failure: Failure; key: string | null };
 
-const NOTHING_SAID = { spoken: null, wrote: false, refused: false, refusals: 0, unsent: null };
+const NOTHING_SAID = { wrote: false, refused: false, refusals: 0, unsent: null, unknown: false };
 
 export const NO_DRAFT: Draft = { text: "", seen: null, spoken: null };
 
@@ -73,6 +77,7 @@ export function opened(kept: Draft): DeskState {
     draft: kept.text,
     seen: kept.seen,
     spoken: kept.spoken,
+    unknown: kept.spoken !== null && kept.spoken.text === kept.text.trim(),
     sent: false,
     busy: false,
     lost: null,
@@ -107,23 +112,19 @@ export function desk(state: DeskState, event: DeskEvent): DeskState {
     case "typed":
       if (event.text === "") return { ...state, ...NOTHING_SAID, draft: "", sent: false };
       return { ...state, draft: event.text, sent: false, unsent: null };
+    case "pressed":
+      return { ...state, spoken: event.spoken, sent: false, refused: false, unsent: null, unknown: false };
     case "working":
-      return {
-        ...state,
-        spoken: event.spoken ?? state.spoken,
-        busy: true,
-        sent: false,
-        refused: false,
-        unsent: null,
-      };
+      return { ...state, busy: true };
     case "rested":
       return { ...state, busy: false };
     case "sent":
-      return { ...arrived(state), detail: withMessage(state.detail, event.message) };
+      return sent(state, event.message);
     case "refused":
+      if (isSettled(state, event.key)) return state;
       return { ...state, refused: true, refusals: state.refusals + 1 };
     case "failed":
-      return { ...state, unsent: event.failure };
+      return isSettled(state, event.key) ? state : { ...state, unsent: event.failure };
   }
 }
 
@@ -149,10 +150,23 @@ function stands(spoken: Spoken | null, detail: CaseDetail): boolean {
   );
 }
 
+/** Whether a press has been found to have arrived before its own answer came. */
+function isSettled(state: DeskState, key: string | null): boolean {
+  return key !== null && state.spoken?.key !== key;
+}
+
 function arrived(state: DeskState): DeskState {
   // What was typed while the reply was on its way is a draft of its own.
   const draft = state.draft.trim() === state.spoken?.text ? "" : state.draft;
-  return { ...state, ...NOTHING_SAID, draft, sent: true };
+  return { ...state, ...NOTHING_SAID, spoken: null, draft, sent: true };
+}
+
+function sent(state: DeskState, message: Message): DeskState {
+  const { detail, seen } = state;
+  // The reply moved the version by one; a look that has it already brought that version.
+  const isKnown = detail?.conversation.messages.some(({ id }) => id === message.id) ?? false;
+  const now = seen === null || isKnown ? seen : { ...seen, version: seen.version + 1 };
+  return { ...arrived(state), seen: now, detail: withMessage(detail, message) };
 }
 
 function sameHands(before: CaseDetail | null, now: CaseDetail): boolean {

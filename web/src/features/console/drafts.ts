@@ -1,10 +1,11 @@
-/** What somebody writes in a case and has not sent; it outlives a look at the list and a new sign-in. */
+/** What somebody has seen and writes in a case; it outlives a look at the list and a new sign-in. */
 import type { CloseReason } from "../../api/types";
 import { placeForDrafts } from "../../lib/drafts";
 import { type Draft, NO_DRAFT } from "./desk";
 
 /** Why a case is to be closed, and the note that goes with it. */
 export interface Closing {
+  isOpen: boolean;
   reason: CloseReason | null;
   note: string;
 }
@@ -17,11 +18,10 @@ export function draftOf(caseId: string): Draft {
 }
 
 export function keepDraft(caseId: string, draft: Draft): void {
-  if (draft.text === "") drafts.delete(caseId);
-  else drafts.set(caseId, draft);
+  drafts.set(caseId, draft);
 }
 
-/** Return the closing that was begun and neither sent nor given up, null without one. */
+/** Return the closing that was begun and not sent, null without one. */
 export function closingOf(caseId: string): Closing | null {
   return closings.get(caseId) ?? null;
 }

@@ -73,6 +73,7 @@ export function useCase(caseId: string, onSignedOut: () => void): OpenCase {
   /** Do one thing that changes the case; a look from before it can't bring back the old state. */
   const work = async <T>(ask: () => Promise<T>, use: (found: T) => void): Promise<Failure | null> => {
     working.current = true;
+    dispatch({ type: "working" });
     try {
       const found = await ask();
       begun.current += 1;
@@ -94,25 +95,24 @@ export function useCase(caseId: string, onSignedOut: () => void): OpenCase {
     type: (text) => dispatch({ type: "typed", text }),
     take: async () => {
       if (working.current) return;
-      dispatch({ type: "working" });
+      dispatch({ type: "pressed", spoken: null });
       const failure = await work(() => takeCase(caseId), read);
-      if (failure) dispatch({ type: "failed", failure });
+      if (failure) dispatch({ type: "failed", failure, key: null });
     },
     answer: async () => {
       if (draft.trim() === "" || seen === null || working.current) return;
       const said = toSpeak(state);
-      dispatch({ type: "working", spoken: said });
+      dispatch({ type: "pressed", spoken: said });
       const failure = await work(
         () => answerCase(caseId, said.text, seen.version, said.key),
         (message) => dispatch({ type: "sent", message }),
       );
-      if (failure?.kind === "stale") dispatch({ type: "refused" });
-      else if (failure) dispatch({ type: "failed", failure });
+      if (failure?.kind === "stale") dispatch({ type: "refused", key: said.key });
+      else if (failure) dispatch({ type: "failed", failure, key: said.key });
       else await look();
     },
     close: async (reason, note) => {
       if (working.current) return null;
-      dispatch({ type: "working" });
       return work(() => closeCase(caseId, reason, note, seen?.version ?? 0), read);
     },
   };

@@ -58,6 +58,8 @@ export const deskEn: Record<keyof typeof deskZh, string> = {
   "case.sending": "Sending…",
   "case.sent": "Sent.",
   "case.lost": "The server can’t be reached; this page may be out of date. It looks again by itself.",
+  "case.unknown":
+    "It is not known whether this was sent. If it does not stand above, press “Send the reply” again.",
   "case.unsentDraft": "These words of yours were not sent:",
   "case.refused": "Not sent.",
   "case.wrote":

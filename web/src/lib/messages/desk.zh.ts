@@ -54,6 +54,7 @@ export const deskZh = {
   "case.sending": "正在发出……",
   "case.sent": "已发出。",
   "case.lost": "连不上服务器，这一页可能是旧的。正在自动重试。",
+  "case.unknown": "不知道刚才有没有发出去。上面没有的话，再按一次“发出回复”。",
   "case.unsentDraft": "你写的这些没有发出：",
   "case.refused": "没有发出。",
   "case.wrote": "来访者刚刚又写了新的话。请先看过上面的新内容，再发出。草稿还在。",
