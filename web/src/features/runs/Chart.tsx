@@ -1,5 +1,5 @@
 /** The picture of some curves: axes, lines, and a mark at one step, which the pointer moves. */
-import { useEffect, useId, useRef } from "react";
+import { useId, useLayoutEffect, useRef } from "react";
 import { m } from "../../lib/messages/runs";
 import { figure } from "./figures";
 import { type Point, thinned } from "./points";
@@ -42,14 +42,15 @@ export function Chart({ series, steps, place, description, onPlace }: Props) {
   const step = steps[place] ?? 0;
 
   // Moving along is the slider's work for keys and screen readers; the pointer is a quicker way to the same.
+  // Before the picture is painted, so that it is never there without following the pointer.
   const move = useRef(onPlace);
-  useEffect(() => {
+  useLayoutEffect(() => {
     move.current = (clientX) => {
       const left = picture.current?.getBoundingClientRect().left ?? 0;
       onPlace(nearest(steps, scale(across, [0, last])(clientX - left)));
     };
   });
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = picture.current;
     if (element === null) return;
     const follow = (event: PointerEvent): void => move.current(event.clientX);
