@@ -7,6 +7,7 @@ import { caseSummary } from "../samples";
 import {
   ANSWER,
   answered,
+  answerLater,
   bases,
   box,
   CASE,
@@ -72,8 +73,7 @@ test("a second line can go before the look after the first has come back", async
 test("what is typed while a reply is on its way stays in the box", async () => {
   const user = await openMine();
   await user.type(await box(), "你好，我在。");
-  let arrive: (answer: Response) => void = () => undefined;
-  server.on(ANSWER, () => new Promise((resolve) => (arrive = resolve)));
+  const arrive = answerLater(ANSWER);
   await user.click(send());
   await user.type(await box(), "药在哪？");
   arrive(json(own, 201));
@@ -110,8 +110,7 @@ test("what moved the version and was no word of the visitor is called a change, 
 
 test("a look from before a press does not take the reply off the screen", async () => {
   const user = await openWithDraft("你好，我在。");
-  let arrive: (answer: Response) => void = () => undefined;
-  server.on(CASE, () => new Promise((resolve) => (arrive = resolve)));
+  const arrive = answerLater(CASE);
   await look();
   server.on(CASE, () => json(answered));
   await user.click(send());

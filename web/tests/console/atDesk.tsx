@@ -91,3 +91,10 @@ export async function openWithDraft(text: string) {
 
 export const look = () => act(() => vi.advanceTimersByTimeAsync(5_100));
 export const read = () => act(() => vi.advanceTimersByTimeAsync(2_100));
+
+/** Let a route hang; what is returned gives its answer. */
+export function answerLater(route: string): (answer: Response) => void {
+  let arrive: (answer: Response) => void = () => undefined;
+  server.on(route, () => new Promise((resolve) => (arrive = resolve)));
+  return (answer) => arrive(answer);
+}

@@ -5,6 +5,7 @@ import { json, problem } from "../fakeServer";
 import {
   ANSWER,
   answered,
+  answerLater,
   box,
   CASE,
   gone,
@@ -55,8 +56,7 @@ test("the next look takes a lost reply out of the box, also after a look at the 
   server.on(CASE, () => json(mine));
   await look();
   await user.type(await box(), "你好，我在。");
-  let arrive: (answer: Response) => void = () => undefined;
-  server.on(ANSWER, () => new Promise((resolve) => (arrive = resolve)));
+  const arrive = answerLater(ANSWER);
   await user.click(send());
   await user.click(screen.getByRole("link", { name: "回到列表" }));
   await act(async () => arrive(json(own, 201)));
@@ -68,8 +68,7 @@ test("the next look takes a lost reply out of the box, also after a look at the 
 test("what comes after the page was left signs nobody out", async () => {
   const user = await openMine();
   await user.type(await box(), "你好，我在。");
-  let arrive: (answer: Response) => void = () => undefined;
-  server.on(ANSWER, () => new Promise((resolve) => (arrive = resolve)));
+  const arrive = answerLater(ANSWER);
   await user.click(send());
   await user.click(screen.getByRole("link", { name: "回到列表" }));
   await screen.findByRole("link", { name: /紧急/ });
@@ -105,8 +104,7 @@ test("a reply that a look found is not called failed when its press breaks at la
 test("who comes back to a reply that failed meanwhile hears that nobody knows", async () => {
   const user = await openMine();
   await user.type(await box(), "你好，我在。");
-  let arrive: (answer: Response) => void = () => undefined;
-  server.on(ANSWER, () => new Promise((resolve) => (arrive = resolve)));
+  const arrive = answerLater(ANSWER);
   await user.click(send());
   await user.click(screen.getByRole("link", { name: "回到列表" }));
   await act(async () => arrive(problem(500)));

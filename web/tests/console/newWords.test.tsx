@@ -7,6 +7,7 @@ import { json, problem } from "../fakeServer";
 import { message } from "../samples";
 import {
   ANSWER,
+  answerLater,
   bases,
   box,
   CASE,
@@ -96,8 +97,7 @@ test("a look from before the case was taken does not give it back", async () => 
   onTestFinished(() => void vi.useRealTimers());
   const user = openDesk("/desk/cases/case-000001");
   await screen.findByRole("button", { name: "接手这个个案" });
-  let arrive: (answer: Response) => void = () => undefined;
-  server.on(CASE, () => new Promise((resolve) => (arrive = resolve)));
+  const arrive = answerLater(CASE);
   await look();
   await user.click(screen.getByRole("button", { name: "接手这个个案" }));
   await box();
