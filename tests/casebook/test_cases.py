@@ -83,9 +83,13 @@ async def test_an_answer_to_what_has_moved_on_is_refused(book: Casebook) -> None
 
 async def test_the_same_key_is_one_answer(book: Casebook) -> None:
     _, _, case, lin = await taken_case(book)
-    first = await answer(book, case, lin, case.conversation.version)
-    second = await answer(book, case, lin, case.conversation.version)
+    before = case.conversation.version
+    first = await answer(book, case, lin, before)
+    second = await answer(book, case, lin, before)
     assert first.id == second.id
+    # By one, and the desk counts on it: its next reply carries that version (console/desk.ts).
+    third = await answer(book, case, lin, before + 1, key="staff-002")
+    assert third.id != first.id
 
 
 async def test_a_used_key_never_swallows_other_words_nor_those_for_another_visitor(book: Casebook) -> None:

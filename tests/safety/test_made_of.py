@@ -25,7 +25,7 @@ from psyllm.safety.release import current_hashes
 ROOMS = ("core", "safety", "starter", "text")
 BOTH = ["guard", "screen"]
 
-# Texts of both scripts, with numbers, disguises, rare characters and a word salad: every way is gone.
+# Texts of both scripts, with numbers, disguises, rare characters and a word salad: every path is taken.
 RUN = """
 import json, sys
 opened = set()
@@ -62,6 +62,14 @@ KNOW_NO_WORDS = {
 }
 
 
+@pytest.fixture
+def copy(tmp_path):
+    """Return a copy of the package's rooms that may be changed."""
+    for room in ROOMS:
+        shutil.copytree(PACKAGE / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
 def used(what: str) -> tuple[set[str], set[str]]:
     """Return the package's files that a fresh run imported or opened, and the libraries that it imported."""
     done = subprocess.run([sys.executable, "-c", RUNS[what]], capture_output=True, text=True, check=True)
@@ -86,26 +94,22 @@ def test_everything_that_a_run_reads_is_in_the_hash(what, files, bound):
 @pytest.mark.parametrize(
     ("version", "files"), [(guard_version, GUARD_FILES), (screen_version, SCREEN_FILES)], ids=BOTH
 )
-def test_a_change_in_any_file_moves_the_version(version, files, tmp_path):
-    for room in ROOMS:
-        shutil.copytree(PACKAGE / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
-    assert version(tmp_path) == version()
+def test_a_change_in_any_file_moves_the_version(version, files, copy):
+    assert version(copy) == version()
     for name in files:
-        path = tmp_path / name
+        path = copy / name
         content = path.read_bytes()
         path.write_bytes(content + b"\n")
-        assert version(tmp_path) != version(), name
+        assert version(copy) != version(), name
         path.write_bytes(content)
-    (tmp_path / files[-1]).unlink()
+    (copy / files[-1]).unlink()
     with pytest.raises(FileNotFoundError):
-        version(tmp_path)
+        version(copy)
 
 
-def test_reviews_that_the_project_ships_one_day_move_the_guards_version(tmp_path):
-    for room in ROOMS:
-        shutil.copytree(PACKAGE / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / NOT_YET).write_text("{}\n", "utf-8")
-    assert guard_version(tmp_path) != guard_version()
+def test_reviews_that_the_project_ships_one_day_move_the_guards_version(copy):
+    (copy / NOT_YET).write_text("{}\n", "utf-8")
+    assert guard_version(copy) != guard_version()
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ async def earlier_message(
     if earlier is None:
         return None
     # Other words would be lost without anybody having read them.
-    if earlier.text != text or (conversation_id or earlier.conversation_id) != earlier.conversation_id:
+    if earlier.text != text or conversation_id not in {None, earlier.conversation_id}:
         message = "this request key was used for other words"
         raise BadInput(message, "send it again with a new request_key")
     return earlier

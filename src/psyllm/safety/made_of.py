@@ -5,7 +5,8 @@ text is folded, cut into words and sentences and counted decides as much as the
 patterns do, and the starter corpus as much as the guard's tables: pairs of
 characters that stand in it are no word salad. That the lists are whole is a test,
 which reads what a run of each imports and opens (tests/safety/test_made_of.py).
-Python and numpy are not in the hash; the libraries that know words are.
+Whole rooms (`core.stages.code_hash`) would void signatures for edits that decide
+nothing here. Python and numpy are not in the hash; the libraries that know words are.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+
+from psyllm.core.stages import file_hash
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -72,7 +75,7 @@ def screen_version(package: Path = PACKAGE) -> str:
 def _hash_of(package: Path, files: Sequence[str], libraries: Sequence[str]) -> str:
     whole = hashlib.sha256()
     for name in files:
-        whole.update(hashlib.sha256((package / name).read_bytes()).digest())
+        whole.update(f"{file_hash(package / name)}\n".encode())
     for library in libraries:
         whole.update(f"{library}=={version(library)}\n".encode())
     return whole.hexdigest()[:16]

@@ -9,7 +9,9 @@ the guard passed at least `serve.least_guard_passed_percent` of its answers: on
 uniform text few bits alone prove little. Those answers were drawn with the very settings
 that the service draws with. A model made from the one in the package is fit only if
 those very weights are still there and have passed what is asked of them
-(`core/descent.py`), and if its report could leave out what they have read. The guard still looks at every sentence of a fit model. That its terms end while it serves is seen in `reply.py`.
+(`core/descent.py`), and if its report could leave out what they have read. The guard
+still looks at every sentence of a fit model. That its terms end while it serves is seen
+in `reply.py`.
 """
 
 from __future__ import annotations

@@ -219,3 +219,21 @@ test("another matter starts with an empty page, and the old one is forgotten by 
   expect(sessionStorage.getItem("psyllm.conversation")).toBeNull();
   expect(document.activeElement).toBe(screen.getByRole("heading", { level: 1 }));
 });
+
+test("words that may have been lost in one conversation are new words in the next", async () => {
+  const server = fakeService();
+  const user = openPage();
+  await ask(user);
+  await another();
+  server.down = true;
+  await user.type(screen.getByRole("textbox", { name: "接着说" }), "还有{Enter}一点");
+  await user.click(screen.getByRole("button", { name: "发送" }));
+  await screen.findByRole("alert");
+  await user.click(screen.getByRole("button", { name: "说另一件事" }));
+  server.down = false;
+  await user.type(screen.getByRole("textbox", { name: "用一句话说说是什么事" }), "还有");
+  await user.type(screen.getByRole("textbox", { name: /想多说一点/ }), "一点");
+  await user.click(screen.getByRole("button", { name: "写好了，发送" }));
+  await waitFor(() => expect(server.of(ASK)).toHaveLength(2));
+  expect(server.of(ASK)[1]?.body["request_key"]).not.toBe(server.of(SAY)[0]?.body["request_key"]);
+});

@@ -8,6 +8,7 @@ import {
   ANSWER,
   answered,
   answerLater,
+  backToTheCase,
   bases,
   box,
   CASE,
@@ -24,6 +25,7 @@ import {
   send,
   server,
   startServer,
+  toTheList,
 } from "./atDesk";
 
 beforeEach(startServer);
@@ -31,10 +33,10 @@ beforeEach(startServer);
 test("an answer goes out with the version that was on the screen", async () => {
   const user = await openMine();
   await user.type(await box(), "你好，我在。");
-  await user.click(screen.getByRole("button", { name: "发出回复" }));
+  await user.click(send());
   expect(await screen.findByText("已发出。")).toBeDefined();
   expect(server.of(ANSWER)[0]?.body).toMatchObject({ text: "你好，我在。", base_version: 4 });
-  expect(((await box()) as HTMLTextAreaElement).value).toBe("");
+  expect(await held()).toBe("");
 });
 
 test("words that were not sent stay to be copied when the case is in other hands", async () => {
@@ -124,14 +126,14 @@ test("a draft outlives a failure, a look at the list, and a session that ran out
   const user = await openMine();
   await user.type(await box(), "你好");
   server.on(ANSWER, () => problem(401));
-  await user.click(screen.getByRole("button", { name: "发出回复" }));
+  await user.click(send());
   expect(await screen.findByText(/登录已过期/)).toBeDefined();
   await user.type(screen.getByLabelText("姓名"), "林老师");
   await user.type(screen.getByLabelText("密码"), "right{Enter}");
-  expect(((await box()) as HTMLTextAreaElement).value).toBe("你好");
-  await user.click(screen.getByRole("link", { name: "回到列表" }));
-  await user.click(await screen.findByRole("link", { name: /紧急/ }));
-  expect(((await box()) as HTMLTextAreaElement).value).toBe("你好");
+  expect(await held()).toBe("你好");
+  await toTheList(user);
+  await backToTheCase(user);
+  expect(await held()).toBe("你好");
 });
 
 test("what somebody typed to a visitor is not shown to who signs in next", async () => {
@@ -143,5 +145,5 @@ test("what somebody typed to a visitor is not shown to who signs in next", async
   await user.type(await screen.findByLabelText("姓名"), "王老师");
   await user.type(screen.getByLabelText("密码"), "correct horse");
   await user.click(screen.getByRole("button", { name: "登录" }));
-  expect(((await box()) as HTMLTextAreaElement).value).toBe("");
+  expect(await held()).toBe("");
 });

@@ -1,6 +1,6 @@
 /** One case at the desk, from open to answered, for the tests of its pages. */
 import { act, render, screen } from "@testing-library/react";
-import userEvent from "@testing-library/user-event";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { onTestFinished, vi } from "vitest";
 import DeskPage from "../../src/app/DeskPage";
 import { forgetDrafts } from "../../src/lib/drafts";
@@ -80,10 +80,15 @@ export const gone = () => {
   throw new TypeError("Failed to fetch");
 };
 
-/** Open the taken case with a draft, on a clock that the test moves. */
-export async function openWithDraft(text: string) {
+/** Let the test move the clock. */
+export function holdTheClock(): void {
   vi.useFakeTimers({ shouldAdvanceTime: true });
   onTestFinished(() => void vi.useRealTimers());
+}
+
+/** Open the taken case with a draft, on a clock that the test moves. */
+export async function openWithDraft(text: string) {
+  holdTheClock();
   const user = await openMine();
   await user.type(await box(), text);
   return user;
@@ -97,4 +102,20 @@ export function answerLater(route: string): (answer: Response) => void {
   let arrive: (answer: Response) => void = () => undefined;
   server.on(route, () => new Promise((resolve) => (arrive = resolve)));
   return (answer) => arrive(answer);
+}
+
+/** Press, and go to the list before the answer has come; what is returned gives it. */
+export async function pressAndLeave(user: UserEvent) {
+  const arrive = answerLater(ANSWER);
+  await user.click(send());
+  await toTheList(user);
+  return arrive;
+}
+
+export async function toTheList(user: UserEvent) {
+  await user.click(screen.getByRole("link", { name: "回到列表" }));
+}
+
+export async function backToTheCase(user: UserEvent) {
+  await user.click(await screen.findByRole("link", { name: /紧急/ }));
 }

@@ -5,7 +5,7 @@ import { json, problem } from "../fakeServer";
 import {
   ANSWER,
   answered,
-  answerLater,
+  backToTheCase,
   box,
   CASE,
   gone,
@@ -15,6 +15,7 @@ import {
   openMine,
   openWithDraft,
   own,
+  pressAndLeave,
   said,
   send,
   server,
@@ -56,21 +57,17 @@ test("the next look takes a lost reply out of the box, also after a look at the 
   server.on(CASE, () => json(mine));
   await look();
   await user.type(await box(), "你好，我在。");
-  const arrive = answerLater(ANSWER);
-  await user.click(send());
-  await user.click(screen.getByRole("link", { name: "回到列表" }));
+  const arrive = await pressAndLeave(user);
   await act(async () => arrive(json(own, 201)));
   server.on(CASE, () => json(answered));
-  await user.click(await screen.findByRole("link", { name: /紧急/ }));
+  await backToTheCase(user);
   expect(await held()).toBe("");
 });
 
 test("what comes after the page was left signs nobody out", async () => {
   const user = await openMine();
   await user.type(await box(), "你好，我在。");
-  const arrive = answerLater(ANSWER);
-  await user.click(send());
-  await user.click(screen.getByRole("link", { name: "回到列表" }));
+  const arrive = await pressAndLeave(user);
   await screen.findByRole("link", { name: /紧急/ });
   await act(async () => arrive(problem(401)));
   expect(screen.queryByText(/登录已过期/)).toBeNull();
@@ -104,11 +101,9 @@ test("a reply that a look found is not called failed when its press breaks at la
 test("who comes back to a reply that failed meanwhile hears that nobody knows", async () => {
   const user = await openMine();
   await user.type(await box(), "你好，我在。");
-  const arrive = answerLater(ANSWER);
-  await user.click(send());
-  await user.click(screen.getByRole("link", { name: "回到列表" }));
+  const arrive = await pressAndLeave(user);
   await act(async () => arrive(problem(500)));
-  await user.click(await screen.findByRole("link", { name: /紧急/ }));
+  await backToTheCase(user);
   expect(await held()).toBe("你好，我在。");
   expect(said()).toEqual([expect.stringContaining("不知道刚才有没有发出去")]);
 });

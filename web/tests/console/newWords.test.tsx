@@ -8,12 +8,14 @@ import { message } from "../samples";
 import {
   ANSWER,
   answerLater,
+  backToTheCase,
   bases,
   box,
   CASE,
   CLOSE,
   gone,
   held,
+  holdTheClock,
   look,
   mine,
   moved,
@@ -29,6 +31,7 @@ import {
   server,
   startServer,
   talk,
+  toTheList,
 } from "./atDesk";
 
 beforeEach(startServer);
@@ -66,16 +69,13 @@ test("new words that have stood on the screen a while cost no second press", asy
   expect(bases()).toEqual([5]);
 });
 
-test("what came while the page was left is new to a draft, and to a closing that was begun", async () => {
+test("what came while the page was left is new to a draft", async () => {
   const user = await openWithDraft("你好，我在。");
   onlyNewest(5);
-  const leaveAndReturn = async () => {
-    await user.click(screen.getByRole("link", { name: "回到列表" }));
-    server.on(CASE, () => json(moved));
-    await user.click(await screen.findByRole("link", { name: /紧急/ }));
-    await box();
-  };
-  await leaveAndReturn();
+  await toTheList(user);
+  server.on(CASE, () => json(moved));
+  await backToTheCase(user);
+  await box();
   await user.click(send());
   expect(bases()).toEqual([4]);
   expect(said()).toEqual(["没有发出。", expect.stringContaining("来访者刚刚又写了新的话")]);
@@ -93,8 +93,7 @@ test("a closing that was begun does not end the case over words that came while 
 });
 
 test("a look from before the case was taken does not give it back", async () => {
-  vi.useFakeTimers({ shouldAdvanceTime: true });
-  onTestFinished(() => void vi.useRealTimers());
+  holdTheClock();
   const user = openDesk("/desk/cases/case-000001");
   await screen.findByRole("button", { name: "接手这个个案" });
   const arrive = answerLater(CASE);
@@ -197,8 +196,8 @@ test("closing takes nothing away that was said of a reply, and its note stays wh
   await close(user);
   await user.click(screen.getByRole("button", { name: "先不结束" }));
   expect(said()).toEqual([expect.stringContaining("再试一次")]);
-  await user.click(screen.getByRole("link", { name: "回到列表" }));
-  await user.click(await screen.findByRole("link", { name: /紧急/ }));
+  await toTheList(user);
+  await backToTheCase(user);
   await user.click(await screen.findByRole("button", { name: "结束这个个案" }));
   const note = screen.getByRole("textbox", { name: /备注/ }) as HTMLTextAreaElement;
   expect(note.value).toBe("120 已到");

@@ -119,7 +119,7 @@ export function useChat(): Chat {
     title: string,
     post: (key: string) => Promise<Turn>,
   ): Promise<boolean> => {
-    const keyed = keyFor(`${id ?? ""} ${words}`, spoken.current);
+    const keyed = keyFor(words, spoken.current);
     spoken.current = keyed;
     dispatch({ type: "sending" });
     try {

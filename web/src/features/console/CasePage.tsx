@@ -7,7 +7,7 @@ import { FailureNote } from "../../components/FailureNote";
 import { LevelMark } from "../../components/LevelMark";
 import { Link } from "../../components/Link";
 import { MessageCard } from "../../components/MessageCard";
-import { type PlainKey, t } from "../../lib/messages/t";
+import { t } from "../../lib/messages/t";
 import { Answer } from "./Answer";
 import { CloseForm } from "./CloseForm";
 import { DESK, shortId } from "./casePath";
@@ -16,11 +16,7 @@ import { type OpenCase, useCase } from "./useCase";
 import "./console.css";
 
 /** A look that failed is made again by itself; nobody has to try. */
-const LOOKS_AGAIN = new Map<FailureKind, PlainKey>([
-  ["offline", "case.lost"],
-  ["slow", "case.lost"],
-  ["server", "case.lost"],
-]);
+const LOOKS_AGAIN: ReadonlySet<FailureKind> = new Set(["offline", "slow", "server"]);
 
 interface Props {
   caseId: string;
@@ -46,7 +42,13 @@ export function CasePage({ caseId, me, onSignedOut }: Props) {
         </h1>
         {detail && <LevelMark level={detail.case.level} />}
       </div>
-      {lost && <FailureNote failure={lost} words={LOOKS_AGAIN.get(lost.kind)} withoutPhones />}
+      {lost && (
+        <FailureNote
+          failure={lost}
+          words={LOOKS_AGAIN.has(lost.kind) ? "case.lost" : undefined}
+          withoutPhones
+        />
+      )}
       {detail ? (
         <div className="case-columns">
           <section className="case-talk" aria-labelledby="talk-heading">

@@ -6,7 +6,7 @@ import { Button } from "../../components/Button";
 import { FailureNote } from "../../components/FailureNote";
 import { Field } from "../../components/Field";
 import { t } from "../../lib/messages/t";
-import { closingOf, keepClosing } from "./drafts";
+import { closingOf, dropClosing, keepClosing } from "./drafts";
 
 const REASONS = ["resolved", "referred", "emergency_handed_over", "visitor_left", "false_alarm"] as const;
 
@@ -18,9 +18,9 @@ interface Props {
 
 export function CloseForm({ caseId, busy, onClose }: Props) {
   const [begun] = useState(() => closingOf(caseId));
-  const [asking, setAsking] = useState(begun?.isOpen ?? false);
-  const [reason, setReason] = useState<CloseReason | null>(begun?.reason ?? null);
-  const [note, setNote] = useState(begun?.note ?? "");
+  const [asking, setAsking] = useState(begun.isOpen);
+  const [reason, setReason] = useState(begun.reason);
+  const [note, setNote] = useState(begun.note);
   const [missing, setMissing] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -36,7 +36,7 @@ export function CloseForm({ caseId, busy, onClose }: Props) {
     setFailure(null);
     const found = await onClose(chosen, note.trim());
     if (found) setFailure(found);
-    else keepClosing(caseId, null);
+    else dropClosing(caseId);
   };
 
   if (!asking) {

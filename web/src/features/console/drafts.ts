@@ -10,6 +10,8 @@ export interface Closing {
   note: string;
 }
 
+const NO_CLOSING: Closing = { isOpen: false, reason: null, note: "" };
+
 const drafts = placeForDrafts<Draft>();
 const closings = placeForDrafts<Closing>();
 
@@ -21,12 +23,15 @@ export function keepDraft(caseId: string, draft: Draft): void {
   drafts.set(caseId, draft);
 }
 
-/** Return the closing that was begun and not sent, null without one. */
-export function closingOf(caseId: string): Closing | null {
-  return closings.get(caseId) ?? null;
+/** Return the closing that was begun and not sent. */
+export function closingOf(caseId: string): Closing {
+  return closings.get(caseId) ?? NO_CLOSING;
 }
 
-export function keepClosing(caseId: string, closing: Closing | null): void {
-  if (closing === null) closings.delete(caseId);
-  else closings.set(caseId, closing);
+export function keepClosing(caseId: string, closing: Closing): void {
+  closings.set(caseId, closing);
+}
+
+export function dropClosing(caseId: string): void {
+  closings.delete(caseId);
 }
